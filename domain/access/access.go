@@ -1,0 +1,183 @@
+// Package access decides who may do what, and in which tenant. It is the only place where that is decided:
+// Principal.Authorize turns a permission and a tenant into a Scope, and nothing that touches tenant data works
+// without one.
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+// Permission is one thing that a role may be allowed to do.
+type Permission string
+
+// The permissions.
+const (
+	ReadOwnData       Permission = "read:own_data"
+	ReadSummary       Permission = "analytics:read_summary"
+	ReadTenantData    Permission = "read:tenant_data"
+	RunQueries        Permission = "analytics:run_queries"
+	Export            Permission = "analytics:export"
+	Ingest            Permission = "analytics:ingest"
+	ManageTenantUsers Permission = "users:manage_tenant"
+	ReadAuditLogs     Permission = "admin:audit_logs"
+	ReadAllData       Permission = "read:all_data"
+	ManageAllUsers    Permission = "users:manage_all"
+	ManageTenants     Permission = "admin:manage_tenants"
+)
+
+// Role is a named set of permissions. Roles are ordered, and each holds what the ones below it hold.
+// The zero Role holds nothing.
+type Role struct {
+	name string
+	rank int
+}
+
+// The roles, lowest first.
+var (
+	Viewer     = Role{"viewer", 1}
+	Analyst    = Role{"analyst", 2}
+	Admin      = Role{"admin", 3}
+	SuperAdmin = Role{"super_admin", 4}
+)
+
+// Roles returns all roles, lowest first.
+func Roles() []Role { return []Role{Viewer, Analyst, Admin, SuperAdmin} }
+
+// granted is what each role adds to the one below it.
+var granted = map[Role][]Permission{
+	Viewer:     {ReadOwnData, ReadSummary},
+	Analyst:    {ReadTenantData, RunQueries, Export, Ingest},
+	Admin:      {ManageTenantUsers, ReadAuditLogs},
+	SuperAdmin: {ReadAllData, ManageAllUsers, ManageTenants},
+}
+
+// elsewhere is the permission that is needed on top, to do in another tenant what a permission allows in one's own.
+var elsewhere = map[Permission]Permission{
+	ReadOwnData:       ReadAllData,
+	ReadSummary:       ReadAllData,
+	ReadTenantData:    ReadAllData,
+	RunQueries:        ReadAllData,
+	Export:            ReadAllData,
+	ReadAuditLogs:     ReadAllData,
+	ManageTenantUsers: ManageAllUsers,
+	Ingest:            ManageTenants,
+}
+
+// ParseRole reads a role by its name. A fault names the field role.
+func ParseRole(name string) (Role, error) {
+	for _, r := range Roles() {
+		if r.name == name {
+			return r, nil
+		}
+	}
+	return Role{}, fault.ErrInvalid.OnField("role", "must be viewer, analyst, admin or super_admin")
+}
+
+// String returns the role's name.
+func (r Role) String() string { return r.name }
+
+// AtLeast reports whether r holds all that other holds.
+func (r Role) AtLeast(other Role) bool { return r.rank >= other.rank }
+
+// Has reports whether the role holds the permission.
+func (r Role) Has(p Permission) bool {
+	for _, role := range Roles() {
+		if r.AtLeast(role) && slices.Contains(granted[role], p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Faults of this package. Which tenant or which thing was asked for never shows in them, so that a refusal says
+// nothing about what exists.
+var (
+	ErrForbidden = fault.New(fault.Forbidden, "forbidden", "You may not do this.")
+	// ErrNoScope is a mistake in this program, not of a caller: tenant data was asked for without a scope for it.
+	ErrNoScope = errors.New("access: no scope for this tenant")
+)
+
+// EveryTenant, given to Authorize in place of a tenant, asks for a scope over all of them.
+// It is not the id of a tenant, so no request can name it.
+const EveryTenant id.Tenant = "*"
+
+// Principal is who is asking: a user with the role that the user has now, or the operator of the service.
+type Principal struct {
+	user     id.User
+	tenant   id.Tenant
+	role     Role
+	operator bool
+}
+
+// NewPrincipal returns the principal of an authenticated user.
+func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
+	return Principal{user: user, tenant: tenant, role: role}
+}
+
+// Operator returns the principal of whoever runs commands on the machine of the service. It has no tenant and no
+// user id, and stands above all users.
+func Operator() Principal {
+	return Principal{role: SuperAdmin, operator: true}
+}
+
+// User returns the user's id, empty for the operator.
+func (p Principal) User() id.User { return p.user }
+
+// Tenant returns the user's own tenant, empty for the operator.
+func (p Principal) Tenant() id.Tenant { return p.tenant }
+
+// Role returns the role.
+func (p Principal) Role() Role { return p.role }
+
+// Outranks reports whether p stands above a user with the given role. The operator stands above all.
+func (p Principal) Outranks(r Role) bool { return p.operator || p.role.rank > r.rank }
+
+// Authorize decides whether the principal may do, in the tenant, what the permission names. It is the only way
+// to get a Scope. An empty tenant means the principal's own; EveryTenant means all.
+// Errors: ErrForbidden.
+func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, error) {
+	if tenant == "" {
+		tenant = p.tenant
+	}
+	if tenant == "" || !p.role.Has(permission) {
+		return Scope{}, ErrForbidden
+	}
+	if tenant != p.tenant && !p.role.Has(elsewhere[permission]) {
+		return Scope{}, ErrForbidden
+	}
+	return Scope{tenant: tenant, principal: p}, nil
+}
+
+// Scope is the proof that a principal may act in a tenant. Only Principal.Authorize makes one; the zero Scope
+// opens nothing.
+type Scope struct {
+	tenant    id.Tenant
+	principal Principal
+}
+
+// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for a scope over all tenants.
+func (s Scope) Tenant() (id.Tenant, error) {
+	if s.tenant == "" || s.tenant == EveryTenant {
+		return "", ErrNoScope
+	}
+	return s.tenant, nil
+}
+
+// Covers returns nil where the scope opens the tenant, and ErrNoScope elsewhere.
+func (s Scope) Covers(tenant id.Tenant) error {
+	if s.tenant == "" || tenant == "" || s.tenant != tenant && s.tenant != EveryTenant {
+		return fmt.Errorf("%w: scope of %q, tenant %q", ErrNoScope, s.tenant, tenant)
+	}
+	return nil
+}
+
+// Everywhere reports whether the scope opens all tenants.
+func (s Scope) Everywhere() bool { return s.tenant == EveryTenant }
+
+// Principal returns who was authorized.
+func (s Scope) Principal() Principal { return s.principal }

@@ -1,0 +1,121 @@
+package access_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+const (
+	own   id.Tenant = "11111111-1111-4111-8111-111111111111"
+	other id.Tenant = "22222222-2222-4222-8222-222222222222"
+)
+
+// TestAuthorize holds the whole table of role and permission against the specification: in the own tenant each role
+// has what it has, and in another one only super_admin has anything (API1, ASVS 8.4.1).
+func TestAuthorize(t *testing.T) {
+	lowest := map[access.Permission]access.Role{
+		access.ReadOwnData:       access.Viewer,
+		access.ReadSummary:       access.Viewer,
+		access.ReadTenantData:    access.Analyst,
+		access.RunQueries:        access.Analyst,
+		access.Export:            access.Analyst,
+		access.Ingest:            access.Analyst,
+		access.ManageTenantUsers: access.Admin,
+		access.ReadAuditLogs:     access.Admin,
+		access.ReadAllData:       access.SuperAdmin,
+		access.ManageAllUsers:    access.SuperAdmin,
+		access.ManageTenants:     access.SuperAdmin,
+	}
+	for permission, from := range lowest {
+		for _, role := range append(access.Roles(), access.Role{}) {
+			p := access.NewPrincipal("u", own, role)
+			for _, c := range []struct {
+				tenant id.Tenant
+				want   bool
+			}{
+				{own, role.AtLeast(from)},
+				{"", role.AtLeast(from)},
+				{other, role == access.SuperAdmin && from != access.SuperAdmin},
+				{access.EveryTenant, role == access.SuperAdmin && from != access.SuperAdmin},
+			} {
+				scope, err := p.Authorize(permission, c.tenant)
+				if (err == nil) != c.want {
+					t.Errorf("%q asks for %s in %q: %v, want allowed %t", role, permission, c.tenant, err, c.want)
+				}
+				if err != nil && (!errors.Is(err, access.ErrForbidden) || scope != access.Scope{}) {
+					t.Errorf("%q refused %s in %q with %v and scope %v", role, permission, c.tenant, err, scope)
+				}
+			}
+		}
+	}
+}
+
+func TestScope(t *testing.T) {
+	mine, err := access.NewPrincipal("u", own, access.Viewer).Authorize(access.ReadOwnData, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := access.Operator().Authorize(access.ManageTenantUsers, access.EveryTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name       string
+		scope      access.Scope
+		tenant     id.Tenant
+		covers     bool
+		hasATenant bool
+	}{
+		{"own", mine, own, true, true},
+		{"of another tenant", mine, other, false, true},
+		{"of no tenant", mine, "", false, true},
+		{"zero", access.Scope{}, own, false, false},
+		{"zero of no tenant", access.Scope{}, "", false, false},
+		{"every tenant", all, other, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.scope.Covers(c.tenant); (err == nil) != c.covers {
+				t.Errorf("Covers: %v, want %t", err, c.covers)
+			}
+			if _, err := c.scope.Tenant(); (err == nil) != c.hasATenant {
+				t.Errorf("Tenant: %v, want %t", err, c.hasATenant)
+			}
+		})
+	}
+}
+
+func TestOperatorNeedsATenant(t *testing.T) {
+	if _, err := access.Operator().Authorize(access.ReadOwnData, ""); !errors.Is(err, access.ErrForbidden) {
+		t.Errorf("the operator has no own tenant, yet got a scope: %v", err)
+	}
+}
+
+func TestOutranks(t *testing.T) {
+	for i, r := range access.Roles() {
+		p := access.NewPrincipal("u", own, r)
+		for j, target := range access.Roles() {
+			if got := p.Outranks(target); got != (i > j) {
+				t.Errorf("%s outranks %s: %t", r, target, got)
+			}
+			if !access.Operator().Outranks(target) {
+				t.Errorf("the operator does not outrank %s", target)
+			}
+		}
+	}
+}
+
+func TestParseRole(t *testing.T) {
+	for _, r := range access.Roles() {
+		if got, err := access.ParseRole(r.String()); err != nil || got != r {
+			t.Errorf("ParseRole(%q) = %v, %v", r, got, err)
+		}
+	}
+	for _, name := range []string{"", "Admin", "root", "admin\x00", "super-admin"} {
+		if got, err := access.ParseRole(name); err == nil {
+			t.Errorf("ParseRole(%q) = %v", name, got)
+		}
+	}
+}

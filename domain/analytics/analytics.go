@@ -1,0 +1,197 @@
+// Package analytics provides the questions that can be asked of a tenant's events, and their answers.
+package analytics
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/text"
+)
+
+// Limits of a question.
+const (
+	DefaultQueryLimit = 100
+	MaxQueryLimit     = 10_000
+	// TopEventTypes is how many event types a summary names.
+	TopEventTypes = 5
+)
+
+// Period is how far back a summary looks.
+type Period struct {
+	name string
+	days int
+}
+
+// The periods.
+var (
+	Week    = Period{"7d", 7}
+	Month   = Period{"30d", 30}
+	Quarter = Period{"90d", 90}
+)
+
+// ParsePeriod reads a period by its name; an empty name is a month. A fault names the field period.
+func ParsePeriod(s string) (Period, error) {
+	if s == "" {
+		return Month, nil
+	}
+	for _, p := range []Period{Week, Month, Quarter} {
+		if p.name == s {
+			return p, nil
+		}
+	}
+	return Period{}, fault.ErrInvalid.OnField("period", "must be 7d, 30d or 90d")
+}
+
+// String returns the period's name.
+func (p Period) String() string { return p.name }
+
+// Window returns the window from that many days ago until now.
+func (p Period) Window(now time.Time) Window {
+	return Window{Start: now.AddDate(0, 0, -p.days), End: now}
+}
+
+// Window is a span of time: Start belongs to it, End does not. A zero time leaves that side open.
+type Window struct {
+	Start time.Time
+	End   time.Time
+}
+
+// Dimension is what events are grouped by.
+type Dimension struct {
+	name string
+}
+
+// The dimensions.
+var (
+	ByEventType = Dimension{"event_type"}
+	BySource    = Dimension{"source"}
+	ByDay       = Dimension{"day"} // of UTC, as 2026-01-31
+)
+
+// ParseDimension reads a dimension by its name; an empty name is event_type. A fault names the field group_by.
+func ParseDimension(s string) (Dimension, error) {
+	if s == "" {
+		return ByEventType, nil
+	}
+	for _, d := range []Dimension{ByEventType, BySource, ByDay} {
+		if d.name == s {
+			return d, nil
+		}
+	}
+	return Dimension{}, fault.ErrInvalid.OnField("group_by", "must be event_type, source or day")
+}
+
+// String returns the dimension's name.
+func (d Dimension) String() string { return d.name }
+
+// Ask is a question as it is asked. Empty texts and nil mean the default.
+type Ask struct {
+	EventType string
+	StartDate string
+	EndDate   string
+	GroupBy   string
+	Limit     *int
+}
+
+// Query is a question that can be answered: how many events, with what average value, for each group.
+type Query struct {
+	EventType string // empty: all
+	Window    Window
+	GroupBy   Dimension
+	Limit     int
+}
+
+// Query returns the question in full, or a fault that names each field that is wrong.
+//
+// Dates are days (2026-01-31) or times (RFC 3339). A start belongs to the window; an end that is a day belongs to it
+// with all its hours, and an end that is a time does not.
+func (a Ask) Query() (Query, error) {
+	var (
+		c   fault.Check
+		q   = Query{EventType: a.EventType, Limit: DefaultQueryLimit}
+		err error
+	)
+	if a.EventType != "" {
+		text.Check(&c, "event_type", a.EventType, 1, event.MaxTypeLength)
+	}
+	if q.GroupBy, err = ParseDimension(a.GroupBy); c.Take(err) != nil {
+		return Query{}, err
+	}
+	if q.Window.Start, _, err = parseDate("start_date", a.StartDate); c.Take(err) != nil {
+		return Query{}, err
+	}
+	end, day, err := parseDate("end_date", a.EndDate)
+	if c.Take(err) != nil {
+		return Query{}, err
+	}
+	if day {
+		end = end.AddDate(0, 0, 1)
+	}
+	q.Window.End = end
+	if !q.Window.Start.IsZero() && !end.IsZero() && !q.Window.Start.Before(end) {
+		c.Add("end_date", "must be after start_date")
+	}
+	if a.Limit != nil {
+		q.Limit = *a.Limit
+		if q.Limit < 1 || q.Limit > MaxQueryLimit {
+			c.Add("limit", fmt.Sprintf("must be 1 to %d", MaxQueryLimit))
+		}
+	}
+	return q, c.Err()
+}
+
+// parseDate reads a day or a time and says whether it was a day. An empty text is the zero time.
+func parseDate(field, s string) (at time.Time, day bool, err error) {
+	if s == "" {
+		return time.Time{}, false, nil
+	}
+	if at, err = time.Parse(time.DateOnly, s); err == nil {
+		day = true
+	} else if at, err = time.Parse(time.RFC3339Nano, s); err != nil {
+		return time.Time{}, false, fault.ErrInvalid.OnField(field, "must be a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z")
+	}
+	at = at.UTC()
+	if at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}, false, fault.ErrInvalid.OnField(field, "must be in the years 0001 to 9999")
+	}
+	return at, day, nil
+}
+
+// Row is the answer for one group.
+type Row struct {
+	Key      *string // nil: the events that have none
+	Count    int64
+	AvgValue *float64 // nil: none of the events has a value
+}
+
+// Result is the answer to a query. Days come in order of time; other groups by count, greatest first.
+type Result struct {
+	TenantID   id.Tenant
+	Query      Query
+	Rows       []Row
+	ExecutedAt time.Time
+}
+
+// TypeCount is how many events of a type there are.
+type TypeCount struct {
+	Type  string
+	Count int64
+}
+
+// Totals is what a summary counts.
+type Totals struct {
+	Events      int64
+	UniqueUsers int64
+	Top         []TypeCount // at most TopEventTypes, greatest first
+}
+
+// Summary is a tenant's events in a period, at a glance.
+type Summary struct {
+	TenantID    id.Tenant
+	Period      Period
+	Totals      Totals
+	GeneratedAt time.Time
+}

@@ -1,0 +1,74 @@
+package analytics_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+)
+
+func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+
+func TestAsk(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		ask   analytics.Ask
+		want  analytics.Query
+		field string // the one to blame
+	}{
+		{"defaults", analytics.Ask{}, analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"all", analytics.Ask{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: "day", Limit: new(10)},
+			analytics.Query{EventType: "view", Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 2, 1)}, GroupBy: analytics.ByDay, Limit: 10}, ""},
+		{"one day", analytics.Ask{StartDate: "2026-01-01", EndDate: "2026-01-01"},
+			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"times", analytics.Ask{StartDate: "2026-01-01T01:00:00+01:00", EndDate: "2026-01-02T00:00:00Z"},
+			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"the last day there is", analytics.Ask{EndDate: "9999-12-31"},
+			analytics.Query{Window: analytics.Window{End: day(10000, 1, 1)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"year 1", analytics.Ask{StartDate: "0001-01-02"},
+			analytics.Query{Window: analytics.Window{Start: day(1, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"year 0", analytics.Ask{StartDate: "0000-12-31"}, analytics.Query{}, "start_date"},
+		{"no date", analytics.Ask{StartDate: "yesterday"}, analytics.Query{}, "start_date"},
+		{"no such day", analytics.Ask{EndDate: "2026-02-30"}, analytics.Query{}, "end_date"},
+		{"end before start", analytics.Ask{StartDate: "2026-01-02", EndDate: "2026-01-01"}, analytics.Query{}, "end_date"},
+		{"unknown dimension", analytics.Ask{GroupBy: "tenant_id"}, analytics.Query{}, "group_by"},
+		{"SQL", analytics.Ask{GroupBy: "event_type; DROP TABLE events"}, analytics.Query{}, "group_by"},
+		{"limit of 0", analytics.Ask{Limit: new(0)}, analytics.Query{}, "limit"},
+		{"limit too great", analytics.Ask{Limit: new(10001)}, analytics.Query{}, "limit"},
+		{"NUL", analytics.Ask{EventType: "\x00"}, analytics.Query{}, "event_type"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := c.ask.Query()
+			if c.field == "" {
+				if err != nil || got != c.want {
+					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+				}
+				return
+			}
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Fields) != 1 || f.Fields[0].Name != c.field {
+				t.Errorf("got %v, want %s to be blamed", err, c.field)
+			}
+		})
+	}
+}
+
+func TestPeriod(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for name, days := range map[string]int{"7d": 7, "30d": 30, "90d": 90, "": 30} {
+		p, err := analytics.ParsePeriod(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := p.Window(now); w.End != now || w.End.Sub(w.Start) != time.Duration(days)*24*time.Hour {
+			t.Errorf("%q is %v", name, w)
+		}
+	}
+	for _, name := range []string{"1d", "30", "30D", "-7d"} {
+		if _, err := analytics.ParsePeriod(name); err == nil {
+			t.Errorf("%q was read as a period", name)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+// Package audit provides the record of a sensitive act: who did what to whom, when and from where.
+package audit
+
+import (
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+// Severity says how much attention an entry asks for.
+type Severity string
+
+// The severities.
+const (
+	Info    Severity = "INFO"
+	Warning Severity = "WARNING"
+	Error   Severity = "ERROR"
+)
+
+// Act is the name of what was done.
+type Act string
+
+// The acts that are on record.
+const (
+	TenantCreated   Act = "tenant.created"
+	UserCreated     Act = "user.created"
+	RoleChanged     Act = "user.role_changed"
+	Deactivated     Act = "user.deactivated"
+	SignedIn        Act = "auth.signed_in"
+	SignInFailed    Act = "auth.sign_in_failed"
+	SignedOut       Act = "auth.signed_out"
+	PasswordChanged Act = "auth.password_changed"
+	TokenReplayed   Act = "auth.refresh_token_replayed"
+	DataExported    Act = "analytics.exported"
+	AccessDenied    Act = "access.denied"
+)
+
+// Origin is where a request came from.
+type Origin struct {
+	RequestID string
+	Address   string
+	UserAgent string
+}
+
+// Entry is one act on record. It never holds a secret, a token, a password or a hash.
+type Entry struct {
+	ID       id.Entry
+	TenantID id.Tenant
+	At       time.Time
+	Severity Severity
+	Act      Act
+	// Actor is who did it; empty for the operator of the service, and where it is not known who asked.
+	Actor id.User
+	// Subject is whom or what it was done to; empty where that is the actor or the tenant.
+	Subject string
+	Origin  Origin
+	// Detail holds what else must be known, such as the old and the new role.
+	Detail map[string]string
+}

@@ -1,0 +1,103 @@
+// Package event provides the event: one thing that happened in a tenant's product, as the tenant reports it.
+package event
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/text"
+)
+
+// Limits of an event. Lengths are in characters.
+const (
+	MaxTypeLength           = 100
+	MaxUserIdentifierLength = 255
+	MaxSessionIDLength      = 255
+	MaxSourceLength         = 100
+	// MaxValue bounds the size of a value both ways, so that sums and averages stay finite.
+	MaxValue = 1e15
+	// MaxAhead is how far in the future an event may have occurred, for clocks that run ahead.
+	MaxAhead = 24 * time.Hour
+)
+
+// Earliest is the earliest time at which an event may have occurred.
+var Earliest = time.Unix(0, 0).UTC()
+
+// Faults of this package.
+var (
+	ErrNotFound  = fault.New(fault.NotFound, "event_not_found", "There is no such event.")
+	ErrKeyReused = fault.New(fault.Invalid, "idempotency_key_reused",
+		"This Idempotency-Key was used for another event.").OnField("Idempotency-Key", "must be new for each new event")
+)
+
+// Event is one thing that happened. Optional parts are nil where they were not given.
+type Event struct {
+	ID             id.Event
+	TenantID       id.Tenant
+	Type           string
+	UserIdentifier string
+	SessionID      *string
+	Value          *float64
+	Source         *string
+	OccurredAt     time.Time // UTC, in whole microseconds
+}
+
+// Draft is an event as it is reported.
+type Draft struct {
+	Type           string
+	UserIdentifier string
+	SessionID      *string
+	Value          *float64
+	Source         *string
+	OccurredAt     *time.Time // nil: now
+}
+
+// Event returns the reported event under the given id, or a fault that names each field that is out of its limits.
+func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, error) {
+	var c fault.Check
+	text.Check(&c, "event_type", d.Type, 1, MaxTypeLength)
+	text.Check(&c, "user_identifier", d.UserIdentifier, 1, MaxUserIdentifierLength)
+	if d.SessionID != nil {
+		text.Check(&c, "session_id", *d.SessionID, 0, MaxSessionIDLength)
+	}
+	if d.Source != nil {
+		text.Check(&c, "source", *d.Source, 0, MaxSourceLength)
+	}
+	if d.Value != nil && !(math.Abs(*d.Value) <= MaxValue) { // so that NaN is refused too
+		c.Add("value", fmt.Sprintf("must be between %g and %g", -MaxValue, MaxValue))
+	}
+	occurred := now
+	if d.OccurredAt != nil {
+		occurred = *d.OccurredAt
+		if occurred.Before(Earliest) || occurred.After(now.Add(MaxAhead)) {
+			c.Add("occurred_at", "must be between 1970-01-01T00:00:00Z and 24 hours from now")
+		}
+	}
+	if err := c.Err(); err != nil {
+		return Event{}, err
+	}
+	return Event{
+		ID:             eventID,
+		TenantID:       tenant,
+		Type:           d.Type,
+		UserIdentifier: d.UserIdentifier,
+		SessionID:      d.SessionID,
+		Value:          d.Value,
+		Source:         d.Source,
+		OccurredAt:     occurred.UTC().Truncate(time.Microsecond),
+	}, nil
+}
+
+// Matches reports whether e is what the draft reports. A draft without a time matches whatever time e has.
+func (d Draft) Matches(e Event) bool {
+	return d.Type == e.Type && d.UserIdentifier == e.UserIdentifier &&
+		same(d.SessionID, e.SessionID) && same(d.Value, e.Value) && same(d.Source, e.Source) &&
+		(d.OccurredAt == nil || d.OccurredAt.UTC().Truncate(time.Microsecond).Equal(e.OccurredAt))
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}

@@ -1,0 +1,99 @@
+// Package tenant provides the tenant: a customer of the service, whose data nobody else sees.
+package tenant
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+// Limits of a slug, in characters. The upper one is that of a DNS label (RFC 1035 2.3.4).
+const (
+	MinSlugLength = 2
+	MaxSlugLength = 63
+)
+
+// Faults of this package.
+var (
+	ErrNotFound           = fault.New(fault.NotFound, "tenant_not_found", "There is no such tenant.")
+	ErrSlugTaken          = fault.New(fault.Conflict, "tenant_slug_taken", "The tenant slug was taken a moment ago. Try again.")
+	ErrInvitationRequired = fault.New(fault.Forbidden, "invitation_required", "This tenant takes new users by invitation only.")
+	ErrRegistrationClosed = fault.New(fault.Forbidden, "registration_closed", "Registration is closed. Ask an administrator for an account.")
+)
+
+// Tenant is a customer of the service.
+type Tenant struct {
+	ID        id.Tenant
+	Slug      Slug
+	CreatedAt time.Time
+}
+
+// Slug is a tenant's short name, unique over the service: lower-case letters, digits and inner hyphens.
+type Slug struct {
+	text string
+}
+
+// ParseSlug reads a slug; capitals are taken as lower case. A fault names the field tenant_slug.
+func ParseSlug(s string) (Slug, error) {
+	s = strings.ToLower(s)
+	refuse := func(why string) (Slug, error) {
+		return Slug{}, fault.ErrInvalid.OnField("tenant_slug", why)
+	}
+	if len(s) < MinSlugLength || len(s) > MaxSlugLength {
+		return refuse(fmt.Sprintf("must have %d to %d characters", MinSlugLength, MaxSlugLength))
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return refuse("may hold only letters a to z, digits and hyphens")
+		}
+	}
+	if s[0] == '-' || s[len(s)-1] == '-' {
+		return refuse("must begin and end with a letter or a digit")
+	}
+	return Slug{text: s}, nil
+}
+
+// String returns the slug's text, empty for the zero Slug.
+func (s Slug) String() string { return s.text }
+
+// JoinPolicy says who may make an account without being invited.
+type JoinPolicy struct {
+	name string
+}
+
+// The join policies.
+var (
+	Open   = JoinPolicy{"open"}   // anyone makes a tenant, or joins an existing one
+	Invite = JoinPolicy{"invite"} // anyone makes a tenant; an existing one is joined by invitation
+	Closed = JoinPolicy{"closed"} // nobody
+)
+
+// ParseJoinPolicy reads a join policy by its name.
+func ParseJoinPolicy(s string) (JoinPolicy, error) {
+	for _, p := range []JoinPolicy{Open, Invite, Closed} {
+		if p.name == s {
+			return p, nil
+		}
+	}
+	return JoinPolicy{}, fmt.Errorf("must be open, invite or closed")
+}
+
+// String returns the policy's name.
+func (p JoinPolicy) String() string { return p.name }
+
+// Admit decides whether somebody may register for a tenant that does or does not exist yet.
+// Errors: ErrInvitationRequired, ErrRegistrationClosed.
+func (p JoinPolicy) Admit(exists bool) error {
+	switch {
+	case p == Open, p == Invite && !exists:
+		return nil
+	case p == Invite:
+		return ErrInvitationRequired
+	default:
+		return ErrRegistrationClosed
+	}
+}

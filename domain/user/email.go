@@ -1,0 +1,79 @@
+package user
+
+import (
+	"strings"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+)
+
+// MaxEmailLength is the longest e-mail address that can be delivered to (RFC 5321 4.5.3.1, errata 1690), in bytes.
+const MaxEmailLength = 254
+
+const maxLocalLength = 64 // RFC 5321 4.5.3.1.1
+
+// Email is an e-mail address in lower case, since it is unique over the service without regard to case.
+// The zero Email is none.
+type Email struct {
+	address string
+}
+
+// ParseEmail reads an address of the form local@domain.tld: a dot-atom of ASCII (RFC 5322 3.2.3) before the sign,
+// a host name after it. Spaces around it are dropped. A fault names the field email.
+func ParseEmail(s string) (Email, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s == "" {
+		return Email{}, fault.ErrInvalid.OnField("email", "is required")
+	}
+	local, domain, found := strings.Cut(s, "@")
+	ok := found && len(s) <= MaxEmailLength && len(local) <= maxLocalLength &&
+		isDotAtom(local) && isHostName(domain)
+	if !ok {
+		return Email{}, fault.ErrInvalid.OnField("email", "must be an e-mail address, such as alice@example.com")
+	}
+	return Email{address: s}, nil
+}
+
+// String returns the address.
+func (e Email) String() string { return e.address }
+
+// Local returns what stands before the sign.
+func (e Email) Local() string {
+	local, _, _ := strings.Cut(e.address, "@")
+	return local
+}
+
+func isDotAtom(s string) bool {
+	for atom := range strings.SplitSeq(s, ".") {
+		if atom == "" {
+			return false
+		}
+		for i := range len(atom) {
+			if !isLowerAlphanumeric(atom[i]) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", rune(atom[i])) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isHostName(s string) bool {
+	labels := strings.Split(s, ".")
+	if len(labels) < 2 {
+		return false
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if !isLowerAlphanumeric(label[i]) && label[i] != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isLowerAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+}
