@@ -8,7 +8,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/text"
 )
 
 // Limits of a question.
@@ -115,7 +114,7 @@ func (a Ask) Query() (Query, error) {
 		err error
 	)
 	if a.EventType != "" {
-		text.Check(&c, "event_type", a.EventType, 1, event.MaxTypeLength)
+		event.CheckType(&c, a.EventType)
 	}
 	if q.GroupBy, err = ParseDimension(a.GroupBy); c.Take(err) != nil {
 		return Query{}, err
@@ -130,7 +129,9 @@ func (a Ask) Query() (Query, error) {
 	if day {
 		end = end.AddDate(0, 0, 1)
 	}
-	q.Window.End = end
+	if end.Year() <= 9999 { // after the last day there is, the window is open
+		q.Window.End = end
+	}
 	if !q.Window.Start.IsZero() && !end.IsZero() && !q.Window.Start.Before(end) {
 		c.Add("end_date", "must be after start_date")
 	}

@@ -26,7 +26,7 @@ func TestAsk(t *testing.T) {
 		{"times", analytics.Ask{StartDate: "2026-01-01T01:00:00+01:00", EndDate: "2026-01-02T00:00:00Z"},
 			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
 		{"the last day there is", analytics.Ask{EndDate: "9999-12-31"},
-			analytics.Query{Window: analytics.Window{End: day(10000, 1, 1)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
 		{"year 1", analytics.Ask{StartDate: "0001-01-02"},
 			analytics.Query{Window: analytics.Window{Start: day(1, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
 		{"year 0", analytics.Ask{StartDate: "0000-12-31"}, analytics.Query{}, "start_date"},

@@ -2,6 +2,7 @@
 package audit
 
 import (
+	"context"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -56,4 +57,29 @@ type Entry struct {
 	Origin  Origin
 	// Detail holds what else must be known, such as the old and the new role.
 	Detail map[string]string
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that knows where its request came from.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginFrom returns where the request of the context came from; the zero Origin where it is not known.
+func OriginFrom(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// Request is one request that was answered. Who asked is empty where it is not known.
+type Request struct {
+	Origin   Origin
+	Method   string
+	Path     string
+	Status   int
+	Duration time.Duration
+	Tenant   id.Tenant
+	User     id.User
+	Role     string
 }

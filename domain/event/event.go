@@ -4,6 +4,7 @@ package event
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -45,6 +46,22 @@ type Event struct {
 	OccurredAt     time.Time // UTC, in whole microseconds
 }
 
+// MaxKeyLength is the longest idempotency key, in bytes.
+const MaxKeyLength = 255
+
+// CheckKey notes under Idempotency-Key what is wrong with a key: it must be 1 to MaxKeyLength printable ASCII characters.
+func CheckKey(c *fault.Check, key string) {
+	printable := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if key == "" || len(key) > MaxKeyLength || !printable {
+		c.Add("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", MaxKeyLength))
+	}
+}
+
+// CheckType notes under event_type what is wrong with an event type.
+func CheckType(c *fault.Check, eventType string) {
+	text.Check(c, "event_type", eventType, 1, MaxTypeLength)
+}
+
 // Draft is an event as it is reported.
 type Draft struct {
 	Type           string
@@ -58,7 +75,7 @@ type Draft struct {
 // Event returns the reported event under the given id, or a fault that names each field that is out of its limits.
 func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, error) {
 	var c fault.Check
-	text.Check(&c, "event_type", d.Type, 1, MaxTypeLength)
+	CheckType(&c, d.Type)
 	text.Check(&c, "user_identifier", d.UserIdentifier, 1, MaxUserIdentifierLength)
 	if d.SessionID != nil {
 		text.Check(&c, "session_id", *d.SessionID, 0, MaxSessionIDLength)

@@ -15,6 +15,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
 // MaxDeviceLength is how much is kept of what a client says it is, in characters.
@@ -141,6 +142,22 @@ type Claims struct {
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
+
+// TokenPair is what a client holds of a session.
+type TokenPair struct {
+	Access    string
+	Refresh   string
+	ExpiresIn time.Duration // of the access token
+}
+
+// Caller is who is asking, as they are now, and what the token says that they ask with.
+type Caller struct {
+	User   user.User
+	Claims Claims
+}
+
+// Principal returns the caller as the one to authorize.
+func (c Caller) Principal() access.Principal { return c.User.Principal() }
 
 // Revocation says that tokens of a user are dead: all of a session where Session is set, the one with the id where
 // Token is set, and all that were issued up to NotBefore where neither is.

@@ -39,6 +39,14 @@ type User struct {
 	CreatedAt    time.Time
 }
 
+// Account is what is given to make a user.
+type Account struct {
+	Email    string
+	Password string
+	FullName string
+	Tenant   string // the slug
+}
+
 // PasswordHash is the encoded hash of a password. It prints as a mask, so that it reaches no log.
 type PasswordHash string
 

@@ -1,0 +1,42 @@
+// Package memory provides the rate limiter and the revocation list of a single process.
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+const cleanUpInterval = time.Minute
+
+// NewLimiter returns a rate limiter that counts in this process.
+func NewLimiter() *Limiter {
+	return WithStore(memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "limit", CleanUpInterval: cleanUpInterval}))
+}
+
+// WithStore returns a rate limiter that counts in a store.
+func WithStore(store limiter.Store) *Limiter { return &Limiter{store: store} }
+
+// Limiter counts requests in fixed windows.
+type Limiter struct {
+	store limiter.Store
+}
+
+// Take counts one request under the key, and says what is left.
+func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
+	state, err := l.store.Get(ctx, key, limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
+	if err != nil {
+		return ports.Allowance{}, fmt.Errorf("counting a request: %w", err)
+	}
+	return ports.Allowance{
+		Exceeded:  state.Reached,
+		Remaining: int(state.Remaining),
+		// The store tells the end in whole seconds, rounded down; a client that waits must not come too early.
+		Reset: min(max(time.Until(time.Unix(state.Reset+1, 0)), 0), rate.Window),
+	}, nil
+}

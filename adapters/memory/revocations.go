@@ -1,0 +1,73 @@
+package memory
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// sweepEvery is how many revocations are added between two sweeps of those that may be forgotten.
+const sweepEvery = 1024
+
+// Revocations is the revocation list of one process.
+type Revocations struct {
+	clock ports.Clock
+
+	mu     sync.RWMutex
+	byUser map[id.User][]session.Revocation
+	added  int
+}
+
+// NewRevocations returns an empty list.
+func NewRevocations(clock ports.Clock) *Revocations {
+	return &Revocations{clock: clock, byUser: map[id.User][]session.Revocation{}}
+}
+
+// Revoke adds to the list.
+func (l *Revocations) Revoke(_ context.Context, revocations ...session.Revocation) error {
+	now := l.clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range revocations {
+		l.byUser[r.User] = append(unexpired(l.byUser[r.User], now), r)
+		l.added++
+	}
+	if l.added >= sweepEvery {
+		l.added = 0
+		for user, list := range l.byUser {
+			if kept := unexpired(list, now); len(kept) > 0 {
+				l.byUser[user] = kept
+			} else {
+				delete(l.byUser, user)
+			}
+		}
+	}
+	return nil
+}
+
+// Revoked reports whether the list covers the claims.
+func (l *Revocations) Revoked(_ context.Context, c session.Claims) (bool, error) {
+	now := l.clock.Now()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, r := range l.byUser[c.User] {
+		if now.Before(r.Until) && r.Covers(c) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func unexpired(list []session.Revocation, now time.Time) []session.Revocation {
+	kept := list[:0]
+	for _, r := range list {
+		if now.Before(r.Until) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}

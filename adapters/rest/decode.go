@@ -1,0 +1,154 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+)
+
+var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
+
+// binder reads JSON bodies strictly: UTF-8, exact names, none unknown (ASVS 15.3.3), none twice (RFC 8259 4), nothing
+// after the value.
+type binder struct{}
+
+// Bind reads the body into v.
+func (binder) Bind(v any, c echo.Context) error {
+	r := c.Request()
+	if !isJSON(r.Header.Get(echo.HeaderContentType)) {
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType)
+	}
+	return decode(r.Body, v)
+}
+
+// isJSON reports whether a body of the content type is read. That of a form is what curl -d sends unless told
+// otherwise, and the walkthrough does not tell it.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
+	return media == echo.MIMEApplicationJSON || media == echo.MIMEApplicationForm
+}
+
+func decode(body io.Reader, v any) error {
+	err := json.UnmarshalRead(body, v, json.RejectUnknownMembers(true))
+	var (
+		tooLarge  *echo.HTTPError
+		syntactic *jsontext.SyntacticError
+		semantic  *json.SemanticError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooLarge):
+		return tooLarge
+	case errors.As(err, &syntactic):
+		switch field := fieldName(syntactic.JSONPointer); {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			return errMalformedJSON.OnField(field, "is given twice")
+		case syntactic.ByteOffset == 0 && errors.Is(err, io.ErrUnexpectedEOF):
+			return errMalformedJSON.OnField("body", "is empty")
+		default:
+			return errMalformedJSON.OnField("body", "can't be read at byte "+strconv.FormatInt(syntactic.ByteOffset, 10)).Because(err)
+		}
+	case errors.As(err, &semantic):
+		field := fieldName(semantic.JSONPointer)
+		if errors.Is(err, json.ErrUnknownName) {
+			return fault.ErrInvalid.OnField(field, "is not a field of this request")
+		}
+		return fault.ErrInvalid.OnField(field, wanted(semantic))
+	case errors.Is(err, io.EOF):
+		return errMalformedJSON.OnField("body", "is empty")
+	default:
+		return errUnreadable.Because(err)
+	}
+}
+
+// fieldName returns the name of what a JSON pointer points at.
+func fieldName(p jsontext.Pointer) string {
+	if p == "" {
+		return "body"
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(string(p), "/"), "/", ".")
+}
+
+// wanted says what a field must be, from the type that it could not be read into.
+func wanted(e *json.SemanticError) string {
+	kind := ""
+	if e.GoType != nil {
+		kind = e.GoType.String()
+	}
+	switch {
+	case strings.HasSuffix(kind, "string"):
+		return "must be a string"
+	case strings.HasSuffix(kind, "float64"):
+		return "must be a number between -1e15 and 1e15"
+	case strings.HasSuffix(kind, "int"):
+		return "must be a whole number"
+	case strings.HasPrefix(kind, "rest."):
+		return "must be an object"
+	default:
+		return "has the wrong type"
+	}
+}
+
+// pageOf reads skip and limit.
+func pageOf(sizes page.Sizes, skip, limit *string) (page.Page, error) {
+	var c fault.Check
+	s, l := integer(&c, "skip", skip), integer(&c, "limit", limit)
+	if err := c.Err(); err != nil {
+		return page.Page{}, err
+	}
+	return sizes.Page(s, l)
+}
+
+func integer(c *fault.Check, field string, text *string) *int {
+	if text == nil {
+		return nil
+	}
+	n, err := strconv.Atoi(*text)
+	if err != nil {
+		c.Add(field, "must be a whole number")
+		return nil
+	}
+	return &n
+}
+
+// instant reads an RFC 3339 time.
+func instant(field string, text *string) (*time.Time, error) {
+	if text == nil {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, *text)
+	if err != nil {
+		return nil, fault.ErrInvalid.OnField(field, "must be a time such as 2026-01-31T12:00:00Z")
+	}
+	return &at, nil
+}
+
+// value returns what p points at, or the zero value.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

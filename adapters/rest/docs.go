@@ -1,0 +1,56 @@
+package rest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	docsPath     = "/docs"
+	contractPath = "/openapi.json"
+
+	// docsPolicy lets the page load its own files and ask this service; Swagger UI draws some of its icons from data.
+	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+//go:embed openapi.yaml
+var contractYAML []byte
+
+//go:embed docs/index.html
+var docsPage []byte
+
+//go:embed docs/start.js
+var docsScript []byte
+
+// addDocs adds the contract and the page that shows it, from files in the program.
+func addDocs(e *echo.Echo) error {
+	var document any
+	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
+		return fmt.Errorf("reading the contract: %w", err)
+	}
+	contract, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("writing the contract: %w", err)
+	}
+	e.GET(Prefix+contractPath, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, contract) })
+
+	docs := e.Group(Prefix+docsPath, func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Response().Header().Set(echo.HeaderContentSecurityPolicy, docsPolicy)
+			c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=3600")
+			return next(c)
+		}
+	})
+	docs.GET("", func(c echo.Context) error { return c.HTMLBlob(http.StatusOK, docsPage) })
+	docs.GET("/start.js", func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript; charset=utf-8", docsScript) })
+	docs.GET("/assets/*", echo.WrapHandler(http.StripPrefix(Prefix+docsPath+"/assets", statigz.FileServer(static.FS))))
+	return nil
+}

@@ -1,0 +1,140 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+const (
+	headerLimit           = "X-RateLimit-Limit"
+	headerRemaining       = "X-RateLimit-Remaining"
+	headerReset           = "X-RateLimit-Reset"
+	headerRateLimit       = "RateLimit"        // draft-ietf-httpapi-ratelimit-headers-10 4
+	headerRateLimitPolicy = "RateLimit-Policy" // the same, 3
+)
+
+var errRateLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Try again later.")
+
+// limited is a rate under its name.
+type limited struct {
+	name string
+	rate ports.Rate
+}
+
+// publicRoutes are the routes that need no token, besides health and documentation, each with its own rate.
+// All other routes need one.
+func (s *Server) publicRoutes(route string) (limited, bool) {
+	l := s.settings.Limits
+	switch route {
+	case "POST " + Prefix + "/auth/register":
+		return limited{"register", l.Register}, true
+	case "POST " + Prefix + "/auth/login":
+		return limited{"login", l.SignIn}, true
+	case "POST " + Prefix + "/auth/refresh":
+		return limited{"refresh", l.Refresh}, true
+	}
+	return limited{}, false
+}
+
+// guard finds out who is asking and counts the request against their rate. The rate of a user is counted only once
+// the token has been verified, so that nobody can spend another's; what fails is counted against the address.
+func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if isOpen(strings.TrimPrefix(c.Request().URL.Path, Prefix)) {
+			return next(c)
+		}
+		route := c.Request().Method + " " + c.Path()
+		anonymous := limited{"anonymous", s.settings.Limits.Default}
+		if _, exists := s.routes[route]; !exists {
+			if err := s.countAddress(c, anonymous); err != nil {
+				return err
+			}
+			return next(c) // to 404 or 405
+		}
+		if rate, public := s.publicRoutes(route); public {
+			if err := s.countAddress(c, rate); err != nil {
+				return err
+			}
+			return next(c)
+		}
+
+		caller, err := s.authenticate(c)
+		if fault.KindOf(err) == fault.Unauthenticated {
+			if err := s.countAddress(c, anonymous); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		withCaller(c, caller)
+		u := caller.User
+		rate, key := limited{u.Role.String(), s.settings.Limits.Roles[u.Role]}, fmt.Sprintf("%s:%s", u.TenantID, u.ID)
+		if route == "GET "+Prefix+"/analytics/export" {
+			rate, key = limited{"export", s.settings.Limits.Export}, "export:"+string(u.ID)
+		}
+		if err := s.count(c, key, rate); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+func (s *Server) authenticate(c echo.Context) (session.Caller, error) {
+	token := bearer(c.Request())
+	if token == "" {
+		return session.Caller{}, session.ErrTokenRequired
+	}
+	return s.needs.Auth.Authenticate(c.Request().Context(), token)
+}
+
+func (s *Server) countAddress(c echo.Context, l limited) error {
+	return s.count(c, l.name+":"+addressKey(c.RealIP()), l)
+}
+
+// count takes one request from a rate and tells in the headers what is left.
+func (s *Server) count(c echo.Context, key string, l limited) error {
+	left, err := s.needs.Limiter.Take(c.Request().Context(), key, l.rate)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	reset := seconds(left.Reset)
+	h.Set(headerLimit, strconv.Itoa(l.rate.Requests))
+	h.Set(headerRemaining, strconv.Itoa(left.Remaining))
+	h.Set(headerReset, strconv.Itoa(reset))
+	h.Set(headerRateLimitPolicy, fmt.Sprintf("%q;q=%d;w=%d", l.name, l.rate.Requests, seconds(l.rate.Window)))
+	h.Set(headerRateLimit, fmt.Sprintf("%q;r=%d;t=%d", l.name, left.Remaining, reset))
+	if left.Exceeded {
+		return errRateLimited.After(left.Reset)
+	}
+	return nil
+}
+
+// seconds returns a duration in whole seconds, rounded up.
+func seconds(d time.Duration) int {
+	return int((d + time.Second - 1) / time.Second)
+}
+
+// statuses are the statuses of the kinds of fault.
+var statuses = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Malformed:       http.StatusBadRequest,
+	fault.Invalid:         http.StatusUnprocessableEntity,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Gone:            http.StatusGone,
+	fault.RateLimited:     http.StatusTooManyRequests,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}

@@ -1,0 +1,140 @@
+package rest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+)
+
+const (
+	maxRequestID     = 64
+	contextCaller    = "caller"
+	apiPolicy        = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	hstsTwoYears     = "max-age=63072000; includeSubDomains"
+	statusClientGone = 499 // as nginx has it: the client went before the answer
+)
+
+// identify gives each request an id, the client's own where that is short and plain, and keeps where it came from.
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		requestID := r.Header.Get(echo.HeaderXRequestID)
+		if !isPlain(requestID) {
+			requestID = s.needs.IDs.New()
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, requestID)
+		origin := audit.Origin{RequestID: requestID, Address: c.RealIP(), UserAgent: session.CleanDevice(r.UserAgent())}
+		c.SetRequest(r.WithContext(audit.WithOrigin(r.Context(), origin)))
+		return next(c)
+	}
+}
+
+func isPlain(s string) bool {
+	if s == "" || len(s) > maxRequestID {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// observe writes the line of a request once it has been answered, also where the answer breaks off.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		path := c.Request().URL.Path
+		open := isOpen(strings.TrimPrefix(path, Prefix))
+		defer func() {
+			if open {
+				return
+			}
+			ctx := c.Request().Context()
+			line := audit.Request{
+				Origin: audit.OriginFrom(ctx), Method: c.Request().Method, Path: path,
+				Status: c.Response().Status, Duration: time.Since(began),
+			}
+			if caller, ok := c.Get(contextCaller).(session.Caller); ok {
+				line.Tenant, line.User, line.Role = caller.User.TenantID, caller.User.ID, caller.User.Role.String()
+			}
+			s.needs.AuditLog.Request(context.WithoutCancel(ctx), line)
+		}()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}
+
+// secureHeaders sets what browsers must know (ASVS 3.4): nothing is sniffed, framed, cached or told to others.
+func secureHeaders(hsts bool) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			h := c.Response().Header()
+			h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+			h.Set(echo.HeaderXFrameOptions, "DENY")
+			h.Set(echo.HeaderReferrerPolicy, "no-referrer")
+			h.Set(echo.HeaderContentSecurityPolicy, apiPolicy)
+			h.Set(echo.HeaderCacheControl, "no-store")
+			h.Set("Cross-Origin-Resource-Policy", "same-origin")
+			if hsts {
+				h.Set(echo.HeaderStrictTransportSecurity, hstsTwoYears)
+			}
+			return next(c)
+		}
+	}
+}
+
+type callerKey struct{}
+
+// withCaller keeps who is asking in the request's context, for the handlers, and in Echo's, for the log.
+func withCaller(c echo.Context, caller session.Caller) {
+	c.Set(contextCaller, caller)
+	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, caller)))
+}
+
+// callerFrom returns who is asking. On a route that needs no token it is nobody, who may do nothing.
+func callerFrom(ctx context.Context) session.Caller {
+	caller, _ := ctx.Value(callerKey{}).(session.Caller)
+	return caller
+}
+
+// bearer returns the token of a request, or "" (RFC 6750 2.1).
+func bearer(r *http.Request) string {
+	scheme, token, found := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// addressKey returns the part of a client's address that is counted: of IPv6 the network, since whoever has one
+// address there has 2^64 of them.
+func addressKey(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap()
+	if a.Is6() {
+		if network, err := a.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return a.String()
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

@@ -1,0 +1,209 @@
+// Package rest provides the REST API on Echo: routes from the OpenAPI contract, middleware, problem documents and the
+// documentation page. Handlers decode, call a use case and encode; no rule is decided here.
+package rest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+//go:generate go tool -modfile=../../.ci/tools.mod oapi-codegen -config codegen.yaml openapi.yaml
+
+const (
+	// Prefix is where the API begins.
+	Prefix = "/api/v1"
+	// MaxBody is the size of the largest body that is read, in bytes.
+	MaxBody = 1 << 20
+)
+
+// Auth are the use cases of accounts and sessions.
+type Auth interface {
+	Register(ctx context.Context, a user.Account) (user.User, session.TokenPair, error)
+	SignIn(ctx context.Context, email, password string) (session.TokenPair, error)
+	Refresh(ctx context.Context, token string) (session.TokenPair, error)
+	Authenticate(ctx context.Context, token string) (session.Caller, error)
+	SignOut(ctx context.Context, caller session.Caller) error
+	ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) error
+}
+
+// Users are the use cases of those who manage users.
+type Users interface {
+	List(ctx context.Context, p access.Principal, t id.Tenant, part page.Page) ([]user.User, int, id.Tenant, error)
+	Get(ctx context.Context, p access.Principal, t id.Tenant, u id.User) (user.User, error)
+	ChangeRole(ctx context.Context, p access.Principal, t id.Tenant, u id.User, role access.Role) (user.User, error)
+	Deactivate(ctx context.Context, p access.Principal, t id.Tenant, u id.User) error
+}
+
+// Analytics are the use cases of events.
+type Analytics interface {
+	Record(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Event, error)
+	Events(ctx context.Context, p access.Principal, t id.Tenant, eventType string, part page.Page) ([]event.Event, error)
+	Summary(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
+	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
+	Export(ctx context.Context, p access.Principal, t id.Tenant) (iter.Seq2[event.Event, error], error)
+}
+
+// AuditLog writes requests, and acts that change nothing.
+type AuditLog interface {
+	Request(ctx context.Context, r audit.Request)
+	Note(ctx context.Context, e audit.Entry)
+}
+
+// Database reports whether it answers.
+type Database interface {
+	Ping(ctx context.Context) error
+}
+
+// Needs are what the API works with.
+type Needs struct {
+	Auth      Auth
+	Users     Users
+	Analytics Analytics
+	AuditLog  AuditLog
+	Database  Database
+	Limiter   ports.RateLimiter
+	Clock     ports.Clock
+	IDs       ports.IDs
+	Logger    *slog.Logger // for what is unexpected
+}
+
+// Limits are the rates of the API, each per window. Roles are keyed by tenant and user; the rest by the client's
+// address, but Export by user.
+type Limits struct {
+	Roles    map[access.Role]ports.Rate
+	Default  ports.Rate // whoever is not authenticated
+	SignIn   ports.Rate
+	Register ports.Rate
+	Refresh  ports.Rate
+	Export   ports.Rate
+}
+
+// Settings are what the operator may choose.
+type Settings struct {
+	Version        string
+	Environment    string
+	Limits         Limits
+	CORSOrigins    []string
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	HSTS           bool
+	// WriteTimeout is how long a client may take to read an answer, and each piece of an export.
+	WriteTimeout time.Duration
+}
+
+// Server is the API.
+type Server struct {
+	needs    Needs
+	settings Settings
+	routes   map[string]struct{} // "METHOD path" of all there are
+}
+
+// New returns the API as a handler.
+func New(needs Needs, settings Settings) (*echo.Echo, error) {
+	s := &Server{needs: needs, settings: settings, routes: map[string]struct{}{}}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Binder = binder{}
+	e.HTTPErrorHandler = s.handleError
+	e.IPExtractor = clientAddress(settings.TrustedProxies)
+
+	e.Pre(shortcuts)
+	e.Use(s.identify, s.observe, secureHeaders(settings.HSTS))
+	if len(settings.CORSOrigins) > 0 {
+		e.Use(cors(settings.CORSOrigins))
+	}
+	e.Use(recoverPanics(), middleware.BodyLimit(fmt.Sprint(MaxBody)), s.guard)
+
+	RegisterHandlersWithBaseURL(e, keyed{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
+	if err := addDocs(e); err != nil {
+		return nil, err
+	}
+	for _, r := range e.Routes() {
+		s.routes[r.Method+" "+r.Path] = struct{}{}
+	}
+	return e, nil
+}
+
+// shortcuts makes a trailing slash make no difference, and serves health and documentation without the prefix too.
+func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u := c.Request().URL
+		path := u.Path
+		if len(path) > 1 {
+			path = strings.TrimSuffix(path, "/")
+		}
+		if isOpen(path) {
+			path = Prefix + path
+		}
+		if path != u.Path {
+			u.Path, u.RawPath = path, ""
+		}
+		return next(c)
+	}
+}
+
+// isOpen reports whether a path, without the prefix, is health or documentation: open to all, not limited, not logged.
+func isOpen(path string) bool {
+	return path == "/health" || strings.HasPrefix(path, "/health/") || path == docsPath || strings.HasPrefix(path, docsPath+"/") || path == contractPath
+}
+
+// clientAddress returns how to find a client's address: that of the connection, unless it comes from a trusted proxy.
+func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		options = append(options, echo.TrustIPRange(ipNet(p)))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+func cors(origins []string) echo.MiddlewareFunc {
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOrigins: origins,
+		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerIdempotencyKey},
+		ExposeHeaders: []string{
+			echo.HeaderXRequestID, headerIdempotencyKey, echo.HeaderRetryAfter, headerRateLimit, headerRateLimitPolicy,
+			headerLimit, headerRemaining, headerReset,
+		},
+		MaxAge: 600,
+	})
+}
+
+// recoverPanics turns a panic into an error; the process lives (ASVS 16.5.4).
+func recoverPanics() echo.MiddlewareFunc {
+	return middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisableErrorHandler: true,
+		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
+			return &panicError{cause: err, stack: string(stack)}
+		},
+	})
+}
+
+type panicError struct {
+	cause error
+	stack string
+}
+
+func (p *panicError) Error() string { return "panic: " + p.cause.Error() }
+func (p *panicError) Unwrap() error { return p.cause }

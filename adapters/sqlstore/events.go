@@ -1,0 +1,235 @@
+package sqlstore
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+)
+
+// exportChunk is how many events one statement of an export reads.
+const exportChunk = 1000
+
+const eventColumns = "id, tenant_id, event_type, user_identifier, session_id, value, source, occurred_at"
+
+type eventRow struct {
+	ID             id.Event  `db:"id"`
+	TenantID       id.Tenant `db:"tenant_id"`
+	Type           string    `db:"event_type"`
+	UserIdentifier string    `db:"user_identifier"`
+	SessionID      *string   `db:"session_id"`
+	Value          *float64  `db:"value"`
+	Source         *string   `db:"source"`
+	OccurredAt     dbTime    `db:"occurred_at"`
+}
+
+func (r eventRow) event() (event.Event, error) {
+	return event.Event{
+		ID: r.ID, TenantID: r.TenantID, Type: r.Type, UserIdentifier: r.UserIdentifier, SessionID: r.SessionID,
+		Value: r.Value, Source: r.Source, OccurredAt: r.OccurredAt.Time,
+	}, nil
+}
+
+type events struct{ repositories }
+
+func (s events) Append(ctx context.Context, scope access.Scope, e event.Event) (bool, error) {
+	if err := scope.Covers(e.TenantID); err != nil {
+		return false, err
+	}
+	var added int64
+	err := s.db.inTenant(ctx, e.TenantID, false, func(q sqlx.ExtContext) (err error) {
+		added, err = s.exec(ctx, q, "appending an event",
+			"INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, id) DO NOTHING",
+			e.ID, e.TenantID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, dbTime{e.OccurredAt})
+		return err
+	})
+	return added == 1, err
+}
+
+// filter is the condition of a statement over one tenant's events.
+type filter struct {
+	tenant id.Tenant
+	text   strings.Builder
+	args   []any
+}
+
+func newFilter(scope access.Scope) (*filter, error) {
+	tenantID, err := scope.Tenant()
+	if err != nil {
+		return nil, err
+	}
+	f := &filter{tenant: tenantID, args: []any{tenantID}}
+	f.text.WriteString(" FROM events WHERE tenant_id = ?")
+	return f, nil
+}
+
+func (f *filter) and(condition string, args ...any) {
+	f.text.WriteString(" AND " + condition)
+	f.args = append(f.args, args...)
+}
+
+func (f *filter) window(w analytics.Window) {
+	if !w.Start.IsZero() {
+		f.and("occurred_at >= ?", dbTime{w.Start})
+	}
+	if !w.End.IsZero() {
+		f.and("occurred_at < ?", dbTime{w.End})
+	}
+}
+
+// read runs SELECT columns over the filter into dest.
+func (s events) read(ctx context.Context, f *filter, dest any, doing, columns, rest string, args ...any) error {
+	return s.db.inTenant(ctx, f.tenant, true, func(q sqlx.ExtContext) error {
+		return s.list(ctx, q, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
+	})
+}
+
+func (s events) ByID(ctx context.Context, scope access.Scope, eventID id.Event) (event.Event, error) {
+	f, err := newFilter(scope)
+	if err != nil {
+		return event.Event{}, err
+	}
+	f.and("id = ?", eventID)
+	var rows []eventRow
+	if err := s.read(ctx, f, &rows, "reading an event", eventColumns, ""); err != nil {
+		return event.Event{}, err
+	}
+	if len(rows) == 0 {
+		return event.Event{}, event.ErrNotFound
+	}
+	return rows[0].event()
+}
+
+func (s events) List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error) {
+	f, err := newFilter(scope)
+	if err != nil {
+		return nil, err
+	}
+	if eventType != "" {
+		f.and("event_type = ?", eventType)
+	}
+	var rows []eventRow
+	err = s.read(ctx, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
+	if err != nil {
+		return nil, err
+	}
+	return convert(rows, eventRow.event)
+}
+
+func (s events) Export(ctx context.Context, scope access.Scope) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		var last *eventRow
+		for {
+			rows, err := s.after(ctx, scope, last)
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row.event()) {
+					return
+				}
+			}
+			if len(rows) < exportChunk {
+				return
+			}
+			last = &rows[len(rows)-1]
+		}
+	}
+}
+
+// after returns the next events in order of time, or the first ones.
+func (s events) after(ctx context.Context, scope access.Scope, last *eventRow) ([]eventRow, error) {
+	f, err := newFilter(scope)
+	if err != nil {
+		return nil, err
+	}
+	if last != nil {
+		f.and("(occurred_at, id) > (?, ?)", last.OccurredAt, last.ID)
+	}
+	var rows []eventRow
+	err = s.read(ctx, f, &rows, "exporting events", eventColumns, " ORDER BY occurred_at, id LIMIT ?", exportChunk)
+	return rows, err
+}
+
+func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error) {
+	f, err := newFilter(scope)
+	if err != nil {
+		return analytics.Totals{}, err
+	}
+	f.window(w)
+	var (
+		totals struct {
+			Events int64 `db:"events"`
+			Users  int64 `db:"users"`
+		}
+		top []struct {
+			Type  string `db:"event_type"`
+			Count int64  `db:"count"`
+		}
+	)
+	err = s.db.inTenant(ctx, f.tenant, true, func(q sqlx.ExtContext) error {
+		err := s.get(ctx, q, &totals, nil, "counting events",
+			"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
+		if err != nil {
+			return err
+		}
+		return s.list(ctx, q, &top, "counting event types",
+			"SELECT event_type, COUNT(*) AS count"+f.text.String()+" GROUP BY event_type ORDER BY 2 DESC, 1 LIMIT ?",
+			append(f.args, analytics.TopEventTypes)...)
+	})
+	if err != nil {
+		return analytics.Totals{}, err
+	}
+	result := analytics.Totals{Events: totals.Events, UniqueUsers: totals.Users, Top: make([]analytics.TypeCount, 0, len(top))}
+	for _, t := range top {
+		result.Top = append(result.Top, analytics.TypeCount(t))
+	}
+	return result, nil
+}
+
+// grouping returns the expression that events are grouped by, and the order of the groups.
+func (s events) grouping(d analytics.Dimension) (expression, order string) {
+	switch d {
+	case analytics.ByDay:
+		return s.dialect.Day("occurred_at"), "1"
+	case analytics.BySource:
+		return "source", "2 DESC, 1 NULLS LAST"
+	default:
+		return "event_type", "2 DESC, 1"
+	}
+}
+
+func (s events) Query(ctx context.Context, scope access.Scope, question analytics.Query) ([]analytics.Row, error) {
+	f, err := newFilter(scope)
+	if err != nil {
+		return nil, err
+	}
+	f.window(question.Window)
+	if question.EventType != "" {
+		f.and("event_type = ?", question.EventType)
+	}
+	expression, order := s.grouping(question.GroupBy)
+	var rows []struct {
+		Key      *string  `db:"key"`
+		Count    int64    `db:"count"`
+		AvgValue *float64 `db:"avg_value"`
+	}
+	err = s.read(ctx, f, &rows, "querying events",
+		expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", question.Limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := make([]analytics.Row, 0, len(rows))
+	for _, row := range rows {
+		answer = append(answer, analytics.Row(row))
+	}
+	return answer, nil
+}

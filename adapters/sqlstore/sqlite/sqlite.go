@@ -1,0 +1,105 @@
+// Package sqlite opens a SQLite database for package sqlstore: one file, one writer, many readers.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+const (
+	driver = "sqlite"
+	// pragmas: readers do not wait for the writer (WAL); what was committed survives a loss of power (FULL); another
+	// process at the file is waited for (5 s).
+	pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+)
+
+// Database is an open SQLite file.
+type Database struct {
+	*sqlstore.Store
+	writer *sqlx.DB
+}
+
+// Open opens the file and creates it where it is not there, for its owner's eyes only.
+func Open(ctx context.Context, path string) (*Database, error) {
+	if err := prepare(path); err != nil {
+		return nil, err
+	}
+	source := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
+	writer, err := sqlx.ConnectContext(ctx, driver, source+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	writer.SetMaxOpenConns(1)
+	reader, err := sqlx.ConnectContext(ctx, driver, source+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close())
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	return &Database{Store: sqlstore.New(writer, reader, dialect{}), writer: writer}, nil
+}
+
+// prepare makes sure that the file and its folder are there and can be written.
+func prepare(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the database file: %w", err)
+	}
+	return f.Close()
+}
+
+// Migrations returns what brings the schema to its version.
+func (d *Database) Migrations() (*migrations.Runner, error) {
+	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", d.writer.DB)
+}
+
+type dialect struct{}
+
+func (dialect) Rebind(query string) string { return query }
+
+// ForUpdate is empty: a write transaction is begun as IMMEDIATE, and there is one at a time.
+func (dialect) ForUpdate() string { return "" }
+
+func (dialect) Day(column string) string { return "substr(" + column + ", 1, 10)" }
+
+func (dialect) GuardsTenants() bool { return false }
+
+func (dialect) EnterTenant(context.Context, *sqlx.Tx, id.Tenant) error { return nil }
+
+func (dialect) Duplicate(err error, table, column string) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE &&
+		strings.Contains(e.Error(), table+"."+column)
+}
+
+func (dialect) Lost(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // the primary code; the rest says more
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}

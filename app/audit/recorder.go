@@ -1,0 +1,75 @@
+// Package audit puts sensitive acts on record: in the database in the same transaction as the act, and on the log
+// once that has been committed.
+package audit
+
+import (
+	"context"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// Recorder opens the units of work in which sensitive acts happen.
+type Recorder struct {
+	store ports.Store
+	log   ports.AuditLog
+	clock ports.Clock
+	ids   ports.IDs
+}
+
+// NewRecorder returns a recorder.
+func NewRecorder(store ports.Store, log ports.AuditLog, clock ports.Clock, ids ports.IDs) *Recorder {
+	return &Recorder{store: store, log: log, clock: clock, ids: ids}
+}
+
+// Tx is a unit of work that keeps a record.
+type Tx struct {
+	ports.Repositories
+	recorder *Recorder
+	entries  []audit.Entry
+}
+
+// InTx runs fn as one unit of work. What it records is stored with what it changes, and written to the log after
+// both were committed. Errors: those of fn and of ports.Store.InTx.
+func (r *Recorder) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	var recorded []audit.Entry
+	err := r.store.InTx(ctx, func(ctx context.Context, repositories ports.Repositories) error {
+		tx := &Tx{Repositories: repositories, recorder: r}
+		err := fn(ctx, tx)
+		recorded = tx.entries
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range recorded {
+		r.log.Write(ctx, e)
+	}
+	return nil
+}
+
+// Record puts an act of the scope's principal on record in the entry's tenant. Its id, time, actor and origin are
+// filled in.
+func (tx *Tx) Record(ctx context.Context, scope access.Scope, e audit.Entry) error {
+	e = tx.recorder.fill(ctx, e)
+	e.Actor = scope.Principal().User()
+	if err := tx.Audit().Append(ctx, scope, e); err != nil {
+		return err
+	}
+	tx.entries = append(tx.entries, e)
+	return nil
+}
+
+// Note writes an act to the log alone: an outcome that changes nothing in the database, or that has no tenant.
+func (r *Recorder) Note(ctx context.Context, e audit.Entry) {
+	r.log.Write(ctx, r.fill(ctx, e))
+}
+
+func (r *Recorder) fill(ctx context.Context, e audit.Entry) audit.Entry {
+	e.ID = id.Entry(r.ids.New())
+	e.At = r.clock.Now()
+	e.Origin = audit.OriginFrom(ctx)
+	return e
+}

@@ -1,0 +1,200 @@
+// Package config reads the service's configuration: one struct, read once from flags, the environment, files and a
+// .env file, and checked whole, so that all that is wrong is told at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-envparse"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// The environments.
+const (
+	Development = "development"
+	Staging     = "staging"
+	Production  = "production"
+)
+
+// Config is the configuration of the service.
+type Config struct {
+	Environment string
+	Debug       bool
+	Host        string
+	Port        int
+	DataDir     string
+
+	DatabaseURL string
+
+	JWTSecret       []byte // empty: to be made, in development
+	JWTAlgorithm    string
+	AccessLifetime  time.Duration
+	SessionLifetime time.Duration
+	RotationGrace   time.Duration
+
+	Join        tenant.JoinPolicy
+	FounderRole access.Role
+
+	PasswordMinLength int
+	ArgonMemoryKiB    uint32
+	ArgonIterations   uint32
+	ArgonParallelism  uint8
+	HashQueue         int
+
+	RateViewer, RateAnalyst, RateAdmin, RateSuperAdmin ports.Rate
+	RateDefault, RateRegister, RateRefresh, RateExport ports.Rate
+	RateSignIn, RateSignInAccount                      ports.Rate
+
+	CORSOrigins    []string
+	TrustedProxies []netip.Prefix
+	TLSCert        []byte
+	TLSKey         []byte
+
+	LogLevel  slog.Level
+	LogFormat string
+
+	// Effective is each setting as it was given or defaulted, with secrets masked, in the order of the table.
+	Effective []Effective
+}
+
+// Effective is a setting and where its value came from.
+type Effective struct {
+	Name, Value, Source string
+}
+
+// Sources are where settings come from; the first that has one wins: Flags, then Env, then the file .env, then the
+// default. Env and .env may name a file with NAME_FILE in place of NAME.
+type Sources struct {
+	Flags   map[string]string
+	Env     func(string) (string, bool)
+	EnvFile string // path of the .env file; one that is not there is no fault
+}
+
+// Load reads and checks the configuration. The error tells all faults, one a line, and never a secret.
+func Load(sources Sources) (Config, error) {
+	file, err := readEnvFile(sources.EnvFile)
+	if err != nil {
+		return Config{}, err
+	}
+	var (
+		c      Config
+		faults []error
+	)
+	environment, _, err := find(sources, file, "ENVIRONMENT")
+	if err != nil || environment == "" {
+		environment = Development
+	}
+	for _, s := range Settings() {
+		value, source, err := find(sources, file, s.Name)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if value == "" {
+			value, source = s.Default.in(environment), "default"
+		}
+		if err := s.set(&c, value); err != nil {
+			faults = append(faults, fmt.Errorf("%s %w", s.Name, err))
+			continue
+		}
+		c.Effective = append(c.Effective, Effective{Name: s.Name, Value: s.show(value), Source: source})
+	}
+	if len(faults) == 0 {
+		faults = c.check()
+	}
+	if len(faults) > 0 {
+		return Config{}, fmt.Errorf("the configuration is not valid:\n%w", errors.Join(faults...))
+	}
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = schemeSQLite + filepath.ToSlash(filepath.Join(c.DataDir, "secure-data.db"))
+	}
+	if c.Debug {
+		c.LogLevel = slog.LevelDebug
+	}
+	return c, nil
+}
+
+// find returns the value of a setting and where it stood; both are empty where it stands nowhere.
+func find(sources Sources, file map[string]string, name string) (value, source string, err error) {
+	if v, given := sources.Flags[name]; given {
+		return v, "flag", nil
+	}
+	for _, from := range []struct {
+		source string
+		lookUp func(string) (string, bool)
+	}{
+		{"environment", sources.Env},
+		{sources.EnvFile, func(n string) (string, bool) { v, found := file[n]; return v, found }},
+	} {
+		v, _ := from.lookUp(name)
+		path, _ := from.lookUp(name + "_FILE")
+		switch {
+		case v != "" && path != "":
+			return "", "", fmt.Errorf("%s and %s_FILE are both set; only one may be", name, name)
+		case v != "":
+			return v, from.source, nil
+		case path != "":
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return "", "", fmt.Errorf("%s_FILE can't be read: %w", name, err)
+			}
+			return strings.TrimRight(string(content), "\r\n"), path, nil
+		}
+	}
+	return "", "", nil
+}
+
+func readEnvFile(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings: %w", err)
+	}
+	values, err := envparse.Parse(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err) // names the line, and does not show it
+	}
+	return values, nil
+}
+
+// check finds what is wrong with settings that are good by themselves.
+func (c *Config) check() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	shortest := token.Algorithms()[c.JWTAlgorithm]
+	switch {
+	case len(c.JWTSecret) == 0 && c.Environment != Development:
+		fault("JWT_SECRET_KEY is required in %s: %d random bytes or more, such as openssl rand -hex %d prints", c.Environment, shortest, shortest)
+	case len(c.JWTSecret) > 0 && len(c.JWTSecret) < shortest:
+		fault("JWT_SECRET_KEY must have at least %d bytes for %s, and has %d", shortest, c.JWTAlgorithm, len(c.JWTSecret))
+	}
+	if c.SessionLifetime <= c.AccessLifetime {
+		fault("REFRESH_TOKEN_EXPIRE_DAYS must be longer than ACCESS_TOKEN_EXPIRE_MINUTES")
+	}
+	if (len(c.TLSCert) == 0) != (len(c.TLSKey) == 0) {
+		fault("TLS_CERT and TLS_KEY must be set both or not at all")
+	}
+	return faults
+}
+
+// SQLitePath returns the path of the SQLite file, or false where the database is another.
+func (c Config) SQLitePath() (string, bool) {
+	return strings.CutPrefix(c.DatabaseURL, schemeSQLite)
+}

@@ -1,0 +1,255 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/password"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+const (
+	schemeSQLite = "sqlite://"
+	mask         = "********"
+)
+
+// Setting is one setting: its name in the environment, what it is for, and how it is read.
+type Setting struct {
+	Name    string
+	Help    string
+	Default Default
+	// Secret settings show as a mask and have no flag, since flags show in the list of processes.
+	Secret bool
+
+	set func(*Config, string) error
+}
+
+// Default is the default of a setting, in development and elsewhere.
+type Default struct {
+	Development, Elsewhere string
+}
+
+func (d Default) in(environment string) string {
+	if environment == Development {
+		return d.Development
+	}
+	return d.Elsewhere
+}
+
+func same(value string) Default { return Default{value, value} }
+
+// Flag returns the name of the setting's flag.
+func (s Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")) }
+
+// show returns a value as it may be shown.
+func (s Setting) show(value string) string {
+	if value == "" || !s.Secret || strings.HasPrefix(value, schemeSQLite) {
+		return value
+	}
+	return mask
+}
+
+// Settings returns the table of all settings, in the order in which people read it.
+func Settings() []Setting {
+	return []Setting{
+		{Name: "ENVIRONMENT", Default: same(Development), Help: "development, staging or production",
+			set: oneOf(func(c *Config) *string { return &c.Environment }, Development, Staging, Production)},
+		{Name: "DEBUG", Default: same("false"), Help: "true logs in more detail, whatever LOG_LEVEL says",
+			set: boolean(func(c *Config) *bool { return &c.Debug })},
+		{Name: "HOST", Default: Default{"127.0.0.1", "0.0.0.0"}, Help: "address to listen on",
+			set: text(func(c *Config) *string { return &c.Host })},
+		{Name: "PORT", Default: same("8000"), Help: "port to listen on, 1 to 65535",
+			set: integer(func(c *Config) *int { return &c.Port }, 1, 65535)},
+		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
+			set: text(func(c *Config) *string { return &c.DataDir })},
+		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH; empty is a SQLite database in DATA_DIR", set: databaseURL},
+
+		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens, 32 bytes or more; required outside development, made and kept in DATA_DIR there",
+			set: func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }},
+		{Name: "JWT_ALGORITHM", Default: same("HS256"), Help: "HS256, HS384 or HS512",
+			set: oneOf(func(c *Config) *string { return &c.JWTAlgorithm }, "HS256", "HS384", "HS512")},
+		{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Default: same("15"), Help: "life of an access token, 1 to 60",
+			set: duration(func(c *Config) *time.Duration { return &c.AccessLifetime }, time.Minute, 1, 60)},
+		{Name: "REFRESH_TOKEN_EXPIRE_DAYS", Default: same("7"), Help: "life of a session from sign-in, through all refreshes, 1 to 90",
+			set: duration(func(c *Config) *time.Duration { return &c.SessionLifetime }, 24*time.Hour, 1, 90)},
+		{Name: "REFRESH_TOKEN_GRACE_SECONDS", Default: same("10"), Help: "how long the last used refresh token is only refused and does not end the session, 0 to 60",
+			set: duration(func(c *Config) *time.Duration { return &c.RotationGrace }, time.Second, 0, 60)},
+
+		{Name: "REGISTRATION_MODE", Default: Default{"open", "invite"}, Help: "open: anyone makes a tenant or joins one; invite: anyone makes a tenant; closed: nobody registers",
+			set: func(c *Config, s string) (err error) { c.Join, err = tenant.ParseJoinPolicy(s); return err }},
+		{Name: "REGISTRATION_FOUNDER_ROLE", Default: same("viewer"), Help: "role of the first user of a tenant made by registration: viewer or admin",
+			set: founderRole},
+		{Name: "PASSWORD_MIN_LENGTH", Default: same("8"), Help: "shortest password in characters, 8 to 128",
+			set: integer(func(c *Config) *int { return &c.PasswordMinLength }, user.MinPasswordLength, user.MaxPasswordLength)},
+		{Name: "ARGON2_MEMORY_KIB", Default: same("19456"), Help: "memory of a password hash in KiB, 19456 to 1048576",
+			set: unsigned(func(c *Config) *uint32 { return &c.ArgonMemoryKiB }, password.MinMemoryKiB, password.MaxMemoryKiB)},
+		{Name: "ARGON2_ITERATIONS", Default: same("2"), Help: "passes of a password hash over its memory, 2 to 32",
+			set: unsigned(func(c *Config) *uint32 { return &c.ArgonIterations }, password.MinIterations, password.MaxIterations)},
+		{Name: "ARGON2_PARALLELISM", Default: same("1"), Help: "lanes of a password hash, 1 to 16",
+			set: unsigned(func(c *Config) *uint8 { return &c.ArgonParallelism }, password.MinParallelism, password.MaxParallelism)},
+		{Name: "ARGON2_QUEUE", Default: same("64"), Help: "how many sign-ins may wait for their turn to hash before more are told to come back, 0 to 10000",
+			set: integer(func(c *Config) *int { return &c.HashQueue }, 0, 10_000)},
+
+		rateSetting("RATE_LIMIT_VIEWER", "60/minute", "requests of a viewer", func(c *Config) *ports.Rate { return &c.RateViewer }),
+		rateSetting("RATE_LIMIT_ANALYST", "200/minute", "requests of an analyst", func(c *Config) *ports.Rate { return &c.RateAnalyst }),
+		rateSetting("RATE_LIMIT_ADMIN", "500/minute", "requests of an admin", func(c *Config) *ports.Rate { return &c.RateAdmin }),
+		rateSetting("RATE_LIMIT_SUPER_ADMIN", "10000/minute", "requests of a super_admin", func(c *Config) *ports.Rate { return &c.RateSuperAdmin }),
+		rateSetting("RATE_LIMIT_DEFAULT", "30/minute", "requests of an address without a valid token", func(c *Config) *ports.Rate { return &c.RateDefault }),
+		rateSetting("RATE_LIMIT_LOGIN", "10/minute", "sign-ins from an address", func(c *Config) *ports.Rate { return &c.RateSignIn }),
+		rateSetting("RATE_LIMIT_LOGIN_ACCOUNT", "20/minute", "attempts on the password of one account, from anywhere", func(c *Config) *ports.Rate { return &c.RateSignInAccount }),
+		rateSetting("RATE_LIMIT_REGISTER", "5/minute", "registrations from an address", func(c *Config) *ports.Rate { return &c.RateRegister }),
+		rateSetting("RATE_LIMIT_REFRESH", "20/minute", "refreshes from an address", func(c *Config) *ports.Rate { return &c.RateRefresh }),
+		rateSetting("RATE_LIMIT_EXPORT", "10/minute", "exports of a user, counted apart", func(c *Config) *ports.Rate { return &c.RateExport }),
+
+		{Name: "CORS_ORIGINS", Help: "origins whose pages may call the API, with commas between them, such as https://app.example.com", set: corsOrigins},
+		{Name: "TRUSTED_PROXIES", Help: "networks whose X-Forwarded-For is believed, with commas between them, such as 10.0.0.0/8", set: trustedProxies},
+		{Name: "TLS_CERT", Help: "certificate chain in PEM, to serve HTTPS (TLS_CERT_FILE names a file)",
+			set: func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }},
+		{Name: "TLS_KEY", Secret: true, Help: "private key of the certificate in PEM (TLS_KEY_FILE names a file)",
+			set: func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }},
+		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", set: logLevel},
+		{Name: "LOG_FORMAT", Default: same("json"), Help: "json, or console for people",
+			set: oneOf(func(c *Config) *string { return &c.LogFormat }, auditlog.Formats()...)},
+	}
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error { *field(c) = s; return nil }
+}
+
+func oneOf(field func(*Config) *string, allowed ...string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		if !slices.Contains(allowed, s) {
+			return fmt.Errorf("must be one of %s", strings.Join(allowed, ", "))
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return errors.New("must be true or false")
+		}
+		*field(c) = b
+		return nil
+	}
+}
+
+func number(s string, low, high int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("must be a whole number from %d to %d", low, high)
+	}
+	return n, nil
+}
+
+func integer(field func(*Config) *int, low, high int) func(*Config, string) error {
+	return func(c *Config, s string) (err error) {
+		*field(c), err = number(s, low, high)
+		return err
+	}
+}
+
+func unsigned[T uint8 | uint32](field func(*Config) *T, low, high int) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		n, err := number(s, low, high)
+		*field(c) = T(n)
+		return err
+	}
+}
+
+func duration(field func(*Config) *time.Duration, unit time.Duration, low, high int) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		n, err := number(s, low, high)
+		*field(c) = time.Duration(n) * unit
+		return err
+	}
+}
+
+func rateSetting(name, value, help string, field func(*Config) *ports.Rate) Setting {
+	return Setting{Name: name, Default: same(value), Help: help + "; NUMBER/second, minute, hour or day",
+		set: func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}
+}
+
+func parseRate(s string) (ports.Rate, error) {
+	windows := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
+	count, unit, _ := strings.Cut(s, "/")
+	n, err := number(count, 1, 1_000_000)
+	window, known := windows[unit]
+	if err != nil || !known {
+		return ports.Rate{}, errors.New("must be a rate such as 60/minute: 1 to 1000000 each second, minute, hour or day")
+	}
+	return ports.Rate{Requests: n, Window: window}, nil
+}
+
+func databaseURL(c *Config, s string) error {
+	c.DatabaseURL = s
+	if path, found := strings.CutPrefix(s, schemeSQLite); s == "" || found && path != "" {
+		return nil
+	}
+	return errors.New("must be sqlite://PATH")
+}
+
+func founderRole(c *Config, s string) error {
+	role, err := access.ParseRole(s)
+	if err != nil || role != access.Viewer && role != access.Admin {
+		return errors.New("must be viewer or admin")
+	}
+	c.FounderRole = role
+	return nil
+}
+
+// list splits a text at its commas.
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func corsOrigins(c *Config, s string) error {
+	for _, origin := range list(s) {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(u.Host, "*") || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return errors.New("must be origins such as https://app.example.com; a wildcard is not allowed")
+		}
+		c.CORSOrigins = append(c.CORSOrigins, origin)
+	}
+	return nil
+}
+
+func trustedProxies(c *Config, s string) error {
+	for _, network := range list(s) {
+		p, err := netip.ParsePrefix(network)
+		if err != nil {
+			a, err := netip.ParseAddr(network)
+			if err != nil {
+				return errors.New("must be networks or addresses such as 10.0.0.0/8 or 192.0.2.1")
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		c.TrustedProxies = append(c.TrustedProxies, p)
+	}
+	return nil
+}
+
+func logLevel(c *Config, s string) error {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, known := levels[strings.ToLower(s)]
+	if !known {
+		return errors.New("must be debug, info, warn or error")
+	}
+	c.LogLevel = level
+	return nil
+}

@@ -1,0 +1,49 @@
+// Package page provides the part of a list that is asked for.
+package page
+
+import (
+	"fmt"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+)
+
+// MaxSkip is how far into a list one may skip: the database walks over all that is skipped.
+const MaxSkip = 1_000_000
+
+// Page is a part of a list: at most Limit items after the first Skip.
+type Page struct {
+	Skip  int
+	Limit int
+}
+
+// Sizes are the limits of one list.
+type Sizes struct {
+	Default int
+	Max     int
+}
+
+// The lists of the service.
+var (
+	Users  = Sizes{Default: 50, Max: 200}
+	Events = Sizes{Default: 100, Max: 1000}
+)
+
+// Page returns the page that is asked for; nil means the default. A fault names skip and limit where they are out
+// of range.
+func (s Sizes) Page(skip, limit *int) (Page, error) {
+	var c fault.Check
+	p := Page{Limit: s.Default}
+	if skip != nil {
+		p.Skip = *skip
+	}
+	if limit != nil {
+		p.Limit = *limit
+	}
+	if p.Skip < 0 || p.Skip > MaxSkip {
+		c.Add("skip", fmt.Sprintf("must be 0 to %d", MaxSkip))
+	}
+	if p.Limit < 1 || p.Limit > s.Max {
+		c.Add("limit", fmt.Sprintf("must be 1 to %d", s.Max))
+	}
+	return p, c.Err()
+}

@@ -1,0 +1,79 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+// Clock tells the time.
+type Clock interface {
+	// Now returns the present in UTC.
+	Now() time.Time
+}
+
+// IDs makes identifiers.
+type IDs interface {
+	// New returns a UUID that nobody can guess and that is like no other, in canonical form.
+	New() string
+}
+
+// Tokens signs tokens and verifies them.
+type Tokens interface {
+	// Sign returns the token that says the claims.
+	Sign(c session.Claims) (string, error)
+	// Verify returns what a token says, of either kind, if this service signed it and it is in force at the time,
+	// give or take the clock skew of 30 s. It does not know of revocation. Errors: session.ErrInvalidToken.
+	Verify(token string, now time.Time) (session.Claims, error)
+}
+
+// ErrHasherBusy is the fault of a password hasher whose queue is full.
+var ErrHasherBusy = fault.New(fault.Unavailable, "busy", "Too many sign-ins at once. Try again in a moment.").After(2 * time.Second)
+
+// PasswordHasher hashes passwords and verifies them. All methods take long on purpose; how many run at once is
+// bounded. Errors: ErrHasherBusy, and the context's.
+type PasswordHasher interface {
+	Hash(ctx context.Context, password string) (user.PasswordHash, error)
+	// Verify reports whether the password has the hash, and whether the hash is weaker than one made today.
+	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
+	// VerifyNobody takes the time of Verify and finds no match: for an e-mail address that nobody has.
+	VerifyNobody(ctx context.Context, password string) error
+}
+
+// RevocationList knows which tokens were revoked of late, so that most dead tokens need no look into the database.
+// It may forget; the database, which is asked about every token that the list lets pass, does not.
+type RevocationList interface {
+	// Revoke adds to the list, until the time that each revocation names.
+	Revoke(ctx context.Context, revocations ...session.Revocation) error
+	// Revoked reports whether the list covers the claims.
+	Revoked(ctx context.Context, c session.Claims) (bool, error)
+}
+
+// Rate is how many requests are allowed in each window of time. The zero Rate allows none.
+type Rate struct {
+	Requests int
+	Window   time.Duration
+}
+
+// Allowance is what is left of a rate.
+type Allowance struct {
+	Exceeded  bool
+	Remaining int
+	// Reset is the time until the window ends.
+	Reset time.Duration
+}
+
+// RateLimiter counts requests in fixed windows.
+type RateLimiter interface {
+	// Take counts one request under the key, and says what is left.
+	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
+}
+
+// AuditLog writes audit entries where operators read them.
+type AuditLog interface {
+	Write(ctx context.Context, e audit.Entry)
+}

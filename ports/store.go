@@ -1,0 +1,130 @@
+// Package ports holds the interfaces that the use cases need from the world outside, and nothing else. Package
+// porttest holds one contract test for each; every adapter passes it.
+//
+// Whatever reads or writes a tenant's data takes a scope straight after the context and refuses one that does not
+// cover that data with access.ErrNoScope. The exceptions serve authentication, which comes before any principal:
+// Identities, Sessions and Tenants hold what is known over the whole service.
+package ports
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+// Faults of a store, common to all its methods.
+var (
+	// ErrUnavailable: the database does not answer; nothing was changed.
+	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The database does not answer. Nothing was changed; try again.").After(2 * time.Second)
+	// ErrOutcomeUnknown: the database was lost while it was committing; it may or may not have. To repeat is safe.
+	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
+		"The database was lost while the change was being committed, so it is not known whether it was made. To repeat the request is safe.").After(2 * time.Second)
+)
+
+// Store is the database.
+type Store interface {
+	Repositories
+	// InTx runs a unit of work: all that fn does through tx happens, or nothing does. An error of fn is returned
+	// as it is, after nothing was changed. fn must not use the store itself. Units of work do not nest.
+	// Errors: ErrUnavailable, ErrOutcomeUnknown.
+	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
+	// Ping reports whether the database answers. Errors: ErrUnavailable.
+	Ping(ctx context.Context) error
+}
+
+// Repositories are all the collections of a store.
+type Repositories interface {
+	Tenants() Tenants
+	Identities() Identities
+	Users() Users
+	Sessions() Sessions
+	Events() Events
+	Audit() AuditTrail
+}
+
+// Tenants are the customers of the service.
+type Tenants interface {
+	// Add stores a new tenant. Errors: tenant.ErrSlugTaken.
+	Add(ctx context.Context, t tenant.Tenant) error
+	// ByID returns a tenant. Errors: tenant.ErrNotFound.
+	ByID(ctx context.Context, id id.Tenant) (tenant.Tenant, error)
+	// BySlug returns a tenant. Errors: tenant.ErrNotFound.
+	BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error)
+	// List returns all tenants by slug; the scope must be over all of them.
+	List(ctx context.Context, scope access.Scope) ([]tenant.Tenant, error)
+}
+
+// Identities is what authentication knows of users, before there is a principal.
+type Identities interface {
+	// Add stores a new user of a tenant that exists. Errors: user.ErrEmailTaken.
+	Add(ctx context.Context, u user.User) error
+	// ByEmail returns the user with the address. Errors: user.ErrNotFound.
+	ByEmail(ctx context.Context, email user.Email) (user.User, error)
+	// BySession returns a session and its user as they are now, in one round trip. Errors: session.ErrNotFound.
+	BySession(ctx context.Context, id id.Session) (user.User, session.Session, error)
+	// ForUpdate returns a user, which no other unit of work changes until this one ends. It must be called within
+	// a unit of work. Errors: user.ErrNotFound.
+	ForUpdate(ctx context.Context, id id.User) (user.User, error)
+	// SetPassword replaces a user's password hash. Errors: user.ErrNotFound.
+	SetPassword(ctx context.Context, id id.User, hash user.PasswordHash) error
+}
+
+// Users are the users of a tenant, to those who manage them.
+type Users interface {
+	// ByID returns a user within the scope. Errors: user.ErrNotFound.
+	ByID(ctx context.Context, scope access.Scope, id id.User) (user.User, error)
+	// List returns a page of one tenant's users, oldest first, and how many there are in all.
+	List(ctx context.Context, scope access.Scope, p page.Page) ([]user.User, int, error)
+	// ForUpdate returns a user as ByID does, and how many other active administrators the user's tenant has. Until
+	// the unit of work ends, no other one changes these users. It must be called within a unit of work.
+	ForUpdate(ctx context.Context, scope access.Scope, id id.User) (u user.User, otherAdministrators int, err error)
+	// Save stores the role of a user and whether it is active. Errors: user.ErrNotFound.
+	Save(ctx context.Context, scope access.Scope, u user.User) error
+}
+
+// Sessions are the refresh-token families.
+type Sessions interface {
+	Add(ctx context.Context, s session.Session) error
+	// ForUpdate returns a session, which no other unit of work changes until this one ends. It must be called
+	// within a unit of work. Errors: session.ErrNotFound.
+	ForUpdate(ctx context.Context, id id.Session) (session.Session, error)
+	// Save stores what rotation and revocation change. Errors: session.ErrNotFound.
+	Save(ctx context.Context, s session.Session) error
+	// RevokeAll revokes a user's live sessions, except the given one if it is not empty, and returns their ids.
+	RevokeAll(ctx context.Context, user id.User, except id.Session, why session.Reason, now time.Time) ([]id.Session, error)
+}
+
+// Events are the tenants' events. All methods need a scope of one tenant.
+type Events interface {
+	// Append stores an event of the scope's tenant unless there is one with its id, and reports whether it is new.
+	Append(ctx context.Context, scope access.Scope, e event.Event) (bool, error)
+	// ByID returns an event. Errors: event.ErrNotFound.
+	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
+	// List returns a page of events, newest first; an empty type means all.
+	List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error)
+	// Export yields all events, oldest first. No transaction is held between two events. An error ends it.
+	Export(ctx context.Context, scope access.Scope) iter.Seq2[event.Event, error]
+	// Totals counts the events in a window.
+	Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error)
+	// Query answers a question.
+	Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error)
+}
+
+// AuditTrail keeps the entries of sensitive acts. Nothing removes one.
+type AuditTrail interface {
+	// Append stores an entry of the scope's tenant.
+	Append(ctx context.Context, scope access.Scope, e audit.Entry) error
+	// List returns a page of a tenant's entries, newest first.
+	List(ctx context.Context, scope access.Scope, p page.Page) ([]audit.Entry, error)
+}
