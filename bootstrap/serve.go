@@ -1,0 +1,85 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The patience of the server with its clients.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 16 << 10
+	// shutdownTimeout is how long requests in flight may take to finish once the service has been told to stop.
+	shutdownTimeout = 30 * time.Second
+)
+
+// Serve brings the schema up to date, listens, and answers requests until the context ends. Then it takes no more
+// connections, finishes the requests in flight and returns nil. ready is called with the address once it listens.
+func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
+	applied, err := a.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	if applied > 0 {
+		a.logger.InfoContext(ctx, "schema migrated", "versions", applied)
+	}
+	listener, err := a.listen(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)
+	ready(listener.Addr())
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	a.logger.Info("stopping: finishing the requests in flight")
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(finish); err != nil {
+		err = fmt.Errorf("requests were still in flight after %s: %w", shutdownTimeout, errors.Join(err, server.Close()))
+		<-served
+		return err
+	}
+	<-served // http.ErrServerClosed, at once
+	a.logger.Info("stopped")
+	return nil
+}
+
+func (a *App) listen(ctx context.Context) (net.Listener, error) {
+	address := net.JoinHostPort(a.config.Host, strconv.Itoa(a.config.Port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	if len(a.config.TLSCert) == 0 {
+		return listener, nil
+	}
+	certificate, err := tls.X509KeyPair(a.config.TLSCert, a.config.TLSKey)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading TLS_CERT and TLS_KEY: %w", err), listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), nil
+}
