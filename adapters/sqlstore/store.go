@@ -83,9 +83,10 @@ func (s *Store) inTx(ctx context.Context, options *sql.TxOptions, fn func(tx *sq
 	if err != nil {
 		return s.fault("opening a transaction", err)
 	}
+	// Also where fn panics. Where the rollback fails the connection is lost, which rolls back too; after the commit
+	// it does nothing.
+	defer func() { _ = tx.Rollback() }()
 	if err := fn(tx); err != nil {
-		// The error of fn is what matters. Where the rollback fails the connection is lost, which rolls back too.
-		_ = tx.Rollback()
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -1,0 +1,124 @@
+package porttest
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// Tokens tests a signer of tokens; stranger is one with another key.
+func Tokens(t *testing.T, own, stranger ports.Tokens) {
+	issued := t0.Truncate(time.Second)
+	claims := session.Claims{
+		Kind: session.Access, Token: NewID[id.Token](), Session: NewID[id.Session](), User: NewID[id.User](), Tenant: NewID[id.Tenant](),
+		Role: access.Analyst, IssuedAt: issued, ExpiresAt: issued.Add(15 * time.Minute),
+	}
+	signed, err := own.Sign(claims)
+	must(t, err)
+
+	for _, kind := range []session.Kind{session.Access, session.Refresh} {
+		t.Run(string(kind)+" is read as it was written", func(t *testing.T) {
+			c := claims
+			c.Kind = kind
+			token, err := own.Sign(c)
+			must(t, err)
+			got, err := own.Verify(token, issued)
+			must(t, err)
+			equal(t, "claims", got, c)
+		})
+	}
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		ok   bool
+	}{
+		{"at the end", claims.ExpiresAt, true}, // within the skew
+		{"after the end and the skew", claims.ExpiresAt.Add(31 * time.Second), false},
+		{"long after", claims.ExpiresAt.AddDate(1, 0, 0), false},
+		{"before it begins, within the skew", issued.Add(-29 * time.Second), true},
+		{"before it begins", issued.Add(-31 * time.Second), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := own.Verify(signed, c.at)
+			if c.ok {
+				must(t, err)
+			} else {
+				wantErr(t, "verifying", err, session.ErrInvalidToken)
+			}
+		})
+	}
+	parts := strings.Split(signed, ".")
+	encode := base64.RawURLEncoding.EncodeToString
+	for name, token := range map[string]string{
+		"empty":                    "",
+		"no token":                 "abc",
+		"two parts":                parts[0] + "." + parts[1],
+		"no signature":             parts[0] + "." + parts[1] + ".",
+		"another signature":        parts[0] + "." + parts[1] + "." + encode([]byte("0123456789abcdef0123456789abcdef")),
+		"another payload":          parts[0] + "." + encode([]byte(`{"role":"super_admin"}`)) + "." + parts[2],
+		"algorithm none":           encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".",
+		"algorithm none, signed":   encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
+		"another algorithm":        encode([]byte(`{"alg":"HS512","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
+		"a key of its own":         encode([]byte(`{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2],
+		"a key from elsewhere":     encode([]byte(`{"alg":"HS256","jku":"https://evil.example/keys"}`)) + "." + parts[1] + "." + parts[2],
+		"JSON instead of compact":  `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
+		"spaces":                   " " + signed,
+		"too long":                 signed + strings.Repeat("A", 10_000),
+		"not base64":               "!!!." + parts[1] + "." + parts[2],
+		"NUL":                      signed + "\x00",
+		"encrypted":                parts[0] + ".." + parts[1] + "." + parts[1] + "." + parts[2],
+		"the wrong end of a token": signed[:len(signed)-2],
+	} {
+		t.Run("refuses "+name, func(t *testing.T) {
+			_, err := own.Verify(token, issued)
+			wantErr(t, "verifying", err, session.ErrInvalidToken)
+		})
+	}
+	t.Run("refuses a stranger's", func(t *testing.T) {
+		forged, err := stranger.Sign(claims)
+		must(t, err)
+		_, err = own.Verify(forged, issued)
+		wantErr(t, "verifying", err, session.ErrInvalidToken)
+	})
+}
+
+// PasswordHasher tests a hasher; stronger is one with a higher cost.
+func PasswordHasher(t *testing.T, h, stronger ports.PasswordHasher) {
+	ctx := t.Context()
+	password := "пароль with spaces and \x00"
+	hash, err := h.Hash(ctx, password)
+	must(t, err)
+	again, err := h.Hash(ctx, password)
+	must(t, err)
+	if hash == again {
+		t.Error("two hashes of a password are the same")
+	}
+	for _, c := range []struct {
+		name                string
+		by                  ports.PasswordHasher
+		password            string
+		wantMatch, outdated bool
+	}{
+		{"the password", h, password, true, false},
+		{"another", h, password + " ", false, false},
+		{"none", h, "", false, false},
+		{"the password, at a higher cost", stronger, password, true, true},
+		{"another, at a higher cost", stronger, "x", false, false},
+	} {
+		match, outdated, err := c.by.Verify(ctx, c.password, hash)
+		must(t, err)
+		if match != c.wantMatch || outdated != c.outdated {
+			t.Errorf("%s: match %t, outdated %t", c.name, match, outdated)
+		}
+	}
+	must(t, h.VerifyNobody(ctx, password))
+	if _, _, err := h.Verify(ctx, password, "no hash"); err == nil {
+		t.Error("a hash that is none was taken")
+	}
+}

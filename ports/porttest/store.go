@@ -1,0 +1,605 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+var (
+	t0         = time.Date(2026, 1, 1, 12, 0, 0, 123456000, time.UTC)
+	everything = page.Page{Limit: 1000}
+)
+
+// NewID returns a new id.
+func NewID[T ~string]() T { return T(uuid.NewString()) }
+
+// NewTenant adds a tenant with a name of its own to the store.
+func NewTenant(t *testing.T, s ports.Repositories) tenant.Tenant {
+	t.Helper()
+	slug, err := tenant.ParseSlug("t-" + uuid.NewString())
+	must(t, err)
+	added := tenant.Tenant{ID: NewID[id.Tenant](), Slug: slug, CreatedAt: t0}
+	must(t, s.Tenants().Add(t.Context(), added))
+	return added
+}
+
+// NewUser adds an active user with an address of its own to the store.
+func NewUser(t *testing.T, s ports.Repositories, home tenant.Tenant, role access.Role) user.User {
+	t.Helper()
+	email, err := user.ParseEmail(uuid.NewString() + "@example.com")
+	must(t, err)
+	u := user.User{
+		ID: NewID[id.User](), TenantID: home.ID, Email: email, FullName: "Zoë Müller", Role: role, Active: true,
+		PasswordHash: "hash", CreatedAt: t0,
+	}
+	must(t, s.Identities().Add(t.Context(), u))
+	return u
+}
+
+// ScopeOf returns the scope of a super_admin in a tenant.
+func ScopeOf(t *testing.T, tenantID id.Tenant) access.Scope {
+	t.Helper()
+	scope, err := access.Operator().Authorize(access.ReadTenantData, tenantID)
+	must(t, err)
+	return scope
+}
+
+func newSession(t *testing.T, s ports.Repositories, u user.User) session.Session {
+	t.Helper()
+	added := session.Session{
+		ID: NewID[id.Session](), UserID: u.ID, TenantID: u.TenantID, Current: "current", Device: "curl", Address: "127.0.0.1",
+		CreatedAt: t0, LastUsedAt: t0, ExpiresAt: t0.Add(7 * 24 * time.Hour),
+	}
+	must(t, s.Sessions().Add(t.Context(), added))
+	return added
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t *testing.T, doing string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v, want %v", doing, err, want)
+	}
+}
+
+func equal(t *testing.T, doing string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", doing, got, want)
+	}
+}
+
+// Store tests a store. Tests of one store may run beside each other and share its data.
+func Store(t *testing.T, s ports.Store) {
+	for name, test := range map[string]func(*testing.T, ports.Store){
+		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
+		"sessions": testSessions, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testAppend,
+		"totals": testTotals, "query": testQuery, "export": testExport, "audit": testAudit,
+		"a unit of work is whole": testRollback, "a unit of work outlives a panic": testPanic,
+		"administrators change one at a time": testAdministrators, "sessions change one at a time": testSessionRace,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, s)
+		})
+	}
+	t.Run("ping", func(t *testing.T) { must(t, s.Ping(t.Context())) })
+}
+
+func testTenants(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	added := NewTenant(t, s)
+	got, err := s.Tenants().ByID(ctx, added.ID)
+	must(t, err)
+	equal(t, "by id", got, added)
+	got, err = s.Tenants().BySlug(ctx, added.Slug)
+	must(t, err)
+	equal(t, "by slug", got, added)
+
+	again := added
+	again.ID = NewID[id.Tenant]()
+	wantErr(t, "the slug again", s.Tenants().Add(ctx, again), tenant.ErrSlugTaken)
+	_, err = s.Tenants().ByID(ctx, again.ID)
+	wantErr(t, "an unknown id", err, tenant.ErrNotFound)
+
+	all, err := access.Operator().Authorize(access.ManageTenantUsers, access.EveryTenant)
+	must(t, err)
+	list, err := s.Tenants().List(ctx, all)
+	must(t, err)
+	if !slices.Contains(list, added) {
+		t.Error("the list lacks the tenant")
+	}
+	if !slices.IsSortedFunc(list, func(a, b tenant.Tenant) int { return strings.Compare(a.Slug.String(), b.Slug.String()) }) {
+		t.Error("the list is not in order")
+	}
+	_, err = s.Tenants().List(ctx, ScopeOf(t, added.ID))
+	wantErr(t, "the list with the scope of one tenant", err, access.ErrNoScope)
+}
+
+func testIdentities(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home := NewTenant(t, s)
+	u := NewUser(t, s, home, access.Analyst)
+	got, err := s.Identities().ByEmail(ctx, u.Email)
+	must(t, err)
+	equal(t, "by e-mail", got, u)
+
+	again := u
+	again.ID = NewID[id.User]()
+	again.TenantID = NewTenant(t, s).ID
+	wantErr(t, "the address again, in another tenant", s.Identities().Add(ctx, again), user.ErrEmailTaken)
+	nobody, err := user.ParseEmail(uuid.NewString() + "@example.com")
+	must(t, err)
+	_, err = s.Identities().ByEmail(ctx, nobody)
+	wantErr(t, "an unknown address", err, user.ErrNotFound)
+
+	must(t, s.Identities().SetPassword(ctx, u.ID, "new hash"))
+	wantErr(t, "the password of nobody", s.Identities().SetPassword(ctx, again.ID, "h"), user.ErrNotFound)
+	u.PasswordHash = "new hash"
+	opened := newSession(t, s, u)
+	got, gotSession, err := s.Identities().BySession(ctx, opened.ID)
+	must(t, err)
+	equal(t, "the user by session", got, u)
+	equal(t, "the session", gotSession, opened)
+	_, _, err = s.Identities().BySession(ctx, NewID[id.Session]())
+	wantErr(t, "an unknown session", err, session.ErrNotFound)
+
+	must(t, s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		locked, err := tx.Identities().ForUpdate(ctx, u.ID)
+		equal(t, "for update", locked, u)
+		return err
+	}))
+}
+
+func testUsers(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	var added []user.User
+	for range 3 {
+		added = append(added, NewUser(t, s, home, access.Viewer))
+	}
+	slices.SortFunc(added, func(a, b user.User) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	list, total, err := s.Users().List(ctx, scope, everything)
+	must(t, err)
+	equal(t, "all", list, added)
+	equal(t, "total", total, 3)
+	list, total, err = s.Users().List(ctx, scope, page.Page{Skip: 1, Limit: 1})
+	must(t, err)
+	equal(t, "a page", list, added[1:2])
+	equal(t, "total with a page", total, 3)
+	list, _, err = s.Users().List(ctx, scope, page.Page{Skip: page.MaxSkip, Limit: 1})
+	must(t, err)
+	equal(t, "a page after the end", list, []user.User{})
+
+	u := added[0]
+	u.Role, u.Active = access.Admin, false
+	must(t, s.Users().Save(ctx, scope, u))
+	got, err := s.Users().ByID(ctx, scope, u.ID)
+	must(t, err)
+	equal(t, "after a change", got, u)
+}
+
+func testUserScopes(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home, other := NewTenant(t, s), NewTenant(t, s)
+	u := NewUser(t, s, home, access.Viewer)
+	foreign := ScopeOf(t, other.ID)
+	all, err := access.Operator().Authorize(access.ManageTenantUsers, access.EveryTenant)
+	must(t, err)
+
+	_, err = s.Users().ByID(ctx, foreign, u.ID)
+	wantErr(t, "a user of another tenant", err, user.ErrNotFound)
+	list, total, err := s.Users().List(ctx, foreign, everything)
+	must(t, err)
+	equal(t, "the list of the other tenant", list, []user.User{})
+	equal(t, "its total", total, 0)
+	wantErr(t, "saving into another tenant", s.Users().Save(ctx, foreign, u), access.ErrNoScope)
+	got, err := s.Users().ByID(ctx, all, u.ID)
+	must(t, err)
+	equal(t, "with the scope of every tenant", got, u)
+
+	var none access.Scope
+	_, err = s.Users().ByID(ctx, none, u.ID)
+	wantErr(t, "without a scope", err, access.ErrNoScope)
+	_, _, err = s.Users().List(ctx, none, everything)
+	wantErr(t, "a list without a scope", err, access.ErrNoScope)
+	wantErr(t, "saving without a scope", s.Users().Save(ctx, none, u), access.ErrNoScope)
+	wantErr(t, "locking without a scope", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		_, _, err := tx.Users().ForUpdate(ctx, none, u.ID)
+		return err
+	}), access.ErrNoScope)
+}
+
+func testSessions(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home := NewTenant(t, s)
+	u := NewUser(t, s, home, access.Viewer)
+	first, second, third := newSession(t, s, u), newSession(t, s, u), newSession(t, s, u)
+	stranger := newSession(t, s, NewUser(t, s, home, access.Viewer))
+
+	first.Previous, first.Current, first.LastUsedAt = "current", "next", t0.Add(time.Minute)
+	first.Revoke(session.SignedOut, t0.Add(time.Hour))
+	must(t, s.Sessions().Save(ctx, first))
+	find := func(wanted id.Session) (found session.Session) {
+		t.Helper()
+		must(t, s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) (err error) {
+			found, err = tx.Sessions().ForUpdate(ctx, wanted)
+			return err
+		}))
+		return found
+	}
+	equal(t, "after a change", find(first.ID), first)
+	wantErr(t, "saving an unknown session", s.Sessions().Save(ctx, session.Session{ID: NewID[id.Session](), LastUsedAt: t0}), session.ErrNotFound)
+
+	at := t0.Add(2 * time.Hour)
+	ended, err := s.Sessions().RevokeAll(ctx, u.ID, third.ID, session.PasswordChanged, at)
+	must(t, err)
+	equal(t, "what was ended", ended, []id.Session{second.ID})
+	second.Revoke(session.PasswordChanged, at)
+	equal(t, "the ended one", find(second.ID), second)
+	equal(t, "the one that had ended before", find(first.ID), first)
+	equal(t, "the excepted one", find(third.ID), third)
+	equal(t, "another user's", find(stranger.ID), stranger)
+	ended, err = s.Sessions().RevokeAll(ctx, u.ID, "", session.UserDeactivated, at)
+	must(t, err)
+	equal(t, "the rest", ended, []id.Session{third.ID})
+}
+
+func anEvent(home tenant.Tenant, kind, who string, at time.Time) event.Event {
+	return event.Event{ID: NewID[id.Event](), TenantID: home.ID, Type: kind, UserIdentifier: who, OccurredAt: at}
+}
+
+func add(t *testing.T, s ports.Store, e event.Event) event.Event {
+	t.Helper()
+	isNew, err := s.Events().Append(t.Context(), ScopeOf(t, e.TenantID), e)
+	must(t, err)
+	if !isNew {
+		t.Fatal("an event with a new id was taken for an old one")
+	}
+	return e
+}
+
+func testEvents(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	full := anEvent(home, "view", "☃ user", t0)
+	full.SessionID, full.Source, full.Value = new("s-1"), new("web"), new(-12.25)
+	add(t, s, full)
+	later := add(t, s, anEvent(home, "click", "u", t0.Add(time.Microsecond)))
+	edge := anEvent(home, "click", "u", event.Earliest)
+	edge.Value, edge.Source = new(event.MaxValue), new("")
+	add(t, s, edge)
+
+	got, err := s.Events().ByID(ctx, scope, full.ID)
+	must(t, err)
+	equal(t, "by id", got, full)
+	_, err = s.Events().ByID(ctx, scope, NewID[id.Event]())
+	wantErr(t, "an unknown id", err, event.ErrNotFound)
+	list, err := s.Events().List(ctx, scope, "", everything)
+	must(t, err)
+	equal(t, "newest first", list, []event.Event{later, full, edge})
+	list, err = s.Events().List(ctx, scope, "click", page.Page{Skip: 1, Limit: 1})
+	must(t, err)
+	equal(t, "a page of a type", list, []event.Event{edge})
+	list, err = s.Events().List(ctx, scope, "' OR '1'='1", everything)
+	must(t, err)
+	equal(t, "a type that looks like SQL", list, []event.Event{})
+}
+
+func testEventScopes(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home, other := NewTenant(t, s), NewTenant(t, s)
+	e := add(t, s, anEvent(home, "view", "u", t0))
+	foreign := ScopeOf(t, other.ID)
+	all, err := access.Operator().Authorize(access.ReadTenantData, access.EveryTenant)
+	must(t, err)
+
+	_, err = s.Events().ByID(ctx, foreign, e.ID)
+	wantErr(t, "an event of another tenant", err, event.ErrNotFound)
+	list, err := s.Events().List(ctx, foreign, "", everything)
+	must(t, err)
+	equal(t, "the list of the other tenant", list, []event.Event{})
+	_, err = s.Events().Append(ctx, foreign, e)
+	wantErr(t, "an event into another tenant", err, access.ErrNoScope)
+	same := e
+	same.TenantID = other.ID
+	add(t, s, same) // an id is a tenant's own
+
+	for name, scope := range map[string]access.Scope{"no": {}, "every tenant's": all} {
+		_, err = s.Events().ByID(ctx, scope, e.ID)
+		wantErr(t, "reading with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().List(ctx, scope, "", everything)
+		wantErr(t, "listing with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().Totals(ctx, scope, analytics.Window{})
+		wantErr(t, "totals with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().Query(ctx, scope, analytics.Query{Limit: 1})
+		wantErr(t, "a query with "+name+" scope", err, access.ErrNoScope)
+		for _, err := range s.Events().Export(ctx, scope) {
+			wantErr(t, "an export with "+name+" scope", err, access.ErrNoScope)
+		}
+	}
+	_, err = s.Events().Append(ctx, access.Scope{}, e)
+	wantErr(t, "appending without a scope", err, access.ErrNoScope)
+}
+
+func testAppend(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	e := anEvent(home, "view", "u", t0)
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		added int
+	)
+	for range 8 {
+		wg.Go(func() {
+			isNew, err := s.Events().Append(t.Context(), scope, e)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if isNew {
+				added++
+			}
+		})
+	}
+	wg.Wait()
+	equal(t, "how many were new", added, 1)
+	changed := e
+	changed.Type = "click"
+	isNew, err := s.Events().Append(t.Context(), scope, changed)
+	must(t, err)
+	got, err := s.Events().ByID(t.Context(), scope, e.ID)
+	must(t, err)
+	equal(t, "what is stored", got, e)
+	equal(t, "whether the second was new", isNew, false)
+}
+
+func testTotals(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	for i, kind := range []string{"a", "a", "a", "b", "b", "c", "d", "e", "f"} {
+		add(t, s, anEvent(home, kind, fmt.Sprint("u", i%4), t0.Add(time.Duration(i)*time.Second)))
+	}
+	add(t, s, anEvent(home, "outside", "x", t0.Add(-time.Microsecond)))
+	add(t, s, anEvent(home, "outside", "x", t0.Add(time.Hour)))
+	add(t, s, anEvent(NewTenant(t, s), "a", "y", t0))
+	got, err := s.Events().Totals(t.Context(), ScopeOf(t, home.ID), analytics.Window{Start: t0, End: t0.Add(time.Hour)})
+	must(t, err)
+	equal(t, "totals", got, analytics.Totals{Events: 9, UniqueUsers: 4, Top: []analytics.TypeCount{
+		{Type: "a", Count: 3}, {Type: "b", Count: 2}, {Type: "c", Count: 1}, {Type: "d", Count: 1}, {Type: "e", Count: 1},
+	}})
+	empty, err := s.Events().Totals(t.Context(), ScopeOf(t, NewTenant(t, s).ID), analytics.Window{})
+	must(t, err)
+	equal(t, "totals of nothing", empty, analytics.Totals{Top: []analytics.TypeCount{}})
+}
+
+func testQuery(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	put := func(kind string, source *string, value *float64, at time.Time) {
+		e := anEvent(home, kind, "u", at)
+		e.Source, e.Value = source, value
+		add(t, s, e)
+	}
+	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	put("view", new("web"), new(1.0), t0)
+	put("view", new("web"), new(2.0), midnight.Add(-time.Microsecond))
+	put("view", nil, nil, midnight)
+	put("click", new("app"), nil, midnight)
+	put("Click", nil, new(10.0), midnight.AddDate(0, 0, 1))
+	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
+
+	row := func(key string, count int64, average *float64) analytics.Row {
+		return analytics.Row{Key: &key, Count: count, AvgValue: average}
+	}
+	for name, c := range map[string]struct {
+		query analytics.Query
+		want  []analytics.Row
+	}{
+		"by type": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10},
+			[]analytics.Row{row("view", 3, new(1.5)), row("Click", 1, new(10.0)), row("click", 1, nil)}},
+		"by source": {analytics.Query{GroupBy: analytics.BySource, Limit: 10},
+			[]analytics.Row{row("web", 2, new(1.5)), {Count: 2, AvgValue: new(10.0)}, row("app", 1, nil)}},
+		"by day": {analytics.Query{GroupBy: analytics.ByDay, Limit: 10},
+			[]analytics.Row{row("2026-01-01", 2, new(1.5)), row("2026-01-02", 2, nil), row("2026-01-03", 1, new(10.0))}},
+		"one type": {analytics.Query{GroupBy: analytics.ByDay, EventType: "view", Limit: 1},
+			[]analytics.Row{row("2026-01-01", 2, new(1.5))}},
+		"a window": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10, Window: analytics.Window{Start: midnight, End: midnight.AddDate(0, 0, 1)}},
+			[]analytics.Row{row("click", 1, nil), row("view", 1, nil)}},
+		"nothing": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10, EventType: "none"}, []analytics.Row{}},
+	} {
+		got, err := s.Events().Query(t.Context(), ScopeOf(t, home.ID), c.query)
+		must(t, err)
+		equal(t, name, got, c.want)
+	}
+}
+
+func testExport(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	const many = 2050 // more than two pieces
+	want := map[id.Event]bool{}
+	must(t, s.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
+		for i := range many {
+			e := anEvent(home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // many at the same time
+			want[e.ID] = true
+			if _, err := tx.Events().Append(ctx, scope, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
+	var last time.Time
+	got := 0
+	for e, err := range s.Events().Export(t.Context(), scope) {
+		must(t, err)
+		if e.OccurredAt.Before(last) {
+			t.Fatal("the events are not in order of time")
+		}
+		if !want[e.ID] {
+			t.Fatalf("event %s came twice or is another tenant's", e.ID)
+		}
+		delete(want, e.ID)
+		last = e.OccurredAt
+		got++
+	}
+	equal(t, "how many", got, many)
+	for range s.Events().Export(t.Context(), scope) {
+		break // whoever stops listening is not told more
+	}
+}
+
+func testAudit(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home, other := NewTenant(t, s), NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	entry := func(act audit.Act, at time.Time) audit.Entry {
+		return audit.Entry{
+			ID: NewID[id.Entry](), TenantID: home.ID, At: at, Severity: audit.Warning, Act: act,
+			Actor: NewID[id.User](), Subject: "subject",
+			Origin: audit.Origin{RequestID: "r", Address: "127.0.0.1", UserAgent: `curl "x"`},
+			Detail: map[string]string{"from": "viewer", "to": "admin"},
+		}
+	}
+	first, second := entry(audit.RoleChanged, t0), entry(audit.Deactivated, t0.Add(time.Second))
+	second.Actor, second.Detail = "", nil
+	must(t, s.Audit().Append(ctx, scope, first))
+	must(t, s.Audit().Append(ctx, scope, second))
+	list, err := s.Audit().List(ctx, scope, everything)
+	must(t, err)
+	equal(t, "newest first", list, []audit.Entry{second, first})
+	list, err = s.Audit().List(ctx, ScopeOf(t, other.ID), everything)
+	must(t, err)
+	equal(t, "another tenant's", list, []audit.Entry{})
+	wantErr(t, "an entry into another tenant", s.Audit().Append(ctx, ScopeOf(t, other.ID), first), access.ErrNoScope)
+	wantErr(t, "an entry without a scope", s.Audit().Append(ctx, access.Scope{}, first), access.ErrNoScope)
+	_, err = s.Audit().List(ctx, access.Scope{}, everything)
+	wantErr(t, "a list without a scope", err, access.ErrNoScope)
+}
+
+func testRollback(t *testing.T, s ports.Store) {
+	ctx := t.Context()
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	u := NewUser(t, s, home, access.Viewer)
+	failure := errors.New("enough")
+	err := s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		changed := u
+		changed.Role = access.Admin
+		must(t, tx.Users().Save(ctx, scope, changed))
+		must(t, tx.Audit().Append(ctx, scope, audit.Entry{ID: NewID[id.Entry](), TenantID: home.ID, At: t0, Act: audit.RoleChanged}))
+		_, err := tx.Events().Append(ctx, scope, anEvent(home, "view", "u", t0))
+		must(t, err)
+		return failure
+	})
+	wantErr(t, "the unit of work", err, failure)
+	got, err := s.Users().ByID(ctx, scope, u.ID)
+	must(t, err)
+	equal(t, "the user", got, u)
+	entries, err := s.Audit().List(ctx, scope, everything)
+	must(t, err)
+	equal(t, "the entries", entries, []audit.Entry{})
+	events, err := s.Events().List(ctx, scope, "", everything)
+	must(t, err)
+	equal(t, "the events", events, []event.Event{})
+}
+
+func testPanic(t *testing.T, s ports.Store) {
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.InTx(t.Context(), func(context.Context, ports.Repositories) error { panic("a mistake") })
+	}()
+	NewTenant(t, s) // hangs where the transaction was left open
+}
+
+// testAdministrators lets two administrators demote each other at once: one must stay.
+func testAdministrators(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	a, b := NewUser(t, s, home, access.Admin), NewUser(t, s, home, access.Admin)
+	demote := func(by, target user.User) error {
+		return s.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
+			u, others, err := tx.Users().ForUpdate(ctx, scope, target.ID)
+			if err != nil {
+				return err
+			}
+			if u, err = u.WithRole(by.Principal(), access.Viewer, others); err != nil {
+				return err
+			}
+			return tx.Users().Save(ctx, scope, u)
+		})
+	}
+	var (
+		wg   sync.WaitGroup
+		errs [2]error
+	)
+	wg.Go(func() { errs[0] = demote(a, b) })
+	wg.Go(func() { errs[1] = demote(b, a) })
+	wg.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("of two demotions there passed: %v and %v", errs[0], errs[1])
+	}
+	wantErr(t, "the demotion that failed", errors.Join(errs[:]...), user.ErrLastAdmin)
+}
+
+// testSessionRace presents one refresh token many times at once: one wins.
+func testSessionRace(t *testing.T, s ports.Store) {
+	opened := newSession(t, s, NewUser(t, s, NewTenant(t, s), access.Viewer))
+	var (
+		wg  sync.WaitGroup
+		mu  sync.Mutex
+		won int
+	)
+	for i := range 8 {
+		wg.Go(func() {
+			var outcome session.Outcome
+			err := s.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
+				family, err := tx.Sessions().ForUpdate(ctx, opened.ID)
+				if err != nil {
+					return err
+				}
+				outcome = family.Rotate("current", session.TokenHash(fmt.Sprint("next", i)), t0.Add(time.Second), time.Minute)
+				return tx.Sessions().Save(ctx, family)
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if outcome == session.Rotated {
+				won++
+			}
+		})
+	}
+	wg.Wait()
+	equal(t, "how many won", won, 1)
+}
