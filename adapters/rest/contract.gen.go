@@ -226,7 +226,7 @@ type TokenPair struct {
 
 // UserList defines model for UserList.
 type UserList struct {
-	// Count How many users the tenant has
+	// Count How many users the tenant has, on all pages
 	Count    int       `json:"count"`
 	TenantID string    `json:"tenant_id"`
 	Users    []Profile `json:"users"`

@@ -1,0 +1,367 @@
+package bootstrap_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+)
+
+const (
+	api      = "/api/v1"
+	password = "SecurePass1"
+	secret   = "a secret for tests, which is long enough for HS256"
+)
+
+// settings are names and values of the configuration.
+type settings map[string]string
+
+// backend is what a service runs on: it returns the settings of a database of its own.
+type backend func(t testing.TB) settings
+
+func onSQLite(t testing.TB) settings {
+	return settings{"DATABASE_URL": "sqlite://" + filepath.Join(t.TempDir(), "data.db")}
+}
+
+// generous are limits that no test meets by accident.
+func generous() settings {
+	s := settings{"JWT_SECRET_KEY": secret, "PORT": "0"}
+	for _, setting := range config.Settings() {
+		if strings.HasPrefix(setting.Name, "RATE_LIMIT_") {
+			s[setting.Name] = "1000000/minute"
+		}
+	}
+	return s
+}
+
+// with returns s with the settings of all others added.
+func (s settings) with(others ...settings) settings {
+	all := maps.Clone(s)
+	for _, o := range others {
+		maps.Copy(all, o)
+	}
+	return all
+}
+
+// log is what a service writes.
+type log struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+// lines returns the lines with the event's name.
+func (l *log) lines(t *testing.T, event string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.Lines(l.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("the log has a line that is no JSON: %s", line)
+		}
+		if fields["event"] == event {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// service is a running service, as main runs it.
+type service struct {
+	app   *bootstrap.App
+	url   string
+	clock *porttest.Clock
+	log   *log
+	stop  func() error // once
+}
+
+// start runs a service until the test ends or stop is called.
+func start(t testing.TB, s settings) *service {
+	t.Helper()
+	return startAt(t, s, porttest.NewClock())
+}
+
+func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
+	t.Helper()
+	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := &service{clock: clock, log: &log{}}
+	running.app, err = bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	address, served := make(chan net.Addr, 1), make(chan error, 1)
+	go func() { served <- running.app.Serve(ctx, func(a net.Addr) { address <- a }) }()
+	running.stop = sync.OnceValue(func() error {
+		cancel()
+		if err := <-served; err != nil {
+			return err
+		}
+		return running.app.Close()
+	})
+	select {
+	case a := <-address:
+		running.url = "http://" + a.String()
+	case err := <-served:
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := running.stop(); err != nil {
+			t.Error(err)
+		}
+		for _, hidden := range []string{password, secret, "$argon2id$", "eyJ"} {
+			if strings.Contains(running.log.String(), hidden) {
+				t.Errorf("the log shows %q", hidden)
+			}
+		}
+	})
+	return running
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any // nil where the body is no object
+}
+
+func (a answer) text(t testing.TB, name string) string {
+	t.Helper()
+	s, ok := a.body[name].(string)
+	if !ok {
+		t.Fatalf("the answer has no text %s: %d %s", name, a.status, a.raw)
+	}
+	return s
+}
+
+// fields returns the names of the fields that a problem blames.
+func (a answer) fields() (names []string) {
+	list, _ := a.body["errors"].([]any)
+	for _, e := range list {
+		names = append(names, fmt.Sprint(e.(map[string]any)["field"]))
+	}
+	return names
+}
+
+// request is what to ask. A body that is no string is sent as JSON.
+type request struct {
+	method, path string
+	token        string
+	body         any
+	header       map[string]string
+}
+
+var client = &http.Client{
+	Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// send asks and holds the question (where it is answered well) and the answer against the contract.
+func (s *service) send(t testing.TB, r request) answer {
+	t.Helper()
+	var body []byte
+	switch b := r.body.(type) {
+	case nil:
+	case string:
+		body = []byte(b)
+	default:
+		encoded, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = encoded
+	}
+	q, err := http.NewRequestWithContext(t.Context(), r.method, s.url+r.path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.body != nil {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	if r.token != "" {
+		q.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	for k, v := range r.header {
+		q.Header.Set(k, v)
+	}
+	response, err := client.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw)}
+	_ = json.Unmarshal(raw, &a.body) // an array or a stream is no object
+	if a.header.Get("X-Request-ID") == "" {
+		t.Errorf("%s %s: the answer has no X-Request-ID", r.method, r.path)
+	}
+	q.Body = io.NopCloser(bytes.NewReader(body))
+	holdAgainstContract(t, q, a, raw)
+	return a
+}
+
+// want sends a request and expects a status.
+func (s *service) want(t testing.TB, status int, r request) answer {
+	t.Helper()
+	a := s.send(t, r)
+	if a.status != status {
+		t.Errorf("%s %s: %d, want %d: %s", r.method, r.path, a.status, status, a.raw)
+	}
+	return a
+}
+
+var contract = sync.OnceValues(func() (routers.Router, error) {
+	raw, err := os.ReadFile("../adapters/rest/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	document, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := document.Validate(context.Background()); err != nil {
+		return nil, err
+	}
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
+	return legacy.NewRouter(document)
+})
+
+func holdAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
+	t.Helper()
+	router, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q = q.Clone(t.Context())
+	q.URL.Scheme, q.URL.Host = "", ""
+	q.URL.Path = strings.TrimSuffix(q.URL.Path, "/")
+	if strings.HasPrefix(q.URL.Path, "/health") {
+		q.URL.Path = api + q.URL.Path
+	}
+	route, parameters, err := router.FindRoute(q)
+	if err != nil {
+		documentation := strings.HasPrefix(q.URL.Path, "/docs") || strings.HasPrefix(q.URL.Path, api+"/docs") || strings.HasSuffix(q.URL.Path, "/openapi.json")
+		refused := a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed || a.status == http.StatusTooManyRequests
+		if documentation || refused || q.Method == http.MethodOptions {
+			return // not in the contract
+		}
+		t.Errorf("%s %s is not in the contract: %v", q.Method, q.URL, err)
+		return
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: q, PathParams: parameters, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}
+	if a.status < 400 {
+		if q.Header.Get("Content-Type") != "" {
+			q.Header.Set("Content-Type", "application/json") // as the service reads it
+		}
+		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
+			t.Errorf("%s %s was answered with %d and is not as the contract has it: %v", q.Method, q.URL, a.status, err)
+		}
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(raw)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("the answer to %s %s is not as the contract has it: %v", q.Method, q.URL, err)
+	}
+}
+
+// person is a user with a session.
+type person struct {
+	user    user.User
+	email   string
+	access  string
+	refresh string
+}
+
+// newPerson makes a user with a role in a tenant, which is made where it is new, and signs it in.
+func (s *service) newPerson(t testing.TB, tenantSlug string, role access.Role) person {
+	t.Helper()
+	email := uuid.NewString() + "@example.com"
+	u, err := s.app.Auth.CreateUser(t.Context(), access.Operator(), user.Account{
+		Email: email, Password: password, FullName: "Some Body", Tenant: tenantSlug,
+	}, role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := person{user: u, email: email}
+	s.signIn(t, &p)
+	return p
+}
+
+// signIn opens another session for a person.
+func (s *service) signIn(t testing.TB, p *person) {
+	t.Helper()
+	a := s.want(t, http.StatusOK, request{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)})
+	p.access, p.refresh = a.text(t, "access_token"), a.text(t, "refresh_token")
+}
+
+func credentials(email, password string) map[string]string {
+	return map[string]string{"email": email, "password": password}
+}
+
+func (s *service) me(t *testing.T, status int, token string) answer {
+	t.Helper()
+	return s.want(t, status, request{method: "GET", path: api + "/auth/me", token: token})
+}
+
+func (s *service) refresh(t *testing.T, status int, token string) answer {
+	t.Helper()
+	return s.want(t, status, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": token}})
+}
+
+// newSlug returns the slug of a tenant that no other test has.
+func newSlug() string { return "t-" + uuid.NewString() }
+
+func query(values ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(values); i += 2 {
+		q.Set(values[i], values[i+1])
+	}
+	return "?" + q.Encode()
+}

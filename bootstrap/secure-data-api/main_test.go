@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+// command runs a command line on a database of its own.
+type command struct {
+	env map[string]string
+}
+
+func newCommand(t *testing.T) command {
+	return command{env: map[string]string{"DATA_DIR": filepath.Join(t.TempDir(), "data")}}
+}
+
+func (c command) run(ctx context.Context, input string, args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	code = run(ctx, args, terminal{
+		in: strings.NewReader(input), out: &o, err: &e,
+		env: func(n string) (string, bool) { v, ok := c.env[n]; return v, ok },
+	})
+	return code, o.String(), e.String()
+}
+
+func (c command) want(t *testing.T, code int, input string, args ...string) (out, errs string) {
+	t.Helper()
+	got, out, errs := c.run(t.Context(), input, args...)
+	if got != code {
+		t.Errorf("%v: exit code %d, want %d\n%s%s", args, got, code, out, errs)
+	}
+	return out, errs
+}
+
+func TestUsers(t *testing.T) {
+	c := newCommand(t)
+	create := func(code int, email, role, password string) (string, string) {
+		t.Helper()
+		return c.want(t, code, password, "user", "create", "--tenant", "acme", "--email", email, "--name", "Ann Lee", "--role", role, "--password-stdin")
+	}
+	create(0, "ann@acme.com", "admin", "SecurePass1\n")
+	out, _ := create(0, "Bob@acme.com", "viewer", "SecurePass1\r\n")
+	id := regexp.MustCompile(`[0-9a-f-]{36}`).FindString(out)
+	if id == "" || !strings.Contains(out, "viewer bob@acme.com") {
+		t.Fatalf("printed %q", out)
+	}
+	if _, errs := create(1, "ann@acme.com", "admin", "SecurePass1"); !strings.Contains(errs, "email_taken") {
+		t.Errorf("the address again: %s", errs)
+	}
+	if _, errs := create(1, "cid@acme.com", "admin", "password123"); !strings.Contains(errs, "password") || strings.Contains(errs, "password123") {
+		t.Errorf("a common password: %s", errs)
+	}
+	create(1, "cid@acme.com", "admin", strings.Repeat("x", user.MaxPasswordLength*5))
+	create(2, "cid@acme.com", "root", "SecurePass1")
+
+	c.want(t, 0, "", "user", "set-role", id, "analyst")
+	c.want(t, 2, "", "user", "set-role", id, "root")
+	c.want(t, 2, "", "user", "set-role", "bob", "viewer")
+	c.want(t, 1, "", "user", "set-role", "01a208ed-8be7-7806-a395-750258b9cdd5", "viewer")
+	out, _ = c.want(t, 0, "", "user", "list", "--tenant", "acme")
+	if !regexp.MustCompile(id + ` +bob@acme.com +Ann Lee +analyst +true`).MatchString(out) {
+		t.Errorf("listed %s", out)
+	}
+	c.want(t, 0, "", "user", "deactivate", id)
+	out, _ = c.want(t, 0, "", "user", "list", "--tenant", "acme")
+	if !regexp.MustCompile(id + ` .* false`).MatchString(out) {
+		t.Errorf("listed %s", out)
+	}
+	c.want(t, 1, "", "user", "list", "--tenant", "nobody")
+	out, _ = c.want(t, 0, "", "tenant", "list")
+	if !regexp.MustCompile(`(?m)^[0-9a-f-]{36} +acme `).MatchString(out) {
+		t.Errorf("tenants are %s", out)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	c := newCommand(t)
+	for _, args := range [][]string{
+		{"fly"}, {"--fly"}, {"serve", "now"}, {"user"}, {"user", "create"}, {"migrate"}, {"migrate", "sideways"}, {"user", "set-role", "x"},
+		{"user", "create", "--tenant", "acme", "--email", "a@b.cd", "--name", "Ann", "--role", "admin"},
+	} {
+		if _, errs := c.want(t, 2, "", args...); !strings.Contains(errs, "--help") {
+			t.Errorf("%v: no word of help in %s", args, errs)
+		}
+	}
+	for _, args := range [][]string{{"--help"}, {"user", "--help"}, {"user", "create", "-h"}, {"help", "migrate"}} {
+		if out, _ := c.want(t, 0, "", args...); !strings.Contains(out, "secure-data-api") {
+			t.Errorf("%v printed %s", args, out)
+		}
+	}
+}
+
+func TestMigrateConfigVersion(t *testing.T) {
+	c := newCommand(t)
+	if out, _ := c.want(t, 0, "", "migrate", "status"); !strings.Contains(out, "pending") {
+		t.Errorf("before: %s", out)
+	}
+	c.want(t, 0, "", "migrate", "up")
+	if out, _ := c.want(t, 0, "", "migrate", "status"); strings.Contains(out, "pending") || !strings.Contains(out, "applied") {
+		t.Errorf("after: %s", out)
+	}
+	c.env["JWT_SECRET_KEY"] = "a secret that must not be shown to anybody"
+	if out, _ := c.want(t, 0, "", "config", "--port", "9999"); strings.Contains(out, "must not") || !regexp.MustCompile(`PORT +9999 +flag`).MatchString(out) {
+		t.Errorf("config printed %s", out)
+	}
+	if out, _ := c.want(t, 0, "", "version"); !strings.Contains(out, version) {
+		t.Errorf("version printed %s", out)
+	}
+	if _, errs := c.want(t, 1, "", "config", "--port", "x"); !strings.Contains(errs, "PORT must be") {
+		t.Errorf("a bad port: %s", errs)
+	}
+}
+
+func TestServe(t *testing.T) {
+	c := newCommand(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := c.want(t, 1, "", "--port", port); !strings.Contains(errs, "in use") {
+		t.Errorf("a port in use: %s", errs)
+	}
+	c.env["PORT"] = "1" // where nobody listens
+	c.want(t, 1, "", "healthcheck")
+	delete(c.env, "PORT")
+	c.env["DATA_DIR"] = "/dev/null/data"
+	if _, errs := c.want(t, 1, "", "serve"); !strings.Contains(errs, "data folder") {
+		t.Errorf("a folder that can't be written: %s", errs)
+	}
+}
