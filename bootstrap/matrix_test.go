@@ -26,7 +26,6 @@ type row struct {
 func all(status int) statuses { return statuses{status, status, status, status, status} }
 
 var (
-	nobody       = statuses{401, 403, 403, 403, 403}
 	onlySuper    = func(status int) statuses { return statuses{401, 403, 403, 403, status} }
 	fromAdmin    = func(status int) statuses { return statuses{401, 403, 403, status, status} }
 	fromAnalyst  = func(status int) statuses { return statuses{401, 403, status, status, status} }

@@ -22,6 +22,11 @@ const (
 	keyTimestamp = "timestamp"
 )
 
+const (
+	keyEntryID   = "entry_id"
+	keyUserAgent = "user_agent"
+)
+
 // Milliseconds is the form of a timestamp: RFC 3339 in UTC with milliseconds.
 const Milliseconds = "2006-01-02T15:04:05.000Z07:00"
 
@@ -34,10 +39,18 @@ func New(w io.Writer, format string, level slog.Level, colour bool) (*slog.Logge
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: rename})), nil
 	case "console":
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !colour})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !colour, ReplaceAttr: brief})), nil
 	default:
 		return nil, fmt.Errorf("the log format must be one of %s", strings.Join(Formats(), ", "))
 	}
+}
+
+// brief leaves out what a reader at a terminal does not miss: what is empty, and who was using what to ask.
+func brief(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == keyEntryID || a.Key == keyUserAgent || a.Value.Kind() == slog.KindString && a.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // rename gives slog's own fields the names and forms of the audit log.
@@ -97,7 +110,7 @@ func (l *Log) Request(ctx context.Context, r audit.Request) {
 		slog.String("user_id", string(r.User)),
 		slog.String("user_role", r.Role),
 		slog.String("client_ip", r.Origin.Address),
-		slog.String("user_agent", r.Origin.UserAgent),
+		slog.String(keyUserAgent, r.Origin.UserAgent),
 	)
 }
 
@@ -115,7 +128,7 @@ func (l *Log) Write(ctx context.Context, e audit.Entry) {
 		detail = append(detail, slog.String(name, value))
 	}
 	l.logger.LogAttrs(ctx, level, string(e.Act),
-		slog.String("entry_id", string(e.ID)),
+		slog.String(keyEntryID, string(e.ID)),
 		slog.String("request_id", e.Origin.RequestID),
 		slog.String("tenant_id", string(e.TenantID)),
 		slog.String("user_id", string(e.Actor)),
