@@ -19,10 +19,13 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/memory"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/password"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/redis"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/telemetry"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/audit"
@@ -61,6 +64,9 @@ type App struct {
 	config   config.Config
 	logger   *slog.Logger
 	database database
+	postgres *postgres.Database // nil where the database is another
+	redis    *redis.Client      // nil where there is none
+	metrics  *telemetry.Metrics
 	handler  http.Handler
 }
 
@@ -100,27 +106,27 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, c)
-	if err != nil {
+	app := &App{config: c, logger: logger, metrics: telemetry.NewMetrics()}
+	if err := app.openDatabase(ctx); err != nil {
 		return nil, err
 	}
+	limiter, revocations, err := app.openShared(in.Clock)
+	if err != nil {
+		return nil, errors.Join(err, app.Close())
+	}
 
-	limiter, revocations := memory.NewLimiter(), memory.NewRevocations(in.Clock)
-	log := auditlog.NewLog(auditLogger)
+	db, log := app.database, auditlog.NewLog(auditLogger)
 	recorder := audit.NewRecorder(db, log, in.Clock, system.IDs{})
 	enter := tenants.NewService(db.Tenants())
-	app := &App{
-		Tenants: enter,
-		Users:   users.NewService(db.Users(), enter, recorder, revocations, in.Clock, c.AccessLifetime),
-		Auth: auth.NewService(auth.Needs{
-			Store: db, Recorder: recorder, Tokens: signer, Passwords: hasher, Policy: policy,
-			Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
-		}, auth.Settings{
-			AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
-			Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount,
-		}),
-		config: c, logger: logger, database: db,
-	}
+	app.Tenants = enter
+	app.Users = users.NewService(db.Users(), enter, recorder, revocations, in.Clock, c.AccessLifetime)
+	app.Auth = auth.NewService(auth.Needs{
+		Store: db, Recorder: recorder, Tokens: signer, Passwords: hasher, Policy: policy,
+		Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
+	}, auth.Settings{
+		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
+		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount,
+	})
 	app.handler, err = rest.New(rest.Needs{
 		Auth: app.Auth, Users: app.Users,
 		Analytics: analytics.NewService(db.Events(), enter, recorder, in.Clock),
@@ -143,17 +149,43 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 		WriteTimeout: writeTimeout,
 	})
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, app.Close())
 	}
 	return app, nil
 }
 
-func openDatabase(ctx context.Context, c config.Config) (database, error) {
-	path, ok := c.SQLitePath()
-	if !ok {
-		return nil, errors.New("DATABASE_URL names no database that this program knows")
+func (a *App) openDatabase(ctx context.Context) error {
+	if path, ok := a.config.SQLitePath(); ok {
+		db, err := sqlite.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		a.database = db
+		return nil
 	}
-	return sqlite.Open(ctx, path)
+	db, err := postgres.Open(postgres.Options{
+		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, PoolSize: a.config.DatabasePoolSize,
+		StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
+	})
+	if err != nil {
+		return err
+	}
+	a.database, a.postgres = db, db
+	return nil
+}
+
+// openShared returns what counts requests and remembers revocations: for all replicas in Redis, or for this process.
+func (a *App) openShared(clock ports.Clock) (ports.RateLimiter, ports.RevocationList, error) {
+	own := memory.NewLimiter()
+	if a.config.RedisURL == "" {
+		return own, memory.NewRevocations(clock), nil
+	}
+	client, err := redis.Open(a.config.RedisURL, a.logger, a.metrics.SetRedisUp)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.redis = client
+	return redis.NewLimiter(client, own), redis.NewRevocations(client), nil
 }
 
 // Migrate brings the schema to its newest version and returns how many versions that took.
@@ -162,7 +194,48 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return runner.Up(ctx)
+	applied, err := runner.Up(ctx)
+	if err != nil || a.postgres == nil {
+		return applied, err
+	}
+	return applied, a.postgres.Authorize(ctx)
+}
+
+// ErrForwardOnly is the fault of taking a version back in production, which would destroy data.
+var ErrForwardOnly = errors.New("in production the schema goes forward only")
+
+// MigrateDown takes the newest version of the schema back, with all that it holds, and returns its name.
+// Errors: ErrForwardOnly.
+func (a *App) MigrateDown(ctx context.Context) (string, error) {
+	if a.config.Environment == config.Production {
+		return "", ErrForwardOnly
+	}
+	runner, err := a.database.Migrations()
+	if err != nil {
+		return "", err
+	}
+	return runner.Down(ctx)
+}
+
+// Distribute spreads the tables of a Postgres over a Citus cluster.
+func (a *App) Distribute(ctx context.Context) error {
+	if a.postgres == nil {
+		return errors.New("only a Postgres database with the extension citus can be distributed")
+	}
+	return a.postgres.Distribute(ctx)
+}
+
+// checkRole makes sure that the second wall between tenants stands: in production the service does not start without it.
+func (a *App) checkRole(ctx context.Context) error {
+	if a.postgres == nil {
+		return nil
+	}
+	err := a.postgres.CheckRole(ctx)
+	if errors.Is(err, postgres.ErrUnsafeRole) && a.config.Environment != config.Production {
+		a.logger.WarnContext(ctx, "row level security does not bind the service", "reason", err)
+		return nil
+	}
+	return err
 }
 
 // SchemaStatus returns the versions of the schema.
@@ -177,8 +250,14 @@ func (a *App) SchemaStatus(ctx context.Context) ([]migrations.Status, error) {
 // Handler returns the API.
 func (a *App) Handler() http.Handler { return a.handler }
 
-// Close closes the database.
-func (a *App) Close() error { return a.database.Close() }
+// Close closes the connections.
+func (a *App) Close() error {
+	err := a.database.Close()
+	if a.redis != nil {
+		err = errors.Join(err, a.redis.Close())
+	}
+	return err
+}
 
 // signingSecret returns the configured secret, or in development one that is made once and kept.
 func signingSecret(ctx context.Context, c config.Config, logger *slog.Logger) ([]byte, error) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -32,19 +33,19 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if applied > 0 {
 		a.logger.InfoContext(ctx, "schema migrated", "versions", applied)
 	}
+	if err := a.checkRole(ctx); err != nil {
+		return err
+	}
 	listener, err := a.listen(ctx)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
+	stopHelpers, err := a.startHelpers(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
+	defer stopHelpers()
+	server := a.server(a.handler)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)
@@ -66,6 +67,45 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	<-served // http.ErrServerClosed, at once
 	a.logger.Info("stopped")
 	return nil
+}
+
+func (a *App) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// startHelpers starts what runs beside the API: the watch over Redis and the page of metrics. The function it returns
+// stops them and waits until they have ended.
+func (a *App) startHelpers(ctx context.Context) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // they serve the requests in flight, too
+	var running sync.WaitGroup
+	if a.config.MetricsAddress != "" {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.config.MetricsAddress)
+		if err != nil {
+			cancel()
+			return nil, fmt.Errorf("listening on METRICS_ADDRESS: %w", err)
+		}
+		page := http.NewServeMux()
+		page.Handle("GET /metrics", a.metrics.Handler())
+		server := a.server(page)
+		running.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				a.logger.Error("metrics are not served any more", "error", err)
+			}
+		})
+		context.AfterFunc(ctx, func() { _ = server.Close() }) // what is lost is a page of figures
+	}
+	if a.redis != nil {
+		running.Go(func() { a.redis.Watch(ctx) })
+	}
+	return func() { cancel(); running.Wait() }, nil
 }
 
 func (a *App) listen(ctx context.Context) (net.Listener, error) {

@@ -36,7 +36,12 @@ type Config struct {
 	Port        int
 	DataDir     string
 
-	DatabaseURL string
+	DatabaseURL      string
+	MigrationURL     string // empty: DatabaseURL
+	DatabasePoolSize int
+	StatementTimeout time.Duration
+	RedisURL         string // empty: limits and revocation are this process's own
+	MetricsAddress   string // empty: no metrics are served
 
 	JWTSecret       []byte // empty: to be made, in development
 	JWTAlgorithm    string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -73,7 +74,15 @@ func Settings() []Setting {
 			set: integer(func(c *Config) *int { return &c.Port }, 0, 65535)},
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
 			set: text(func(c *Config) *string { return &c.DataDir })},
-		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH; empty is a SQLite database in DATA_DIR", set: databaseURL},
+		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: databaseURL},
+		{Name: "MIGRATION_DATABASE_URL", Secret: true, Help: "the same Postgres as the owner of its tables, to migrate; not through a pooler",
+			set: migrationURL},
+		{Name: "DATABASE_POOL_SIZE", Default: same("20"), Help: "most connections to Postgres, 1 to 1000",
+			set: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},
+		{Name: "DATABASE_STATEMENT_TIMEOUT_SECONDS", Default: same("10"), Help: "longest that Postgres may work on a statement, 1 to 300",
+			set: duration(func(c *Config) *time.Duration { return &c.StatementTimeout }, time.Second, 1, 300)},
+		{Name: "REDIS_URL", Secret: true, Help: "redis:// or rediss://USER:PASSWORD@HOST:PORT, to share limits and revocation between replicas; master_name=NAME for sentinels, cluster=true for a cluster",
+			set: redisURL},
 
 		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens, 32 bytes or more; required outside development, made and kept in DATA_DIR there",
 			set: func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }},
@@ -118,6 +127,7 @@ func Settings() []Setting {
 			set: func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }},
 		{Name: "TLS_KEY", Secret: true, Help: "private key of the certificate in PEM (TLS_KEY_FILE names a file)",
 			set: func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }},
+		{Name: "METRICS_ADDRESS", Help: "HOST:PORT to serve metrics for Prometheus on, apart from the API; empty is nowhere", set: metricsAddress},
 		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", set: logLevel},
 		{Name: "LOG_FORMAT", Default: same("json"), Help: "json, or console for people",
 			set: oneOf(func(c *Config) *string { return &c.LogFormat }, auditlog.Formats()...)},
@@ -198,10 +208,40 @@ func parseRate(s string) (ports.Rate, error) {
 
 func databaseURL(c *Config, s string) error {
 	c.DatabaseURL = s
-	if path, found := strings.CutPrefix(s, schemeSQLite); s == "" || found && path != "" {
+	if path, found := strings.CutPrefix(s, schemeSQLite); s == "" || found && path != "" || isURL(s, "postgres", "postgresql") {
 		return nil
 	}
-	return errors.New("must be sqlite://PATH")
+	return errors.New("must be sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
+}
+
+func migrationURL(c *Config, s string) error {
+	c.MigrationURL = s
+	if s == "" || isURL(s, "postgres", "postgresql") {
+		return nil
+	}
+	return errors.New("must be postgres://USER:PASSWORD@HOST:PORT/NAME")
+}
+
+func redisURL(c *Config, s string) error {
+	c.RedisURL = s
+	if s == "" || isURL(s, "redis", "rediss") {
+		return nil
+	}
+	return errors.New("must be redis://USER:PASSWORD@HOST:PORT or rediss://USER:PASSWORD@HOST:PORT")
+}
+
+// isURL reports whether s is a URL with one of the schemes and a host.
+func isURL(s string, schemes ...string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
+}
+
+func metricsAddress(c *Config, s string) error {
+	c.MetricsAddress = s
+	if _, _, err := net.SplitHostPort(s); s != "" && err != nil {
+		return errors.New("must be HOST:PORT, such as 127.0.0.1:9090")
+	}
+	return nil
 }
 
 func founderRole(c *Config, s string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -341,6 +342,32 @@ func migrateCommand(t terminal) *cobra.Command {
 					fmt.Fprintf(t.out, "%d versions applied; the schema is up to date\n", applied)
 				}
 				return errors.Join(err, app.Close())
+			},
+		},
+		&cobra.Command{
+			Use: "down", Short: "Take the newest version of the schema back, with all data that it holds; not in production", Args: exactly(0),
+			RunE: func(c *cobra.Command, _ []string) error {
+				app, err := open(c, t, t.err)
+				if err != nil {
+					return err
+				}
+				name, err := app.MigrateDown(c.Context())
+				if err == nil {
+					fmt.Fprintf(t.out, "taken back: %s\n", cmp.Or(name, "nothing, there was no version"))
+				}
+				return errors.Join(err, app.Close())
+			},
+		},
+		&cobra.Command{
+			Use: "distribute", Short: "Spread the tables of a Postgres over a Citus cluster, by tenant", Args: exactly(0),
+			RunE: func(c *cobra.Command, _ []string) error {
+				return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
+					if err := app.Distribute(ctx); err != nil {
+						return err
+					}
+					fmt.Fprintln(t.out, "the tables are distributed by tenant")
+					return nil
+				})
 			},
 		},
 		&cobra.Command{

@@ -5,13 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed sqlite/*.sql
+//go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
 // Status is one version of the schema.
@@ -46,6 +47,18 @@ func (r *Runner) Up(ctx context.Context) (int, error) {
 		return len(results), fmt.Errorf("migrating up: %w", err)
 	}
 	return len(results), nil
+}
+
+// Down takes the newest version back, with all that it holds, and returns its name; empty where there was none.
+func (r *Runner) Down(ctx context.Context) (string, error) {
+	result, err := r.provider.Down(ctx)
+	if errors.Is(err, goose.ErrNoNextVersion) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("migrating down: %w", err)
+	}
+	return result.Source.Path, nil
 }
 
 // Status returns all versions in order.

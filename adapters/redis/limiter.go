@@ -1,0 +1,67 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+	store "github.com/ulule/limiter/v3/drivers/store/redis"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// Limiter counts requests in fixed windows, over all replicas, in one round trip for a request.
+type Limiter struct {
+	client   *Client
+	fallback ports.RateLimiter
+
+	mu    sync.Mutex
+	store limiter.Store // nil until Redis has once been given the script
+}
+
+// NewLimiter returns a limiter that counts with fallback while Redis does not answer.
+func NewLimiter(c *Client, fallback ports.RateLimiter) *Limiter {
+	return &Limiter{client: c, fallback: fallback}
+}
+
+// Take counts one request under the key, and says what is left.
+func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
+	var state limiter.Context
+	err := l.client.do(ctx, func(ctx context.Context) error {
+		s, err := l.open()
+		if err != nil {
+			return err
+		}
+		state, err = s.Get(ctx, "{"+key+"}", limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
+		return err
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ports.Allowance{}, fmt.Errorf("counting a request: %w", ctx.Err())
+		}
+		return l.fallback.Take(ctx, key, rate)
+	}
+	return ports.Allowance{
+		Exceeded:  state.Reached,
+		Remaining: int(state.Remaining),
+		// The store tells the end in whole seconds, rounded down; a client that waits must not come too early.
+		Reset: min(max(time.Until(time.Unix(state.Reset+1, 0)), 0), rate.Window),
+	}, nil
+}
+
+// open makes the store, which needs Redis.
+func (l *Limiter) open() (limiter.Store, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.store != nil {
+		return l.store, nil
+	}
+	s, err := store.NewStoreWithOptions(l.client.client, limiter.StoreOptions{Prefix: prefix + ":limit"})
+	if err != nil {
+		return nil, fmt.Errorf("giving redis the script that counts: %w", err)
+	}
+	l.store = s
+	return s, nil
+}

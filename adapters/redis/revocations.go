@@ -1,0 +1,91 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+)
+
+// Revocations is the revocation list over all replicas. While Redis does not answer it knows of none, and leaves the
+// answer to the database, which is asked about every token that the list lets pass.
+type Revocations struct {
+	client *Client
+}
+
+// NewRevocations returns a list.
+func NewRevocations(c *Client) *Revocations { return &Revocations{client: c} }
+
+// The keys of a user stand on one node of a cluster, so that one command asks for all that covers a token.
+func userKey(u id.User) string { return prefix + ":revoked:{" + string(u) + "}:before" }
+
+func sessionKey(u id.User, s id.Session) string {
+	return prefix + ":revoked:{" + string(u) + "}:session:" + string(s)
+}
+
+func tokenKey(u id.User, t id.Token) string {
+	return prefix + ":revoked:{" + string(u) + "}:token:" + string(t)
+}
+
+// Revoke adds to the list, each revocation for as long as there are tokens that it covers. What Redis does not take is
+// in the database all the same.
+func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocation) error {
+	if len(revocations) == 0 {
+		return nil
+	}
+	_ = l.client.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := l.client.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, r := range revocations {
+				rest := time.Until(r.Until)
+				if rest < time.Millisecond {
+					continue // no token is left to revoke
+				}
+				key, value := userKey(r.User), "1"
+				switch {
+				case r.Token != "":
+					key = tokenKey(r.User, r.Token)
+				case r.Session != "":
+					key = sessionKey(r.User, r.Session)
+				default:
+					value = strconv.FormatInt(r.NotBefore.Unix(), 10)
+				}
+				p.Set(ctx, key, value, rest)
+			}
+			return nil
+		})
+		return err
+	})
+	return nil
+}
+
+// Revoked reports whether the list covers the claims, in one round trip.
+func (l *Revocations) Revoked(ctx context.Context, c session.Claims) (bool, error) {
+	var found []any
+	err := l.client.do(ctx, func(ctx context.Context) (err error) {
+		found, err = l.client.client.MGet(ctx, tokenKey(c.User, c.Token), sessionKey(c.User, c.Session), userKey(c.User)).Result()
+		return err
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("asking for revocation: %w", ctx.Err())
+		}
+		return false, nil // the database knows
+	}
+	if found[0] != nil || found[1] != nil {
+		return true, nil
+	}
+	text, given := found[2].(string)
+	if !given {
+		return false, nil
+	}
+	before, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return true, nil // somebody else wrote this; a user whose tokens may be revoked signs in again
+	}
+	return c.IssuedAt.Unix() <= before, nil
+}

@@ -1,0 +1,222 @@
+// Package postgres opens a Postgres database for package sqlstore. Row level security is its second wall: a
+// transaction sees the rows of the one tenant that it has entered.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+const (
+	driverName = "postgres"
+
+	connectTimeout = 5 * time.Second
+	keepAlive      = 15 * time.Second
+	// A connection is renewed now and then, so that a pool finds its way to a new primary or balancer.
+	connectionLifetime = 30 * time.Minute
+	idleTime           = 5 * time.Minute
+	// grace is what a statement may take on the wire beyond the time that the server gives it.
+	grace = 2 * time.Second
+
+	// lockPeriod and lockTries are how often, in seconds, and how many times a replica asks whether another one has
+	// finished migrating.
+	lockPeriod = 1
+	lockTries  = 300
+)
+
+// Options are what the operator may choose. URLs are of the form postgres://user:password@host:port/database, with the
+// TLS mode as sslmode.
+type Options struct {
+	URL string
+	// MigrationURL connects as the owner of the tables; empty where that is the same role.
+	MigrationURL     string
+	PoolSize         int
+	StatementTimeout time.Duration
+	ApplicationName  string
+}
+
+// Database is a Postgres database.
+type Database struct {
+	*sqlstore.Store
+	db      *sqlx.DB
+	owner   *sql.DB
+	options Options
+}
+
+// Open makes the pools. It connects with the first statement, not before.
+func Open(o Options) (*Database, error) {
+	connector, err := connect(o.URL, o, true)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	db := sqlx.NewDb(sql.OpenDB(connector), driverName)
+	db.SetMaxOpenConns(o.PoolSize)
+	db.SetMaxIdleConns(o.PoolSize)
+	db.SetConnMaxLifetime(connectionLifetime)
+	db.SetConnMaxIdleTime(idleTime)
+	if o.MigrationURL == "" {
+		o.MigrationURL = o.URL
+	}
+	// Migrations may take as long as they need.
+	ownerConnector, err := connect(o.MigrationURL, o, false)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close())
+	}
+	return &Database{
+		Store: sqlstore.New(db, db, dialect{}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
+	}, nil
+}
+
+// connect returns what makes connections to a URL. The error does not show the URL.
+func connect(raw string, o Options, limited bool) (*pq.Connector, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("must be postgres://user:password@host:port/database")
+	}
+	q := u.Query()
+	setDefault := func(name, value string) {
+		if !q.Has(name) {
+			q.Set(name, value)
+		}
+	}
+	setDefault("application_name", o.ApplicationName)
+	setDefault("connect_timeout", strconv.Itoa(int(connectTimeout.Seconds())))
+	if limited {
+		// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
+		// connections on after each transaction would lose.
+		setDefault("binary_parameters", "yes")
+		setDefault("statement_timeout", strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10))
+	}
+	u.RawQuery = q.Encode()
+	connector, err := pq.NewConnector(u.String())
+	if err != nil {
+		return nil, errors.New("must be postgres://user:password@host:port/database, with options that the driver knows")
+	}
+	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
+	if limited {
+		d.patience = o.StatementTimeout + grace
+	}
+	connector.Dialer(d)
+	return connector, nil
+}
+
+// dialer makes connections that do not wait forever for a server that has fallen silent.
+type dialer struct {
+	net.Dialer
+	patience time.Duration // 0: forever
+}
+
+// DialTimeout connects within a time.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+// Dial connects.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialTimeout(network, address, connectTimeout)
+}
+
+// DialContext connects until the context ends.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil || d.patience == 0 {
+		return c, err
+	}
+	return impatient{Conn: c, patience: d.patience}, nil
+}
+
+// impatient is a connection whose every read and write has a deadline.
+type impatient struct {
+	net.Conn
+	patience time.Duration
+}
+
+// Read reads within the patience.
+func (c impatient) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// Write writes within the patience.
+func (c impatient) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// Close closes the pools.
+func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.owner.Close()) }
+
+// Migrations returns what brings the schema to its version. Replicas that start at once take turns.
+func (d *Database) Migrations() (*migrations.Runner, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockTries))
+	if err != nil {
+		return nil, fmt.Errorf("making the lock of migrations: %w", err)
+	}
+	return migrations.NewRunner(goose.DialectPostgres, "postgres", d.owner, goose.WithSessionLocker(locker))
+}
+
+type dialect struct{}
+
+func (dialect) Rebind(query string) string { return sqlx.Rebind(sqlx.DOLLAR, query) }
+
+// ForUpdate does not conflict with the locks that foreign keys take.
+func (dialect) ForUpdate() string { return " FOR NO KEY UPDATE" }
+
+func (dialect) Day(column string) string {
+	return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+}
+
+func (dialect) GuardsTenants() bool { return true }
+
+func (dialect) EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error {
+	_, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", string(tenant))
+	return err
+}
+
+func (dialect) Duplicate(err error, table, column string) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == table+"_"+column+"_key"
+}
+
+// Lost knows the ways in which a connection or a server goes, and those in which a server says that it can't now:
+// connection failures (08), lack of resources (53), intervention by an operator (57), conflicts that may be repeated
+// (40), and a primary that has become a standby (25006).
+func (dialect) Lost(err error) bool {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		switch class := string(e.Code); {
+		case strings.HasPrefix(class, "08"), strings.HasPrefix(class, "53"), strings.HasPrefix(class, "57"), strings.HasPrefix(class, "40"), class == "25006":
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
+}

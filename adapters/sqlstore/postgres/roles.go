@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/lib/pq"
+)
+
+// ErrUnsafeRole says that row level security does not bind the role that the service runs as.
+var ErrUnsafeRole = errors.New("the role of DATABASE_URL is a superuser, bypasses row level security or owns the tables; " +
+	"give the owner in MIGRATION_DATABASE_URL and another role in DATABASE_URL")
+
+// grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry.
+var grants = []string{
+	"GRANT USAGE ON SCHEMA public TO %s",
+	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
+	// A lock on a tenant's row takes the right to change one of its columns.
+	"GRANT UPDATE (created_at) ON tenants TO %s",
+	"GRANT SELECT, INSERT, UPDATE ON users, sessions TO %s",
+	"GRANT SELECT ON goose_db_version TO %s",
+}
+
+// Authorize makes the role of URL where it is not there yet, and grants it what the service needs. It is done as the
+// owner, after migrating, and does nothing where both are the same role.
+func (d *Database) Authorize(ctx context.Context) error {
+	runtime, err := url.Parse(d.options.URL)
+	if err != nil {
+		return errors.New("DATABASE_URL can't be read")
+	}
+	name := runtime.User.Username()
+	var owner string
+	if err := d.owner.QueryRowContext(ctx, "SELECT current_user").Scan(&owner); err != nil {
+		return fmt.Errorf("asking who owns the tables: %w", err)
+	}
+	if name == "" || name == owner {
+		return nil
+	}
+	tx, err := d.owner.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	// Replicas that start at once take turns.
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext('secure-data-api roles'))"); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	var exists bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name).Scan(&exists); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	if !exists {
+		password, _ := runtime.User.Password()
+		statement := fmt.Sprintf("CREATE ROLE %s LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD %s", pq.QuoteIdentifier(name), pq.QuoteLiteral(password))
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("making the role %s: %w", name, err)
+		}
+	}
+	for _, grant := range grants {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(grant, pq.QuoteIdentifier(name))); err != nil {
+			return fmt.Errorf("granting rights to %s: %w", name, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	return nil
+}
+
+// CheckRole makes sure that row level security binds the service. Errors: ErrUnsafeRole.
+func (d *Database) CheckRole(ctx context.Context) error {
+	var unsafe bool
+	err := d.db.GetContext(ctx, &unsafe, `SELECT
+		(SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
+		OR EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename IN ('events', 'audit_entries')
+			AND pg_has_role(current_user, tableowner, 'MEMBER'))`)
+	if err != nil {
+		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
+	}
+	if unsafe {
+		return ErrUnsafeRole
+	}
+	return nil
+}
+
+// ErrNoCitus says that the extension is absent.
+var ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
+
+// distribution turns the tables of one node into those of a Citus cluster: what is known over the whole service goes to
+// every node, what is a tenant's own to the node that has the tenant.
+var distribution = []string{
+	"SELECT create_reference_table('tenants')",
+	"SELECT create_reference_table('users')",
+	"SELECT create_reference_table('sessions')",
+	"SELECT create_distributed_table('events', 'tenant_id')",
+	"SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')",
+}
+
+// Distribute spreads the tables over a Citus cluster. Errors: ErrNoCitus.
+func (d *Database) Distribute(ctx context.Context) error {
+	var there bool
+	if err := d.owner.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')").Scan(&there); err != nil {
+		return fmt.Errorf("looking for citus: %w", err)
+	}
+	if !there {
+		return ErrNoCitus
+	}
+	for _, statement := range distribution {
+		if _, err := d.owner.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
