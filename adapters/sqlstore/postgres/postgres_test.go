@@ -1,0 +1,297 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+func options(ownerURL, serviceURL string) postgres.Options {
+	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
+}
+
+func open(t *testing.T, o postgres.Options) *postgres.Database {
+	t.Helper()
+	db, err := postgres.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func up(ctx context.Context, db *postgres.Database) (int, error) {
+	runner, err := db.Migrations()
+	if err != nil {
+		return 0, err
+	}
+	n, err := runner.Up(ctx)
+	if err != nil {
+		return n, err
+	}
+	return n, db.Authorize(ctx)
+}
+
+func migrated(t *testing.T, o postgres.Options) *postgres.Database {
+	t.Helper()
+	db := open(t, o)
+	if _, err := up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func TestOnContainer(t *testing.T) {
+	server := container.Postgres(t)
+	t.Run("store", func(t *testing.T) { porttest.Store(t, migrated(t, options(server.Database(t)))) })
+	t.Run("store as its owner", func(t *testing.T) {
+		ownerURL, _ := server.Database(t)
+		porttest.Store(t, migrated(t, options("", ownerURL)))
+	})
+	t.Run("second wall", func(t *testing.T) { testSecondWall(t, server) })
+	t.Run("roles", func(t *testing.T) { testRoles(t, server) })
+	t.Run("replicas migrate at once", func(t *testing.T) { testReplicasMigrate(t, server) })
+	t.Run("down", func(t *testing.T) { testDown(t, server) })
+	t.Run("distribute without citus", func(t *testing.T) {
+		if err := migrated(t, options(server.Database(t))).Distribute(t.Context()); !errors.Is(err, postgres.ErrNoCitus) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
+	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
+}
+
+// connection returns a plain connection, as a repository that has lost its WHERE would use it.
+func connection(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// testSecondWall asks without any WHERE: Postgres itself shows nothing of another tenant, and takes nothing for it.
+func testSecondWall(t *testing.T, server *container.Container) {
+	ctx := t.Context()
+	ownerURL, serviceURL := server.Database(t)
+	db := migrated(t, options(ownerURL, serviceURL))
+	mine, other := porttest.NewTenant(t, db), porttest.NewTenant(t, db)
+	for _, owner := range []id.Tenant{mine.ID, other.ID, other.ID} {
+		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: owner, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
+		if _, err := db.Events().Append(ctx, porttest.ScopeOf(t, owner), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	{
+		const role = "the service"
+		plain := connection(t, serviceURL)
+		within := func(tenant string, do func(tx *sql.Tx)) {
+			t.Helper()
+			tx, err := plain.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback() }()
+			if tenant != "" {
+				if _, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do(tx)
+		}
+		count := func(tx *sql.Tx) (n int) {
+			t.Helper()
+			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for tenant, want := range map[string]int{"": 0, string(mine.ID): 1, string(other.ID): 2} {
+			within(tenant, func(tx *sql.Tx) {
+				if got := count(tx); got != want {
+					t.Errorf("%s in tenant %q sees %d events, want %d", role, tenant, got, want)
+				}
+			})
+		}
+		insert := "INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ($1, $2, 'x', 'u', now())"
+		for _, tenant := range []string{"", string(mine.ID)} {
+			within(tenant, func(tx *sql.Tx) {
+				_, err := tx.ExecContext(ctx, insert, other.ID, porttest.NewID[id.Event]())
+				var refused *pq.Error
+				if !errors.As(err, &refused) || refused.Code != "42501" {
+					t.Errorf("%s in tenant %q adds an event to the other: %v", role, tenant, err)
+				}
+			})
+		}
+		for _, forbidden := range []string{
+			"UPDATE events SET event_type = 'x'", "DELETE FROM events", "DELETE FROM audit_entries", "UPDATE audit_entries SET act = 'x'",
+			"ALTER TABLE events DISABLE ROW LEVEL SECURITY", "DROP TABLE events", "DELETE FROM users", "TRUNCATE events",
+		} {
+			within(string(mine.ID), func(tx *sql.Tx) {
+				if _, err := tx.ExecContext(ctx, forbidden); err == nil {
+					t.Errorf("%s may %s", role, forbidden)
+				}
+			})
+		}
+		// What a transaction has entered is forgotten with it, also on the same connection.
+		plain.SetMaxOpenConns(1)
+		within(string(other.ID), func(tx *sql.Tx) { count(tx) })
+		within("", func(tx *sql.Tx) {
+			if got := count(tx); got != 0 {
+				t.Errorf("%s still sees %d events in the next transaction", role, got)
+			}
+		})
+	}
+}
+
+func testRoles(t *testing.T, server *container.Container) {
+	ctx := t.Context()
+	ownerURL, serviceURL := server.Database(t)
+	db := migrated(t, options(ownerURL, serviceURL))
+	if err := db.CheckRole(ctx); err != nil {
+		t.Errorf("the service's own role: %v", err)
+	}
+	if err := db.Authorize(ctx); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if err := migrated(t, options("", ownerURL)).CheckRole(ctx); !errors.Is(err, postgres.ErrUnsafeRole) {
+		t.Errorf("the owner: %v", err)
+	}
+	replica := open(t, options("", serviceURL)) // which has not been told who the owner is
+	if _, err := up(ctx, replica); err != nil {
+		t.Errorf("a replica finds the schema up to date: %v", err)
+	}
+}
+
+// testReplicasMigrate starts several replicas on an empty database at once.
+func testReplicasMigrate(t *testing.T, server *container.Container) {
+	o := options(server.Database(t))
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		applied int
+	)
+	for range 4 {
+		db := open(t, o)
+		wg.Go(func() {
+			n, err := up(t.Context(), db)
+			mu.Lock()
+			defer mu.Unlock()
+			applied += n
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if applied != 1 {
+		t.Errorf("%d versions were applied, want 1", applied)
+	}
+}
+
+func testDown(t *testing.T, server *container.Container) {
+	ownerURL, _ := server.Database(t)
+	db := migrated(t, options("", ownerURL))
+	runner, err := db.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := runner.Down(t.Context()); err != nil || name == "" {
+		t.Errorf("down: %q, %v", name, err)
+	}
+	if name, err := runner.Down(t.Context()); err != nil || name != "" {
+		t.Errorf("down from nothing: %q, %v", name, err)
+	}
+	if n, err := up(t.Context(), db); err != nil || n != 1 {
+		t.Errorf("up again: %d, %v", n, err)
+	}
+}
+
+// testStatementTimeout: the server ends a statement that takes too long, and the caller is told that nothing changed.
+func testStatementTimeout(t *testing.T, server *container.Container) {
+	ctx := t.Context()
+	ownerURL, serviceURL := server.Database(t)
+	o := options(ownerURL, serviceURL)
+	o.StatementTimeout = time.Second
+	db := migrated(t, o)
+	home := porttest.NewTenant(t, db)
+	blocker, err := connection(t, ownerURL).BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blocker.Rollback() }()
+	if _, err := blocker.ExecContext(ctx, "LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Events().List(ctx, porttest.ScopeOf(t, home.ID), "", page.Page{Limit: 10})
+	if !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// testKeys: what a distributed database asks of the tables of tenants.
+func testKeys(t *testing.T, server *container.Container) {
+	ownerURL, serviceURL := server.Database(t)
+	migrated(t, options(ownerURL, serviceURL))
+	rows, err := connection(t, ownerURL).QueryContext(t.Context(), `
+		SELECT c.conrelid::regclass::text, c.contype, a.attname
+		FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+		WHERE c.contype IN ('p', 'u', 'f') AND c.conrelid IN (SELECT oid FROM pg_class WHERE relrowsecurity)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var table, kind, column string
+		if err := rows.Scan(&table, &kind, &column); err != nil {
+			t.Fatal(err)
+		}
+		if column != "tenant_id" {
+			t.Errorf("a key (%s) of %s leads with %s", kind, table, column)
+		}
+	}
+	if err := rows.Err(); err != nil || n < 4 {
+		t.Errorf("%d keys were found: %v", n, err)
+	}
+}
+
+func TestOpen_shows_no_password(t *testing.T) {
+	for _, url := range []string{"postgres://u:hush-hush@", "postgres://u:hush-hush@host:99999999/x", "postgres://u:hush-hush@h/x?sslmode=nonsense", "postgres://u:hush-hush%zz@h/x"} {
+		db, err := postgres.Open(postgres.Options{URL: url, PoolSize: 1})
+		if err == nil {
+			err = db.Ping(t.Context())
+		}
+		if err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s was taken: %v", url, err)
+			continue
+		}
+		if got := err.Error(); len(got) == 0 || strings.Contains(got, "hush-hush") {
+			t.Errorf("the error shows the password: %s", got)
+		}
+	}
+}

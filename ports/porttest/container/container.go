@@ -1,0 +1,197 @@
+// Package container runs the databases that tests need in throwaway containers.
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/lib/pq" // the driver that waits for Postgres
+	dockercontainer "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/wait"
+)
+
+const (
+	// owner is who owns the databases.
+	owner    = "owner"
+	password = "a-password-for-tests"
+
+	startTimeout = 90 * time.Second
+	stopTimeout  = 5 * time.Second
+	redisDBs     = 512
+)
+
+// Container is a running container whose port on this machine stays the same when it is stopped and started.
+type Container struct {
+	container testcontainers.Container
+	docker    *testcontainers.DockerClient
+	ready     wait.Strategy
+	Address   string
+	next      atomic.Int64
+}
+
+// image returns the image that a variable names.
+func image(variable, usual string) string {
+	if v := os.Getenv(variable); v != "" {
+		return v
+	}
+	return usual
+}
+
+// Require skips the test where there is no Docker, and fails it where TEST_CONTAINERS=required says that there must be.
+func Require(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err == nil {
+		_, err = docker.Ping(ctx, client.PingOptions{})
+		_ = docker.Close() // it has been asked all it was made for
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("TEST_CONTAINERS") == "required":
+		t.Fatalf("no Docker answers: %v", err)
+	default:
+		t.Skip("skipped: this test needs Docker, and none answers")
+	}
+}
+
+// Postgres starts Postgres until the test ends.
+func Postgres(t testing.TB) *Container {
+	t.Helper()
+	return start(t, image("TEST_POSTGRES_IMAGE", "postgres:17-alpine"), "5432/tcp",
+		wait.ForSQL("5432/tcp", "postgres", func(host string, port network.Port) string {
+			return databaseURL(net.JoinHostPort(host, port.Port()), owner, password, owner)
+		}).WithStartupTimeout(startTimeout),
+		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
+		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": owner, "POSTGRES_PASSWORD": password, "POSTGRES_DB": owner}))
+}
+
+// Redis starts Redis until the test ends.
+func Redis(t testing.TB) *Container {
+	t.Helper()
+	return start(t, image("TEST_REDIS_IMAGE", "redis:7-alpine"), "6379/tcp",
+		wait.ForLog("Ready to accept connections").WithStartupTimeout(startTimeout),
+		testcontainers.WithCmd("redis-server", "--databases", strconv.Itoa(redisDBs), "--save", ""))
+}
+
+func start(t testing.TB, image, port string, ready wait.Strategy, options ...testcontainers.ContainerCustomizer) *Container {
+	t.Helper()
+	Require(t)
+	docker, err := testcontainers.NewDockerClientWithOpts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := freePort(t)
+	options = append(options,
+		testcontainers.WithExposedPorts(port),
+		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) {
+			h.PortBindings = network.PortMap{network.MustParsePort(port): {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: free}}}
+		}),
+		testcontainers.WithWaitStrategyAndDeadline(startTimeout, ready))
+	c, err := testcontainers.Run(t.Context(), image, options...)
+	t.Cleanup(func() {
+		if err := testcontainers.TerminateContainer(c); err != nil {
+			t.Error(err)
+		}
+		if err := docker.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Container{container: c, docker: docker, ready: ready, Address: net.JoinHostPort("127.0.0.1", free)}
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func databaseURL(address, user, password, name string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: address, Path: name, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// Database makes a database of the test's own. It returns the URL of its owner, and one of a role that is not there yet,
+// for the service.
+func (c *Container) Database(t testing.TB) (ownerURL, serviceURL string) {
+	t.Helper()
+	db, err := sql.Open("postgres", databaseURL(c.Address, owner, password, owner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
+	if _, err := db.ExecContext(t.Context(), `CREATE DATABASE "`+name+`"`); err != nil {
+		t.Fatal(err)
+	}
+	return databaseURL(c.Address, owner, password, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
+}
+
+// RedisURL returns the URL of a Redis database of the test's own.
+func (c *Container) RedisURL() string {
+	return fmt.Sprintf("redis://%s/%d", c.Address, c.next.Add(1)%redisDBs)
+}
+
+// Stop stops the container, as a crash does: at once.
+func (c *Container) Stop(t testing.TB) {
+	t.Helper()
+	if _, err := c.docker.ContainerKill(t.Context(), c.container.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
+		t.Fatal(err)
+	}
+	timeout := stopTimeout
+	if err := c.container.Stop(t.Context(), &timeout); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Start starts the container again and waits until it is ready.
+func (c *Container) Start(t testing.TB) {
+	t.Helper()
+	if err := c.container.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ready.WaitUntilReady(t.Context(), c.container); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Pause lets the container fall silent: its connections stay and nothing answers.
+func (c *Container) Pause(t testing.TB) {
+	t.Helper()
+	if _, err := c.docker.ContainerPause(t.Context(), c.container.GetContainerID(), client.ContainerPauseOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Unpause lets the container go on.
+func (c *Container) Unpause(t testing.TB) {
+	t.Helper()
+	if _, err := c.docker.ContainerUnpause(t.Context(), c.container.GetContainerID(), client.ContainerUnpauseOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
