@@ -185,7 +185,7 @@ func (a *App) openShared(clock ports.Clock) (ports.RateLimiter, ports.Revocation
 		return nil, nil, err
 	}
 	a.redis = client
-	return redis.NewLimiter(client, own), redis.NewRevocations(client), nil
+	return redis.NewLimiter(client, own), redis.NewRevocations(client, clock), nil
 }
 
 // Migrate brings the schema to its newest version and returns how many versions that took.

@@ -30,7 +30,7 @@ func NewLimiter(c *Client, fallback ports.RateLimiter) *Limiter {
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
 	var state limiter.Context
 	err := l.client.do(ctx, func(ctx context.Context) error {
-		s, err := l.open()
+		s, err := l.open(ctx)
 		if err != nil {
 			return err
 		}
@@ -52,11 +52,14 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 }
 
 // open makes the store, which needs Redis.
-func (l *Limiter) open() (limiter.Store, error) {
+func (l *Limiter) open(ctx context.Context) (limiter.Store, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.store != nil {
 		return l.store, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // others have tried meanwhile
 	}
 	s, err := store.NewStoreWithOptions(l.client.client, limiter.StoreOptions{Prefix: prefix + ":limit"})
 	if err != nil {

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -39,6 +41,7 @@ type Client struct {
 // Open makes a client. It connects with the first command, not before. The URL is redis:// or rediss://, with master_name
 // for sentinels, or addr or cluster=true for a cluster. onChange is called with each change of whether Redis answers.
 func Open(raw string, logger *slog.Logger, onChange func(up bool)) (*Client, error) {
+	silence()
 	client, err := connect(raw)
 	if err != nil {
 		return nil, err
@@ -61,6 +64,13 @@ func Open(raw string, logger *slog.Logger, onChange func(up bool)) (*Client, err
 	})}, nil
 }
 
+// silence ends the library's own log, which has a line for every failure and can't be had for one client alone.
+var silence = sync.OnceFunc(func() { redis.SetLogger(discard{}) })
+
+type discard struct{}
+
+func (discard) Printf(context.Context, string, ...any) {}
+
 func connect(raw string) (redis.UniversalClient, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -73,27 +83,32 @@ func connect(raw string) (redis.UniversalClient, error) {
 	clustered := q.Get("cluster") == "true"
 	q.Del("cluster")
 	u.RawQuery = q.Encode()
+	// What one attempt does not bring, the circuit breaker deals with; notices of maintenance are for Redis' own cloud.
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
 	case q.Has("master_name"):
 		o, err := redis.ParseFailoverURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.MaxRetries, o.ContextTimeoutEnabled = patience, patience, patience, patience, -1, true
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		return redis.NewFailoverClient(o), nil
 	case clustered || q.Has("addr"):
 		o, err := redis.ParseClusterURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.ContextTimeoutEnabled = patience, patience, patience, patience, true
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = 1, true, quiet
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(u.String())
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.MaxRetries, o.ContextTimeoutEnabled = patience, patience, patience, patience, -1, true
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = -1, 1, true, quiet
 		return redis.NewClient(o), nil
 	}
 }

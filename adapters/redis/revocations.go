@@ -10,16 +10,20 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 // Revocations is the revocation list over all replicas. While Redis does not answer it knows of none, and leaves the
 // answer to the database, which is asked about every token that the list lets pass.
 type Revocations struct {
 	client *Client
+	clock  ports.Clock
 }
 
 // NewRevocations returns a list.
-func NewRevocations(c *Client) *Revocations { return &Revocations{client: c} }
+func NewRevocations(c *Client, clock ports.Clock) *Revocations {
+	return &Revocations{client: c, clock: clock}
+}
 
 // The keys of a user stand on one node of a cluster, so that one command asks for all that covers a token.
 func userKey(u id.User) string { return prefix + ":revoked:{" + string(u) + "}:before" }
@@ -38,10 +42,11 @@ func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocat
 	if len(revocations) == 0 {
 		return nil
 	}
+	now := l.clock.Now()
 	_ = l.client.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		_, err := l.client.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, r := range revocations {
-				rest := time.Until(r.Until)
+				rest := r.Until.Sub(now)
 				if rest < time.Millisecond {
 					continue // no token is left to revoke
 				}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,35 +73,104 @@ func Require(t testing.TB) {
 // Postgres starts Postgres until the test ends.
 func Postgres(t testing.TB) *Container {
 	t.Helper()
-	return start(t, image("TEST_POSTGRES_IMAGE", "postgres:17-alpine"), "5432/tcp",
-		wait.ForSQL("5432/tcp", "postgres", func(host string, port network.Port) string {
+	const inside = "5432"
+	return start(t, image("TEST_POSTGRES_IMAGE", "postgres:17-alpine"), map[string]string{inside: freePort(t)}, inside,
+		wait.ForSQL(inside+"/tcp", "postgres", func(host string, port network.Port) string {
 			return databaseURL(net.JoinHostPort(host, port.Port()), owner, password, owner)
-		}).WithStartupTimeout(startTimeout),
+		}),
 		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
 		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": owner, "POSTGRES_PASSWORD": password, "POSTGRES_DB": owner}))
+}
+
+// PgBouncer starts a PgBouncer before Postgres until the test ends. It hands a connection on after each transaction. It
+// returns the URL of the database with PgBouncer's address.
+func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := c.container.ContainerIP(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := u.User.Password()
+	const inside = "6432"
+	settings := "[databases]\n* = host=" + address + " port=5432\n" +
+		"[pgbouncer]\nlisten_addr = *\nlisten_port = " + inside + "\npool_mode = transaction\ndefault_pool_size = 3\n" +
+		"max_client_conn = 500\nauth_type = scram-sha-256\nauth_file = /tmp/users.txt\n" +
+		"ignore_startup_parameters = extra_float_digits,statement_timeout\n"
+	users := fmt.Sprintf("%q %q\n", u.User.Username(), secret)
+	const readableByAll = 0o644
+	bouncer := start(t, image("TEST_PGBOUNCER_IMAGE", "edoburu/pgbouncer:latest"), map[string]string{inside: freePort(t)}, inside,
+		wait.ForLog("process up"),
+		testcontainers.WithFiles(
+			testcontainers.ContainerFile{Reader: strings.NewReader(settings), ContainerFilePath: "/tmp/pgbouncer.ini", FileMode: readableByAll},
+			testcontainers.ContainerFile{Reader: strings.NewReader(users), ContainerFilePath: "/tmp/users.txt", FileMode: readableByAll}),
+		testcontainers.WithCmd("pgbouncer", "/tmp/pgbouncer.ini"))
+	u.Host = bouncer.Address
+	return u.String()
 }
 
 // Redis starts Redis until the test ends.
 func Redis(t testing.TB) *Container {
 	t.Helper()
-	return start(t, image("TEST_REDIS_IMAGE", "redis:7-alpine"), "6379/tcp",
-		wait.ForLog("Ready to accept connections").WithStartupTimeout(startTimeout),
-		testcontainers.WithCmd("redis-server", "--databases", strconv.Itoa(redisDBs), "--save", ""))
+	const inside = "6379"
+	return startRedis(t, map[string]string{inside: freePort(t)}, inside, "redis-server", "--databases", strconv.Itoa(redisDBs), "--save", "")
 }
 
-func start(t testing.TB, image, port string, ready wait.Strategy, options ...testcontainers.ContainerCustomizer) *Container {
+// RedisCluster starts a cluster of one node, which refuses commands over several slots as any cluster does, until the
+// test ends. It returns its URL.
+func RedisCluster(t testing.TB) string {
+	t.Helper()
+	port := freePort(t) // inside too, since the node tells clients where it is
+	c := startRedis(t, map[string]string{port: port}, port, "redis-server", "--port", port, "--save", "",
+		"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port)
+	script := "redis-cli -p " + port + " cluster addslotsrange 0 16383 && " +
+		"until redis-cli -p " + port + " cluster info | grep -q cluster_state:ok; do sleep 0.1; done"
+	if code, _, err := c.container.Exec(t.Context(), []string{"sh", "-c", script}); err != nil || code != 0 {
+		t.Fatalf("giving the node its slots: exit code %d, %v", code, err)
+	}
+	return "redis://" + c.Address + "?cluster=true"
+}
+
+// RedisSentinel starts Redis with a sentinel until the test ends. It returns the URL of the sentinel.
+func RedisSentinel(t testing.TB) string {
+	t.Helper()
+	port, sentinel := freePort(t), freePort(t) // inside too, since the sentinel tells clients where Redis is
+	script := "redis-server --port " + port + " --protected-mode no --save '' --daemonize yes && cd /tmp && " +
+		"printf 'port " + sentinel + "\nprotected-mode no\nsentinel monitor main 127.0.0.1 " + port + " 1\n' >sentinel.conf && " +
+		"exec redis-server sentinel.conf --sentinel"
+	c := start(t, redisImage(), map[string]string{sentinel: sentinel, port: port}, sentinel,
+		wait.ForLog("+monitor master main"), testcontainers.WithCmd("sh", "-c", script))
+	return "redis://" + c.Address + "?master_name=main"
+}
+
+func redisImage() string { return image("TEST_REDIS_IMAGE", "redis:7-alpine") }
+
+func startRedis(t testing.TB, ports map[string]string, inside string, command ...string) *Container {
+	t.Helper()
+	return start(t, redisImage(), ports, inside, wait.ForLog("Ready to accept connections"), testcontainers.WithCmd(command...))
+}
+
+// start runs an image whose ports inside are given ports outside, and whose address is that of the port main.
+func start(t testing.TB, image string, ports map[string]string, main string, ready wait.Strategy, options ...testcontainers.ContainerCustomizer) *Container {
 	t.Helper()
 	Require(t)
 	docker, err := testcontainers.NewDockerClientWithOpts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	free := freePort(t)
+	var exposed []string
+	bindings := network.PortMap{}
+	for inside, outside := range ports {
+		port := inside + "/tcp"
+		exposed = append(exposed, port)
+		bindings[network.MustParsePort(port)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: outside}}
+	}
 	options = append(options,
-		testcontainers.WithExposedPorts(port),
-		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) {
-			h.PortBindings = network.PortMap{network.MustParsePort(port): {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: free}}}
-		}),
+		testcontainers.WithExposedPorts(exposed...),
+		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) { h.PortBindings = bindings }),
 		testcontainers.WithWaitStrategyAndDeadline(startTimeout, ready))
 	c, err := testcontainers.Run(t.Context(), image, options...)
 	t.Cleanup(func() {
@@ -114,7 +184,7 @@ func start(t testing.TB, image, port string, ready wait.Strategy, options ...tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Container{container: c, docker: docker, ready: ready, Address: net.JoinHostPort("127.0.0.1", free)}
+	return &Container{container: c, docker: docker, ready: ready, Address: net.JoinHostPort("127.0.0.1", ports[main])}
 }
 
 func freePort(t testing.TB) string {

@@ -1,0 +1,304 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/memory"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/redis"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+// watched is a client that is watched over until the test ends.
+type watched struct {
+	*redis.Client
+	log     *bytes.Buffer // to be read after the last change
+	changes chan bool
+}
+
+func open(t *testing.T, url string) watched {
+	t.Helper()
+	w := watched{log: &bytes.Buffer{}, changes: make(chan bool, 100)}
+	client, err := redis.Open(url, slog.New(slog.NewTextHandler(w.log, nil)), func(up bool) { w.changes <- up })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Client = client
+	ctx, cancel := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	watch.Go(func() { client.Watch(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		watch.Wait()
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.expect(t, true) // as it is opened
+	return w
+}
+
+// expect waits for the next change.
+func (w watched) expect(t *testing.T, up bool) {
+	t.Helper()
+	select {
+	case got := <-w.changes:
+		if got != up {
+			t.Fatalf("redis is up: %t, want %t", got, up)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("nobody noticed that redis is up: %t", up)
+	}
+}
+
+// refusing is a fallback that nobody should need.
+type refusing struct{}
+
+func (refusing) Take(context.Context, string, ports.Rate) (ports.Allowance, error) {
+	return ports.Allowance{}, errors.New("redis was not asked")
+}
+
+// testPorts runs the contract tests of both ports. direct is another client of the same Redis.
+func testPorts(t *testing.T, url string, direct goredis.UniversalClient) {
+	client := open(t, url)
+	t.Cleanup(func() {
+		if err := direct.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("limiter", func(t *testing.T) { porttest.RateLimiter(t, redis.NewLimiter(client.Client, refusing{})) })
+	t.Run("revocations", func(t *testing.T) {
+		clock := porttest.NewClock()
+		// The time of the list is that of Redis: it goes on by what is taken from the life of each key.
+		advance := func(d time.Duration) {
+			clock.Advance(d)
+			keys, err := direct.Keys(t.Context(), "*revoked*").Result()
+			if err != nil || len(keys) == 0 {
+				t.Fatalf("the keys are %v, %v", keys, err)
+			}
+			for _, key := range keys {
+				rest, err := direct.PTTL(t.Context(), key).Result()
+				if err != nil || rest <= 0 {
+					t.Fatalf("the key %s lives for %v, %v", key, rest, err)
+				}
+				if err := direct.PExpire(t.Context(), key, rest-d).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		porttest.RevocationList(t, redis.NewRevocations(client.Client, clock), clock.Now, advance)
+	})
+	if len(client.changes) > 0 {
+		t.Errorf("redis failed meanwhile: %s", client.log)
+	}
+}
+
+func TestOnContainer(t *testing.T) {
+	server := container.Redis(t)
+	t.Run("single", func(t *testing.T) {
+		url := server.RedisURL()
+		options, err := goredis.ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testPorts(t, url, goredis.NewClient(options))
+	})
+	t.Run("cluster", func(t *testing.T) {
+		url := container.RedisCluster(t)
+		options, err := goredis.ParseClusterURL(strings.TrimSuffix(url, "?cluster=true"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		testPorts(t, url, goredis.NewClusterClient(options))
+	})
+	t.Run("sentinel", func(t *testing.T) {
+		url := container.RedisSentinel(t)
+		options, err := goredis.ParseFailoverURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testPorts(t, url, goredis.NewFailoverClient(options))
+	})
+	t.Run("replicas share", func(t *testing.T) { testShared(t, server) })
+	for name, outage := range map[string]struct{ begin, end func(testing.TB) }{
+		"stopped": {server.Stop, server.Start},
+		"paused":  {server.Pause, server.Unpause},
+	} {
+		t.Run(name, func(t *testing.T) { testOutage(t, server, outage.begin, outage.end) })
+	}
+	t.Run("down from the beginning", func(t *testing.T) { testDownAtFirst(t, server) })
+}
+
+func testShared(t *testing.T, server *container.Container) {
+	url, clock := server.RedisURL(), porttest.NewClock()
+	one, other := open(t, url), open(t, url)
+	rate := ports.Rate{Requests: 2, Window: time.Hour}
+	here, there := redis.NewLimiter(one.Client, refusing{}), redis.NewLimiter(other.Client, refusing{})
+	for i, l := range []ports.RateLimiter{here, there, here, there} {
+		left, err := l.Take(t.Context(), "key", rate)
+		if err != nil || left.Exceeded != (i >= rate.Requests) {
+			t.Errorf("request %d: %+v, %v", i+1, left, err)
+		}
+	}
+	claims := session.Claims{User: porttest.NewID[id.User](), Session: porttest.NewID[id.Session](), Token: porttest.NewID[id.Token](), IssuedAt: clock.Now()}
+	revocation := session.Revocation{User: claims.User, Session: claims.Session, Until: clock.Now().Add(time.Minute)}
+	if err := redis.NewRevocations(one.Client, clock).Revoke(t.Context(), revocation); err != nil {
+		t.Fatal(err)
+	}
+	if revoked, err := redis.NewRevocations(other.Client, clock).Revoked(t.Context(), claims); err != nil || !revoked {
+		t.Errorf("what one replica revoked, the other finds revoked: %t, %v", revoked, err)
+	}
+}
+
+// testOutage: limits go on in the process, revocation is left to the database, each change is told once, the dead Redis
+// takes no time from requests, and all is well again by itself.
+func testOutage(t *testing.T, server *container.Container, begin, end func(testing.TB)) {
+	client, clock := open(t, server.RedisURL()), porttest.NewClock()
+	limiter := redis.NewLimiter(client.Client, memory.NewLimiter())
+	list := redis.NewRevocations(client.Client, clock)
+	rate := ports.Rate{Requests: 10_000, Window: time.Hour}
+	claims := session.Claims{User: porttest.NewID[id.User](), Session: porttest.NewID[id.Session](), Token: porttest.NewID[id.Token](), IssuedAt: clock.Now()}
+	ask := func() (remaining int) {
+		t.Helper()
+		left, err := limiter.Take(t.Context(), "key", rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if revoked, err := list.Revoked(t.Context(), claims); err != nil || revoked {
+			t.Fatalf("revoked: %t, %v", revoked, err)
+		}
+		if err := list.Revoke(t.Context(), session.Revocation{User: porttest.NewID[id.User](), NotBefore: clock.Now(), Until: clock.Now().Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+		return left.Remaining
+	}
+	before := ask()
+	begin(t)
+
+	var many sync.WaitGroup
+	for range 20 {
+		many.Go(func() { ask() })
+	}
+	many.Wait()
+	client.expect(t, false)
+	const asked = 1000
+	began := time.Now()
+	for range asked {
+		ask()
+	}
+	if each := time.Since(began) / asked; each > time.Millisecond {
+		t.Errorf("a dead redis adds %v to a request", each)
+	} else {
+		t.Logf("a dead redis adds %v to a request", each)
+	}
+	if own := ask(); own >= rate.Requests-asked {
+		t.Errorf("limits do not go on in the process: %d are left", own)
+	}
+
+	end(t)
+	client.expect(t, true)
+	if after := ask(); after < before-100 {
+		t.Errorf("%d are left in redis, where %d were", after, before)
+	}
+	if n := strings.Count(client.log.String(), "level=WARN"); n != 2 || len(client.changes) > 0 {
+		t.Errorf("%d warnings for two changes:\n%s", n, client.log)
+	}
+}
+
+// testDownAtFirst: the service starts without Redis, and uses it once it is there.
+func testDownAtFirst(t *testing.T, server *container.Container) {
+	server.Pause(t)
+	client := open(t, server.RedisURL())
+	limiter := redis.NewLimiter(client.Client, memory.NewLimiter())
+	take := func(l ports.RateLimiter) {
+		if _, err := l.Take(t.Context(), "key", ports.Rate{Requests: 1000, Window: time.Hour}); err != nil {
+			t.Error(err)
+		}
+	}
+	began := time.Now()
+	var many sync.WaitGroup
+	for range 100 {
+		many.Go(func() { take(limiter) })
+	}
+	many.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("requests waited %v for a redis that was never there", took)
+	}
+	client.expect(t, false)
+	server.Unpause(t)
+	client.expect(t, true)
+	take(redis.NewLimiter(client.Client, refusing{}))
+}
+
+func TestOpen_shows_no_password(t *testing.T) {
+	for _, url := range []string{
+		"redis://u:hush-hush@h:port", "redis://u:hush-hush@h/notanumber", "http://u:hush-hush@h", "redis://u:hush-hush@h:6379?nonsense=1",
+		"redis://u:hush-hush@h:6379?master_name=m&db=x", "redis://u:hush-hush@h:6379?cluster=true&read_timeout=x", "redis://u:hush-hush%zz@h",
+	} {
+		client, err := redis.Open(url, slog.New(slog.DiscardHandler), func(bool) {})
+		if err == nil {
+			t.Errorf("%s was taken", url)
+			err = client.Close()
+		}
+		if err != nil && strings.Contains(err.Error(), "hush-hush") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+// TestOpen_TLS: rediss:// speaks TLS of 1.2 or newer and names the server.
+func TestOpen_TLS(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hellos := make(chan *tls.ClientHelloInfo, 1)
+	refuse := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos <- h
+		return nil, errors.New("seen enough")
+	}}
+	var served sync.WaitGroup
+	served.Go(func() {
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_ = tls.Server(c, refuse).Handshake() // which is refused on purpose
+		_ = c.Close()
+	})
+	client, err := redis.Open(fmt.Sprintf("rediss://localhost:%d", listener.Addr().(*net.TCPAddr).Port), slog.New(slog.DiscardHandler), func(bool) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := redis.NewLimiter(client, memory.NewLimiter()).Take(t.Context(), "key", ports.Rate{Requests: 1, Window: time.Minute}); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(listener.Close(), client.Close()); err != nil {
+		t.Error(err)
+	}
+	served.Wait()
+	hello := <-hellos
+	for _, v := range hello.SupportedVersions {
+		if v < tls.VersionTLS12 {
+			t.Errorf("the client offers %s", tls.VersionName(v))
+		}
+	}
+	if hello.ServerName != "localhost" {
+		t.Errorf("the client asks for %q", hello.ServerName)
+	}
+}
