@@ -1,0 +1,441 @@
+package bootstrap_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
+// TestOnContainers runs the service as replicas run: on Postgres and Redis.
+func TestOnContainers(t *testing.T) {
+	postgres, redis := container.Postgres(t), container.Redis(t)
+	on := func(t testing.TB) settings {
+		ownerURL, serviceURL := postgres.Database(t)
+		return settings{
+			"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4", "REDIS_URL": redis.RedisURL(),
+		}
+	}
+	pooled := func(t testing.TB) settings {
+		s := on(t)
+		s["DATABASE_URL"], s["DATABASE_POOL_SIZE"] = postgres.PgBouncer(t, s["DATABASE_URL"]), "20"
+		return s
+	}
+	t.Run("end to end", func(t *testing.T) { endToEnd(t, on) })
+	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
+	t.Run("behind pgbouncer", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, backend){
+			"walkthrough": testWalkthrough, "matrix": testMatrix, "events": testEvents, "concurrent refreshes": testConcurrentRefresh, "export": testExport,
+		} {
+			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, pooled) })
+		}
+	})
+	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
+	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
+	t.Run("redis stopped", func(t *testing.T) { testRedisOutage(t, on, redis.Stop, redis.Start) })
+	t.Run("redis paused", func(t *testing.T) { testRedisOutage(t, on, redis.Pause, redis.Unpause) })
+	t.Run("postgres stopped", func(t *testing.T) { testPostgresOutage(t, on, postgres.Stop, postgres.Start) })
+	t.Run("postgres paused", func(t *testing.T) { testPostgresOutage(t, on, postgres.Pause, postgres.Unpause) })
+}
+
+// testReplicas: two replicas share limits, sign-outs and refreshes.
+func testReplicas(t *testing.T, on backend) {
+	all := generous().with(on(t), settings{"RATE_LIMIT_VIEWER": "3/minute"})
+	one := start(t, all)
+	other := startAt(t, all, one.clock)
+	slug := newSlug()
+	p := one.newPerson(t, slug, access.Viewer)
+	one.me(t, 200, p.access)
+	other.me(t, 200, p.access)
+	one.me(t, 200, p.access)
+	other.me(t, 429, p.access)
+
+	q := one.newPerson(t, slug, access.Analyst)
+	other.me(t, 200, q.access)
+	one.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: q.access})
+	other.me(t, 401, q.access)
+	other.refresh(t, 401, q.refresh)
+
+	r := one.newPerson(t, slug, access.Analyst)
+	var (
+		both sync.WaitGroup
+		won  atomic.Int32
+	)
+	for i := range 8 {
+		replica := []*service{one, other}[i%2]
+		both.Go(func() {
+			if replica.send(t, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": r.refresh}}).status == 200 {
+				won.Add(1)
+			}
+		})
+	}
+	both.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d refreshes won over both replicas", won.Load())
+	}
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("never came: %s", what)
+		}
+	}
+}
+
+// load reports events, each under a key of its own, and repeats what failed under the same key until it is acknowledged.
+type load struct {
+	url, token string
+	workers    sync.WaitGroup
+	stopping   chan struct{}
+	end        func()
+
+	mu           sync.Mutex
+	acknowledged map[string]string // the id of the event by its key
+	failures     map[string]int    // by status and code
+}
+
+// underLoad starts a load. It ends with the test, or by end.
+func underLoad(t *testing.T, url, token string) *load {
+	l := &load{url: url, token: token, stopping: make(chan struct{}), acknowledged: map[string]string{}, failures: map[string]int{}}
+	l.end = sync.OnceFunc(func() { close(l.stopping); l.workers.Wait() })
+	for worker := range 8 {
+		l.workers.Go(func() {
+			for n := 0; ; n++ {
+				key := fmt.Sprintf("%d-%d", worker, n)
+				for !l.report(t, key) {
+					select {
+					case <-l.stopping:
+						return
+					case <-time.After(5 * time.Millisecond): // a client that waits before it repeats
+					}
+				}
+				select {
+				case <-l.stopping:
+					return
+				default:
+				}
+			}
+		})
+	}
+	t.Cleanup(l.end)
+	return l
+}
+
+// report sends one event and says whether it was acknowledged.
+func (l *load) report(t *testing.T, key string) bool {
+	body := fmt.Sprintf(`{"event_type":"load","user_identifier":%q}`, key)
+	q, err := http.NewRequest(http.MethodPost, l.url+api+"/analytics/events", strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Authorization", "Bearer "+l.token)
+	q.Header.Set("Idempotency-Key", key)
+	outcome := "no answer"
+	var answer struct{ ID, Code string }
+	if response, err := client.Do(q); err == nil {
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		_, _ = io.Copy(io.Discard, response.Body) // so that the connection can be used again
+		_ = response.Body.Close()
+		if err == nil {
+			outcome = fmt.Sprint(response.StatusCode, " ", answer.Code)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if outcome != "201 " {
+		l.failures[outcome]++
+		return false
+	}
+	l.acknowledged[key] = answer.ID
+	return true
+}
+
+func (l *load) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acknowledged)
+}
+
+// goesOn waits until many more events have been acknowledged.
+func (l *load) goesOn(t *testing.T) {
+	t.Helper()
+	enough := l.count() + 200
+	eventually(t, "more acknowledged events", func() bool { return l.count() >= enough })
+}
+
+// failedOnly fails for a failure that is none of the allowed ones.
+func (l *load) failedOnly(t *testing.T, allowed ...string) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.Logf("%d acknowledged, failed %v", len(l.acknowledged), l.failures)
+	for outcome, n := range l.failures {
+		ok := false
+		for _, a := range allowed {
+			ok = ok || outcome == a
+		}
+		if !ok {
+			t.Errorf("%d requests failed with %q", n, outcome)
+		}
+	}
+}
+
+// compare holds what is stored against what was acknowledged: nothing is lost and nothing is there twice.
+func (l *load) compare(t *testing.T, s *service) {
+	t.Helper()
+	l.end()
+	export := s.want(t, 200, request{method: "GET", path: api + "/analytics/export", token: l.token})
+	stored := map[string]string{}
+	for line := range strings.Lines(export.raw) {
+		var e struct {
+			ID  string
+			Key string `json:"user_identifier"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := stored[e.Key]; twice {
+			t.Errorf("the event %s is stored twice", e.Key)
+		}
+		stored[e.Key] = e.ID
+	}
+	lost := 0
+	for key, id := range l.acknowledged {
+		if stored[key] != id {
+			lost++
+		}
+	}
+	if lost > 0 || len(l.acknowledged) == 0 {
+		t.Errorf("%d of %d acknowledged events are lost", lost, len(l.acknowledged))
+	}
+	t.Logf("%d acknowledged, %d stored", len(l.acknowledged), len(stored))
+}
+
+// testPostgresOutage: ASVS 16.5.2, 16.5.3.
+func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
+	s := start(t, generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"}))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	l := underLoad(t, s.url, p.access)
+	l.goesOn(t)
+
+	begin(t)
+	eventually(t, "ready: 503", func() bool {
+		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 503
+	})
+	for _, r := range []request{
+		{method: "GET", path: api + "/auth/me", token: p.access},
+		{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
+		{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)},
+	} {
+		if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
+			t.Errorf("%s: %v %s", r.path, a.header, a.raw)
+		}
+	}
+	s.want(t, 200, request{method: "GET", path: "/health/live"})
+	s.me(t, 401, "garbage")
+
+	end(t)
+	eventually(t, "ready: 200", func() bool {
+		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 200
+	})
+	l.goesOn(t)
+	l.compare(t, s)
+	l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
+}
+
+// testRedisOutage: no request fails, what is revoked stays dead, and the gauge and the log tell each change once.
+func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
+	metrics := freeAddress(t)
+	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": metrics, "RATE_LIMIT_VIEWER": "5/minute"}))
+	slug := newSlug()
+	p, out, viewer := s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Viewer)
+	gauge := func(want string) {
+		t.Helper()
+		eventually(t, "redis_up "+want, func() bool {
+			response, err := client.Get("http://" + metrics + "/metrics")
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			return bytes.Contains(page, []byte("\nsecure_data_api_redis_up "+want+"\n"))
+		})
+	}
+	gauge("1")
+	l := underLoad(t, s.url, p.access)
+	l.goesOn(t)
+	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: out.access})
+
+	begin(t)
+	gauge("0")
+	l.goesOn(t)
+	s.me(t, 401, out.access)
+	s.signIn(t, &out)
+	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: out.access})
+	s.me(t, 401, out.access)
+	for range 5 {
+		s.me(t, 200, viewer.access)
+	}
+	s.me(t, 429, viewer.access) // limits go on
+
+	end(t)
+	gauge("1")
+	l.goesOn(t)
+	s.me(t, 401, out.access)
+	l.compare(t, s)
+	l.failedOnly(t)
+	if down, up := strings.Count(s.log.String(), "redis does not answer"), strings.Count(s.log.String(), "redis answers again"); down != 1 || up != 1 {
+		t.Errorf("the log tells %d times that redis went and %d times that it came back", down, up)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Where a cutter cuts the connection to the database: nowhere, as the commit is on its way, or once it has been carried out.
+const (
+	nowhere int32 = iota
+	beforeCommit
+	afterCommit
+)
+
+// cutter stands between the service and Postgres.
+type cutter struct {
+	address string
+	at      atomic.Int32
+}
+
+// newCutter stands before the server at an address until the test ends.
+func newCutter(t *testing.T, server string) *cutter {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{address: listener.Addr().String()}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				t.Error(err)
+				_ = in.Close()
+				return
+			}
+			var mute atomic.Bool
+			running.Go(func() { // what the server says
+				buffer := make([]byte, 1<<16)
+				for {
+					n, err := out.Read(buffer)
+					if err != nil || mute.Load() {
+						break
+					}
+					if _, err := in.Write(buffer[:n]); err != nil {
+						break
+					}
+				}
+				_, _ = in.Close(), out.Close()
+			})
+			running.Go(func() { // what the service says
+				buffer := make([]byte, 1<<16)
+				for {
+					n, err := in.Read(buffer)
+					if err != nil {
+						break
+					}
+					if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) {
+						switch c.at.Swap(nowhere) {
+						case beforeCommit:
+							_, _ = in.Close(), out.Close()
+							return
+						case afterCommit:
+							mute.Store(true)
+						}
+					}
+					if _, err := out.Write(buffer[:n]); err != nil {
+						break
+					}
+				}
+				if !mute.Load() {
+					_, _ = in.Close(), out.Close()
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait()
+	})
+	return c
+}
+
+// testOutcomeUnknown cuts the connection to Postgres at a commit. The service says that it does not know what became of
+// the event, and whoever repeats the request has it stored once.
+func testOutcomeUnknown(t *testing.T, on backend) {
+	all := generous().with(on(t))
+	u, err := url.Parse(all["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := newCutter(t, u.Host)
+	u.Host = cut.address
+	s := start(t, all.with(settings{"DATABASE_URL": u.String()}))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	for name, at := range map[string]int32{"before": beforeCommit, "after": afterCommit} {
+		r := request{method: "POST", path: api + "/analytics/events", token: p.access, body: map[string]any{"event_type": name, "user_identifier": "u"}}
+		cut.at.Store(at)
+		a := s.want(t, 503, r)
+		key := a.header.Get("Idempotency-Key")
+		if a.body["code"] != "outcome_unknown" || a.header.Get("Retry-After") == "" || key == "" {
+			t.Fatalf("cut %s the commit: %v %s", name, a.header, a.raw)
+		}
+		list := request{method: "GET", path: api + "/analytics/events" + query("event_type", name), token: p.access}
+		stored := strings.Count(s.want(t, 200, list).raw, `"id"`)
+		if want := map[int32]int{beforeCommit: 0, afterCommit: 1}[at]; stored != want {
+			t.Errorf("cut %s the commit, %d events are stored, want %d", name, stored, want)
+		}
+		r.header = map[string]string{"Idempotency-Key": key}
+		s.want(t, 201, r)
+		if n := strings.Count(s.want(t, 200, list).raw, `"id"`); n != 1 {
+			t.Errorf("cut %s the commit and repeated, %d events are stored", name, n)
+		}
+	}
+}
