@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -33,6 +34,8 @@ type Dialect interface {
 	Duplicate(err error, table, column string) bool
 	// Lost reports whether err says that the database can't be reached or can't work now.
 	Lost(err error) bool
+	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
+	Patience() time.Duration
 }
 
 // Store is a database.
@@ -60,6 +63,8 @@ func (s *Store) Close() error {
 
 // Ping reports whether the database answers. Errors: ports.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.dialect.Patience())
+	defer cancel()
 	var one int
 	if err := s.reader.GetContext(ctx, &one, "SELECT 1"); err != nil {
 		return ports.ErrUnavailable.Because(err)
@@ -79,6 +84,8 @@ func (s *Store) inTx(ctx context.Context, options *sql.TxOptions, fn func(tx *sq
 	if options != nil && options.ReadOnly {
 		db = s.reader
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.dialect.Patience())
+	defer cancel()
 	tx, err := db.BeginTxx(ctx, options)
 	if err != nil {
 		return s.fault("opening a transaction", err)
@@ -111,7 +118,7 @@ func asFault(d Dialect, doing string, err error) error {
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
-	if d.Lost(err) {
+	if d.Lost(err) || errors.Is(err, context.DeadlineExceeded) {
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -182,6 +189,8 @@ func (r repositories) Audit() ports.AuditTrail      { return auditTrail{r} }
 
 // get reads one row into dest, or returns absent where there is none.
 func (r repositories) get(ctx context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+	defer cancel()
 	err := sqlx.GetContext(ctx, q, dest, r.dialect.Rebind(query), args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return absent
@@ -191,11 +200,15 @@ func (r repositories) get(ctx context.Context, q sqlx.ExtContext, dest any, abse
 
 // list reads all rows into dest.
 func (r repositories) list(ctx context.Context, q sqlx.ExtContext, dest any, doing, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+	defer cancel()
 	return asFault(r.dialect, doing, sqlx.SelectContext(ctx, q, dest, r.dialect.Rebind(query), args...))
 }
 
 // exec changes rows and returns how many.
 func (r repositories) exec(ctx context.Context, q sqlx.ExtContext, doing, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+	defer cancel()
 	result, err := q.ExecContext(ctx, r.dialect.Rebind(query), args...)
 	if err != nil {
 		return 0, asFault(r.dialect, doing, err)

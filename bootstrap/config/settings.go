@@ -79,8 +79,8 @@ func Settings() []Setting {
 			set: migrationURL},
 		{Name: "DATABASE_POOL_SIZE", Default: same("20"), Help: "most connections to Postgres, 1 to 1000",
 			set: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},
-		{Name: "DATABASE_STATEMENT_TIMEOUT_SECONDS", Default: same("10"), Help: "longest that Postgres may work on a statement, 1 to 300",
-			set: duration(func(c *Config) *time.Duration { return &c.StatementTimeout }, time.Second, 1, 300)},
+		{Name: "DATABASE_STATEMENT_TIMEOUT_SECONDS", Default: same("10"), Help: "longest that Postgres may work on a statement, 1 to 20",
+			set: duration(func(c *Config) *time.Duration { return &c.StatementTimeout }, time.Second, 1, 20)},
 		{Name: "REDIS_URL", Secret: true, Help: "redis:// or rediss://USER:PASSWORD@HOST:PORT, to share limits and revocation between replicas; master_name=NAME for sentinels, cluster=true for a cluster",
 			set: redisURL},
 

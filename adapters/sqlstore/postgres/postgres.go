@@ -82,7 +82,7 @@ func Open(o Options) (*Database, error) {
 		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close())
 	}
 	return &Database{
-		Store: sqlstore.New(db, db, dialect{}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
+		Store: sqlstore.New(db, db, dialect{patience: connectTimeout + o.StatementTimeout + grace}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
 	}, nil
 }
 
@@ -180,7 +180,12 @@ func (d *Database) Migrations() (*migrations.Runner, error) {
 	return migrations.NewRunner(goose.DialectPostgres, "postgres", d.owner, goose.WithSessionLocker(locker))
 }
 
-type dialect struct{}
+type dialect struct {
+	patience time.Duration
+}
+
+// Patience leaves time to connect and for a statement.
+func (d dialect) Patience() time.Duration { return d.patience }
 
 func (dialect) Rebind(query string) string { return sqlx.Rebind(sqlx.DOLLAR, query) }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
@@ -26,6 +27,8 @@ const (
 	// pragmas: readers do not wait for the writer (WAL); what was committed survives a loss of power (FULL); another
 	// process at the file is waited for (5 s).
 	pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+
+	patience = 15 * time.Second
 )
 
 // Database is an open SQLite file.
@@ -103,3 +106,6 @@ func (dialect) Lost(err error) bool {
 	}
 	return false
 }
+
+// Patience is longer than the busy timeout: it is the wait for the one writer.
+func (dialect) Patience() time.Duration { return patience }
