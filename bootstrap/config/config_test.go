@@ -54,6 +54,12 @@ func TestFaults(t *testing.T) {
 		{"origin with a path", map[string]string{"CORS_ORIGINS": "https://a.example/x"}, []string{"CORS_ORIGINS"}},
 		{"proxy", map[string]string{"TRUSTED_PROXIES": "everyone"}, []string{"TRUSTED_PROXIES"}},
 		{"database", map[string]string{"DATABASE_URL": "mysql://root:hush-hush@x/y"}, []string{"DATABASE_URL"}},
+		{"Postgres without a host", map[string]string{"DATABASE_URL": "postgres:///hush-hush"}, []string{"DATABASE_URL"}},
+		{"owner's database", map[string]string{"MIGRATION_DATABASE_URL": "sqlite://hush-hush"}, []string{"MIGRATION_DATABASE_URL"}},
+		{"redis", map[string]string{"REDIS_URL": "http://u:hush-hush@x"}, []string{"REDIS_URL"}},
+		{"pool of nothing", map[string]string{"DATABASE_POOL_SIZE": "0"}, []string{"DATABASE_POOL_SIZE"}},
+		{"statements without end", map[string]string{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "0"}, []string{"DATABASE_STATEMENT_TIMEOUT_SECONDS"}},
+		{"metrics nowhere", map[string]string{"METRICS_ADDRESS": "9090"}, []string{"METRICS_ADDRESS"}},
 		{"founder", map[string]string{"REGISTRATION_FOUNDER_ROLE": "super_admin"}, []string{"REGISTRATION_FOUNDER_ROLE"}},
 		{"mode", map[string]string{"REGISTRATION_MODE": "free"}, []string{"REGISTRATION_MODE"}},
 		{"key without certificate", map[string]string{"TLS_KEY": "hush-hush"}, []string{"TLS_CERT"}},
@@ -106,6 +112,20 @@ func TestSources(t *testing.T) {
 	write(envFile, "PORT=1\nJWT_SECRET_KEY hush-hush\n")
 	if _, err = config.Load(sources); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("a broken line: %v", err)
+	}
+}
+
+// TestSecretsAreMasked: what is shown of the configuration has no password in it.
+func TestSecretsAreMasked(t *testing.T) {
+	c, err := load(map[string]string{
+		"JWT_SECRET_KEY": secret, "DATABASE_URL": "postgres://u:hush-hush@h/d", "MIGRATION_DATABASE_URL": "postgres://o:hush-hush@h/d",
+		"REDIS_URL": "rediss://u:hush-hush@h", "TLS_KEY": "hush-hush", "TLS_CERT": "public",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := fmt.Sprint(c.Effective); strings.Contains(shown, "hush-hush") || strings.Contains(shown, secret) || strings.Count(shown, "********") != 5 {
+		t.Errorf("shown as %s", shown)
 	}
 }
 

@@ -106,66 +106,63 @@ func testSecondWall(t *testing.T, server *container.Container) {
 			t.Fatal(err)
 		}
 	}
-	{
-		const role = "the service"
-		plain := connection(t, serviceURL)
-		within := func(tenant string, do func(tx *sql.Tx)) {
-			t.Helper()
-			tx, err := plain.BeginTx(ctx, nil)
-			if err != nil {
+	plain := connection(t, serviceURL)
+	within := func(tenant string, do func(tx *sql.Tx)) {
+		t.Helper()
+		tx, err := plain.BeginTx(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		if tenant != "" {
+			if _, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = tx.Rollback() }()
-			if tenant != "" {
-				if _, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
-					t.Fatal(err)
-				}
-			}
-			do(tx)
 		}
-		count := func(tx *sql.Tx) (n int) {
-			t.Helper()
-			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
-				t.Fatal(err)
-			}
-			return n
+		do(tx)
+	}
+	count := func(tx *sql.Tx) (n int) {
+		t.Helper()
+		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
+			t.Fatal(err)
 		}
-		for tenant, want := range map[string]int{"": 0, string(mine.ID): 1, string(other.ID): 2} {
-			within(tenant, func(tx *sql.Tx) {
-				if got := count(tx); got != want {
-					t.Errorf("%s in tenant %q sees %d events, want %d", role, tenant, got, want)
-				}
-			})
-		}
-		insert := "INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ($1, $2, 'x', 'u', now())"
-		for _, tenant := range []string{"", string(mine.ID)} {
-			within(tenant, func(tx *sql.Tx) {
-				_, err := tx.ExecContext(ctx, insert, other.ID, porttest.NewID[id.Event]())
-				var refused *pq.Error
-				if !errors.As(err, &refused) || refused.Code != "42501" {
-					t.Errorf("%s in tenant %q adds an event to the other: %v", role, tenant, err)
-				}
-			})
-		}
-		for _, forbidden := range []string{
-			"UPDATE events SET event_type = 'x'", "DELETE FROM events", "DELETE FROM audit_entries", "UPDATE audit_entries SET act = 'x'",
-			"ALTER TABLE events DISABLE ROW LEVEL SECURITY", "DROP TABLE events", "DELETE FROM users", "TRUNCATE events",
-		} {
-			within(string(mine.ID), func(tx *sql.Tx) {
-				if _, err := tx.ExecContext(ctx, forbidden); err == nil {
-					t.Errorf("%s may %s", role, forbidden)
-				}
-			})
-		}
-		// What a transaction has entered is forgotten with it, also on the same connection.
-		plain.SetMaxOpenConns(1)
-		within(string(other.ID), func(tx *sql.Tx) { count(tx) })
-		within("", func(tx *sql.Tx) {
-			if got := count(tx); got != 0 {
-				t.Errorf("%s still sees %d events in the next transaction", role, got)
+		return n
+	}
+	for tenant, want := range map[string]int{"": 0, string(mine.ID): 1, string(other.ID): 2} {
+		within(tenant, func(tx *sql.Tx) {
+			if got := count(tx); got != want {
+				t.Errorf("in tenant %q it sees %d events, want %d", tenant, got, want)
 			}
 		})
 	}
+	insert := "INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ($1, $2, 'x', 'u', now())"
+	for _, tenant := range []string{"", string(mine.ID)} {
+		within(tenant, func(tx *sql.Tx) {
+			_, err := tx.ExecContext(ctx, insert, other.ID, porttest.NewID[id.Event]())
+			var refused *pq.Error
+			if !errors.As(err, &refused) || refused.Code != "42501" {
+				t.Errorf("in tenant %q it adds an event to the other: %v", tenant, err)
+			}
+		})
+	}
+	for _, forbidden := range []string{
+		"UPDATE events SET event_type = 'x'", "DELETE FROM events", "DELETE FROM audit_entries", "UPDATE audit_entries SET act = 'x'",
+		"ALTER TABLE events DISABLE ROW LEVEL SECURITY", "DROP TABLE events", "DELETE FROM users", "TRUNCATE events",
+	} {
+		within(string(mine.ID), func(tx *sql.Tx) {
+			if _, err := tx.ExecContext(ctx, forbidden); err == nil {
+				t.Errorf("it may %s", forbidden)
+			}
+		})
+	}
+	// What a transaction has entered is forgotten with it, also on the same connection.
+	plain.SetMaxOpenConns(1)
+	within(string(other.ID), func(tx *sql.Tx) { count(tx) })
+	within("", func(tx *sql.Tx) {
+		if got := count(tx); got != 0 {
+			t.Errorf("it still sees %d events in the next transaction", got)
+		}
+	})
 }
 
 func testRoles(t *testing.T, server *container.Container) {
@@ -180,6 +177,10 @@ func testRoles(t *testing.T, server *container.Container) {
 	}
 	if err := migrated(t, options("", ownerURL)).CheckRole(ctx); !errors.Is(err, postgres.ErrUnsafeRole) {
 		t.Errorf("the owner: %v", err)
+	}
+	var timeout string
+	if err := connection(t, serviceURL).QueryRowContext(ctx, "SHOW statement_timeout").Scan(&timeout); err != nil || timeout != "10s" {
+		t.Errorf("by itself the role has a statement timeout of %s, %v", timeout, err)
 	}
 	replica := open(t, options("", serviceURL)) // which has not been told who the owner is
 	if _, err := up(ctx, replica); err != nil {

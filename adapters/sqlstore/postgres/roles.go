@@ -57,6 +57,11 @@ func (d *Database) Authorize(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("making the role %s: %w", name, err)
 		}
+		// A pooler does not pass on what a connection asks for at its start.
+		statement = fmt.Sprintf("ALTER ROLE %s SET statement_timeout = %d", pq.QuoteIdentifier(name), d.options.StatementTimeout.Milliseconds())
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("making the role %s: %w", name, err)
+		}
 	}
 	for _, grant := range grants {
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf(grant, pq.QuoteIdentifier(name))); err != nil {
