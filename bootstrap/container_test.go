@@ -2,6 +2,7 @@ package bootstrap_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,6 +46,7 @@ func TestOnContainers(t *testing.T) {
 		}
 	})
 	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
+	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
 	t.Run("redis stopped", func(t *testing.T) { testRedisOutage(t, on, redis.Stop, redis.Start) })
 	t.Run("redis paused", func(t *testing.T) { testRedisOutage(t, on, redis.Pause, redis.Unpause) })
@@ -87,6 +89,39 @@ func testReplicas(t *testing.T, on backend) {
 	if won.Load() != 1 {
 		t.Errorf("%d refreshes won over both replicas", won.Load())
 	}
+}
+
+// testAuditedOrNotAtAll: where the entry can't be written, the change that it tells of is not made (ASVS 16.2.1).
+func testAuditedOrNotAtAll(t *testing.T, on backend) {
+	all := generous().with(on(t))
+	s := start(t, all)
+	slug := newSlug()
+	admin, p := s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer)
+	owner, err := sql.Open("postgres", all["MIGRATION_DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	service, err := url.Parse(all["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.ExecContext(t.Context(), `REVOKE INSERT ON audit_entries FROM "`+service.User.Username()+`"`); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []request{
+		{method: "PUT", path: api + "/users/" + string(p.user.ID) + "/role", token: admin.access, body: map[string]string{"role": "analyst"}},
+		{method: "DELETE", path: api + "/users/" + string(p.user.ID), token: admin.access},
+		{method: "POST", path: api + "/auth/password", token: p.access, body: map[string]string{"current_password": password, "new_password": "another Pass 2"}},
+	} {
+		if a := s.want(t, 500, r); strings.Contains(a.raw, "audit") {
+			t.Errorf("the answer shows what is inside: %s", a.raw)
+		}
+	}
+	if a := s.me(t, 200, p.access); a.body["role"] != "viewer" || a.body["is_active"] != true {
+		t.Errorf("a change was made and is not on record: %s", a.raw)
+	}
+	s.signIn(t, &p) // with the old password; a sign-in is on the log alone
 }
 
 // eventually waits until a condition holds.
