@@ -103,6 +103,8 @@ type Sessions interface {
 	Save(ctx context.Context, s session.Session) error
 	// RevokeAll revokes a user's live sessions, except the given one if it is not empty, and returns their ids.
 	RevokeAll(ctx context.Context, user id.User, except id.Session, why session.Reason, now time.Time) ([]id.Session, error)
+	// Forget deletes a user's sessions that had expired by the time.
+	Forget(ctx context.Context, user id.User, expired time.Time) error
 }
 
 // Events are the tenants' events. All methods need a scope of one tenant.

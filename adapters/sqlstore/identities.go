@@ -298,3 +298,9 @@ func (s sessions) RevokeAll(ctx context.Context, owner id.User, except id.Sessio
 		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?`+condition+" RETURNING id", args...)
 	return ended, err
 }
+
+func (s sessions) Forget(ctx context.Context, owner id.User, expired time.Time) error {
+	_, err := s.exec(ctx, s.db.writing(), "forgetting expired sessions",
+		"DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?", owner, dbTime{expired})
+	return err
+}

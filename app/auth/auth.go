@@ -166,7 +166,7 @@ func (s *Service) signInFailed(ctx context.Context, u user.User, why string) err
 	return session.ErrInvalidCredentials
 }
 
-// open starts a session for a user.
+// open starts a session for a user, and forgets those that have expired.
 func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) (session.TokenPair, error) {
 	now, origin := s.clock.Now(), audit.OriginFrom(ctx)
 	first := id.Token(s.ids.New())
@@ -183,6 +183,9 @@ func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) 
 		ExpiresAt:  now.Add(s.settings.SessionLifetime),
 	}
 	if err := tx.Sessions().Add(ctx, opened); err != nil {
+		return session.TokenPair{}, err
+	}
+	if err := tx.Sessions().Forget(ctx, u.ID, now); err != nil {
 		return session.TokenPair{}, err
 	}
 	return s.issue(u, opened, first, now)

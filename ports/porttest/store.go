@@ -270,6 +270,15 @@ func testSessions(t *testing.T, s ports.Store) {
 	ended, err = s.Sessions().RevokeAll(ctx, u.ID, "", session.UserDeactivated, at)
 	must(t, err)
 	equal(t, "the rest", ended, []id.Session{third.ID})
+
+	must(t, s.Sessions().Forget(ctx, u.ID, third.ExpiresAt.Add(-time.Second)))
+	find(third.ID) // it had not expired by then
+	must(t, s.Sessions().Forget(ctx, u.ID, third.ExpiresAt))
+	wantErr(t, "an expired session", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		_, err := tx.Sessions().ForUpdate(ctx, third.ID)
+		return err
+	}), session.ErrNotFound)
+	equal(t, "another user's", find(stranger.ID), stranger)
 }
 
 func anEvent(home tenant.Tenant, kind, who string, at time.Time) event.Event {

@@ -20,6 +20,7 @@ var grants = []string{
 	// A lock on a tenant's row takes the right to change one of its columns.
 	"GRANT UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT, INSERT, UPDATE ON users, sessions TO %s",
+	"GRANT DELETE ON sessions TO %s", // which have expired
 	"GRANT SELECT ON goose_db_version TO %s",
 }
 
