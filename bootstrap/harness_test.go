@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -25,6 +26,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
@@ -121,7 +123,7 @@ func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 		t.Fatal(err)
 	}
 	running := &service{clock: clock, log: &log{}}
-	running.app, err = bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
+	running.app, err = bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, Serving: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,9 +325,11 @@ type person struct {
 func (s *service) newPerson(t testing.TB, tenantSlug string, role access.Role) person {
 	t.Helper()
 	email := uuid.NewString() + "@example.com"
-	u, err := s.app.Auth.CreateUser(t.Context(), access.Operator(), user.Account{
-		Email: email, Password: password, FullName: "Some Body", Tenant: tenantSlug,
-	}, role)
+	account := user.Account{Email: email, Password: password, FullName: "Some Body", Tenant: tenantSlug}
+	u, err := s.app.Auth.CreateUser(t.Context(), access.Operator(), account, role, false)
+	if errors.Is(err, tenant.ErrSlugTaken) {
+		u, err = s.app.Auth.CreateUser(t.Context(), access.Operator(), account, role, true)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

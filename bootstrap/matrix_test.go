@@ -43,7 +43,7 @@ var matrix = map[string]row{
 	"POST /api/v1/auth/refresh": {own: all(401), body: func() any { return map[string]string{"refresh_token": "none"} }},
 	"POST /api/v1/auth/logout":  {own: fromViewer(204), fresh: true},
 	"GET /api/v1/auth/me":       {own: fromViewer(200)},
-	"POST /api/v1/auth/password": {own: fromViewer(204), fresh: true, body: func() any {
+	"POST /api/v1/auth/password": {own: fromViewer(200), fresh: true, body: func() any {
 		return map[string]string{"current_password": password, "new_password": "another Pass 2"}
 	}},
 	"GET /api/v1/users":        {own: fromAdmin(200), other: onlySuper(200), absent: onlySuper(404)},

@@ -33,7 +33,10 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if applied > 0 {
 		a.logger.InfoContext(ctx, "schema migrated", "versions", applied)
 	}
-	if err := a.checkRole(ctx); err != nil {
+	if err := a.checkPostgres(ctx); err != nil {
+		return err
+	}
+	if err := a.learnCosts(ctx); err != nil {
 		return err
 	}
 	listener, err := a.listen(ctx)

@@ -42,6 +42,9 @@ type PasswordHasher interface {
 	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
 	// VerifyNobody takes the time of Verify and finds no match: for an e-mail address that nobody has.
 	VerifyNobody(ctx context.Context, password string) error
+	// Expect has Verify take the time of the dearest of these hashes from now on, whatever the hash that it is given
+	// cost, as far as that is more than it takes already.
+	Expect(hashes ...user.PasswordHash) error
 }
 
 // RevocationList knows which tokens were revoked of late, so that most dead tokens need no look into the database.
@@ -71,6 +74,8 @@ type Allowance struct {
 type RateLimiter interface {
 	// Take counts one request under the key, and says what is left.
 	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
+	// GiveBack undoes a Take in the same window; where that has ended, it does nothing.
+	GiveBack(ctx context.Context, key string, rate Rate) error
 }
 
 // AuditLog writes audit entries where operators read them.

@@ -32,6 +32,9 @@ var (
 		"The database was lost while the change was being committed, so it is not known whether it was made. To repeat the request is safe.").After(2 * time.Second)
 )
 
+// PingInterval is how long a Ping of a store holds: how often, at most, a database is written to find out that it can be.
+const PingInterval = time.Second
+
 // Store is the database.
 type Store interface {
 	Repositories
@@ -39,7 +42,8 @@ type Store interface {
 	// as it is, after nothing was changed. fn must not use the store itself. Units of work do not nest.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
-	// Ping reports whether the database answers. Errors: ErrUnavailable.
+	// Ping reports whether the database answers and can be written. What it found holds for PingInterval.
+	// Errors: ErrUnavailable.
 	Ping(ctx context.Context) error
 }
 
@@ -47,6 +51,7 @@ type Store interface {
 type Repositories interface {
 	Tenants() Tenants
 	Identities() Identities
+	SignInAddresses() SignInAddresses
 	Users() Users
 	Sessions() Sessions
 	Events() Events
@@ -78,6 +83,17 @@ type Identities interface {
 	ForUpdate(ctx context.Context, id id.User) (user.User, error)
 	// SetPassword replaces a user's password hash. Errors: user.ErrNotFound.
 	SetPassword(ctx context.Context, id id.User, hash user.PasswordHash) error
+	// PasswordCosts returns one password hash of each cost that stored hashes have.
+	PasswordCosts(ctx context.Context) ([]user.PasswordHash, error)
+}
+
+// SignInAddresses are the addresses from which users have signed in; see session.AddressKey.
+type SignInAddresses interface {
+	// Known reports whether the account with the e-mail address, if there is one, has signed in from an address. It takes
+	// the same time for an account that does not exist.
+	Known(ctx context.Context, email user.Email, address string) (bool, error)
+	// Remember keeps an address of a user, and of the user's addresses so many of the latest.
+	Remember(ctx context.Context, user id.User, address string, now time.Time, atMost int) error
 }
 
 // Users are the users of a tenant, to those who manage them.
@@ -101,8 +117,10 @@ type Sessions interface {
 	ForUpdate(ctx context.Context, id id.Session) (session.Session, error)
 	// Save stores what rotation and revocation change. Errors: session.ErrNotFound.
 	Save(ctx context.Context, s session.Session) error
-	// RevokeAll revokes a user's live sessions, except the given one if it is not empty, and returns their ids.
-	RevokeAll(ctx context.Context, user id.User, except id.Session, why session.Reason, now time.Time) ([]id.Session, error)
+	// RevokeAll revokes a user's live sessions and returns their ids.
+	RevokeAll(ctx context.Context, user id.User, why session.Reason, now time.Time) ([]id.Session, error)
+	// RevokeOldest revokes a user's live sessions but for the latest that are to be kept, and returns their ids.
+	RevokeOldest(ctx context.Context, user id.User, keep int, why session.Reason, now time.Time) ([]id.Session, error)
 	// Forget deletes a user's sessions that had expired by the time.
 	Forget(ctx context.Context, user id.User, expired time.Time) error
 }

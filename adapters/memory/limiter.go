@@ -27,6 +27,19 @@ type Limiter struct {
 	store limiter.Store
 }
 
+// GiveBack undoes a Take in the same window.
+func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
+	counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
+	state, err := l.store.Peek(ctx, key, counted)
+	if err == nil && (state.Reached || state.Remaining < counted.Limit) {
+		_, err = l.store.Increment(ctx, key, -1, counted)
+	}
+	if err != nil {
+		return fmt.Errorf("giving back a request: %w", err)
+	}
+	return nil
+}
+
 // Take counts one request under the key, and says what is left.
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
 	state, err := l.store.Get(ctx, key, limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})

@@ -2,8 +2,11 @@ package memory_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/memory"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
@@ -12,4 +15,27 @@ func TestLimiter(t *testing.T) { porttest.RateLimiter(t, memory.NewLimiter()) }
 func TestRevocations(t *testing.T) {
 	clock := porttest.NewClock()
 	porttest.RevocationList(t, memory.NewRevocations(clock), clock.Now, clock.Advance)
+}
+
+// TestRevocations_many_at_once: all tenants wait for the list while it takes in what one user's sessions are.
+func TestRevocations_many_at_once(t *testing.T) {
+	const many = 20_000
+	clock := porttest.NewClock()
+	list := memory.NewRevocations(clock)
+	revocations := make([]session.Revocation, many)
+	for i := range revocations {
+		revocations[i] = session.Revocation{User: "u", Session: porttest.NewID[id.Session](), Until: clock.Now().Add(time.Minute)}
+	}
+	began := time.Now()
+	if err := list.Revoke(t.Context(), revocations...); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 200*time.Millisecond {
+		t.Errorf("%d revocations took %v", many, took)
+	}
+	for _, r := range []session.Revocation{revocations[0], revocations[many-1]} {
+		if revoked, err := list.Revoked(t.Context(), session.Claims{User: "u", Session: r.Session}); err != nil || !revoked {
+			t.Errorf("one of them is revoked: %t, %v", revoked, err)
+		}
+	}
 }

@@ -2,8 +2,8 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
@@ -29,24 +29,27 @@ func NewRevocations(clock ports.Clock) *Revocations {
 
 // Revoke adds to the list.
 func (l *Revocations) Revoke(_ context.Context, revocations ...session.Revocation) error {
-	now := l.clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range revocations {
-		l.byUser[r.User] = append(unexpired(l.byUser[r.User], now), r)
-		l.added++
+		l.byUser[r.User] = append(l.byUser[r.User], r)
 	}
-	if l.added >= sweepEvery {
+	if l.added += len(revocations); l.added >= sweepEvery {
 		l.added = 0
-		for user, list := range l.byUser {
-			if kept := unexpired(list, now); len(kept) > 0 {
-				l.byUser[user] = kept
-			} else {
-				delete(l.byUser, user)
-			}
-		}
+		l.sweep()
 	}
 	return nil
+}
+
+// sweep forgets what has ended.
+func (l *Revocations) sweep() {
+	now := l.clock.Now()
+	for user, list := range l.byUser {
+		list = slices.DeleteFunc(list, func(r session.Revocation) bool { return !now.Before(r.Until) })
+		if l.byUser[user] = list; len(list) == 0 {
+			delete(l.byUser, user)
+		}
+	}
 }
 
 // Revoked reports whether the list covers the claims.
@@ -60,14 +63,4 @@ func (l *Revocations) Revoked(_ context.Context, c session.Claims) (bool, error)
 		}
 	}
 	return false, nil
-}
-
-func unexpired(list []session.Revocation, now time.Time) []session.Revocation {
-	kept := list[:0]
-	for _, r := range list {
-		if now.Before(r.Until) {
-			kept = append(kept, r)
-		}
-	}
-	return kept
 }

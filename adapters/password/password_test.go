@@ -3,9 +3,11 @@ package password_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/password"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -15,7 +17,7 @@ import (
 // cheap is a cost for tests alone; the configuration does not allow it.
 var cheap = password.Params{MemoryKiB: 64, Iterations: 1, Parallelism: 1}
 
-func hasher(t *testing.T, p password.Params, atOnce, waiting int) *password.Hasher {
+func hasher(t testing.TB, p password.Params, atOnce, waiting int) *password.Hasher {
 	t.Helper()
 	h, err := password.NewHasher(p, atOnce, waiting)
 	if err != nil {
@@ -72,6 +74,77 @@ func TestHasher_refuses_when_its_queue_is_full(t *testing.T) {
 	}
 	if err := h.VerifyNobody(t.Context(), "x"); err != nil {
 		t.Errorf("after the storm: %v", err)
+	}
+}
+
+// verifications measures, in turn, how long it takes to verify against a hash of a cheaper time, and for nobody.
+func verifications(t testing.TB, n int) (cheaper, nobody time.Duration) {
+	t.Helper()
+	old := password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}
+	raised := old
+	raised.Iterations = 9
+	hash, err := hasher(t, old, 1, 0).Hash(t.Context(), "SecurePass1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hasher(t, raised, 1, 0)
+	measure := func(verify func() error) time.Duration {
+		began := time.Now()
+		if err := verify(); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	var olds, nobodies []time.Duration
+	for range n {
+		olds = append(olds, measure(func() error { _, _, err := h.Verify(t.Context(), "wrong", hash); return err }))
+		nobodies = append(nobodies, measure(func() error { return h.VerifyNobody(t.Context(), "wrong") }))
+	}
+	slices.Sort(olds)
+	slices.Sort(nobodies)
+	return olds[n/2], nobodies[n/2]
+}
+
+// TestVerify_takes_the_same_time_for_a_cheaper_hash: after the cost was raised, neither an account that has not signed in
+// since nor one that does not exist shows (ASVS 6.3.8).
+func TestVerify_takes_the_same_time_for_a_cheaper_hash(t *testing.T) {
+	cheaper, nobody := verifications(t, 9)
+	if ratio := float64(nobody) / float64(cheaper); ratio > 1.5 || ratio < 1/1.5 {
+		t.Errorf("an account with a hash of old takes %v, and one that does not exist %v", cheaper, nobody)
+	}
+}
+
+// TestVerify_takes_the_time_of_the_dearest_hash: also after the cost was lowered.
+func TestVerify_takes_the_time_of_the_dearest_hash(t *testing.T) {
+	dear := password.Params{MemoryKiB: 19456, Iterations: 12, Parallelism: 1}
+	hash, err := hasher(t, dear, 1, 0).Hash(t.Context(), "SecurePass1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hasher(t, password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}, 1, 0)
+	nobody := func() time.Duration {
+		began := time.Now()
+		if err := h.VerifyNobody(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	before := nobody()
+	if err := h.Expect(hash); err != nil {
+		t.Fatal(err)
+	}
+	if after := nobody(); after < 2*before {
+		t.Errorf("nobody takes %v, and %v once a hash of six times the cost is known", before, after)
+	}
+}
+
+// BenchmarkVerify_after_raising_the_cost compares medians of 200.
+func BenchmarkVerify_after_raising_the_cost(b *testing.B) {
+	for b.Loop() {
+		cheaper, nobody := verifications(b, 200)
+		b.ReportMetric(float64(cheaper.Microseconds())/1000, "ms/hash-of-old")
+		b.ReportMetric(float64(nobody.Microseconds())/1000, "ms/nobody")
+		b.ReportMetric(float64(nobody)/float64(cheaper), "nobody/hash-of-old")
 	}
 }
 

@@ -51,6 +51,29 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	}, nil
 }
 
+// GiveBack undoes a Take in the same window.
+func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
+	err := l.client.do(ctx, func(ctx context.Context) error {
+		s, err := l.open(ctx)
+		if err != nil {
+			return err
+		}
+		counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
+		state, err := s.Peek(ctx, "{"+key+"}", counted)
+		if err == nil && (state.Reached || state.Remaining < counted.Limit) {
+			_, err = s.Increment(ctx, "{"+key+"}", -1, counted)
+		}
+		return err
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("giving back a request: %w", ctx.Err())
+		}
+		return l.fallback.GiveBack(ctx, key, rate)
+	}
+	return nil
+}
+
 // open makes the store, which needs Redis.
 func (l *Limiter) open(ctx context.Context) (limiter.Store, error) {
 	l.mu.Lock()

@@ -73,12 +73,21 @@ func (refusing) Take(context.Context, string, ports.Rate) (ports.Allowance, erro
 	return ports.Allowance{}, errors.New("redis was not asked")
 }
 
+func (refusing) GiveBack(context.Context, string, ports.Rate) error {
+	return errors.New("redis was not asked")
+}
+
 // counting is a fallback that counts all requests under one key, in a window without end.
 type counting struct{ taken atomic.Int64 }
 
 func (c *counting) Take(_ context.Context, _ string, rate ports.Rate) (ports.Allowance, error) {
 	left := rate.Requests - int(c.taken.Add(1))
 	return ports.Allowance{Exceeded: left < 0, Remaining: max(left, 0), Reset: rate.Window}, nil
+}
+
+func (c *counting) GiveBack(context.Context, string, ports.Rate) error {
+	c.taken.Add(-1)
+	return nil
 }
 
 // testPorts runs the contract tests of both ports. direct is another client of the same Redis.

@@ -35,17 +35,6 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func TestAddressKey(t *testing.T) {
-	for in, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
-		"2001:db8:1:2::9": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "nonsense": "nonsense",
-	} {
-		if got := addressKey(in); got != want {
-			t.Errorf("%s is counted as %s, want %s", in, got, want)
-		}
-	}
-}
-
 // TestRecoverPanics: a panic is a problem and a line, and shows nothing (ASVS 16.5.1, 16.5.4).
 func TestRecoverPanics(t *testing.T) {
 	e := echo.New()

@@ -77,15 +77,29 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		withCaller(c, caller)
-		u := caller.User
-		rate, key := limited{u.Role.String(), s.settings.Limits.Roles[u.Role]}, fmt.Sprintf("%s:%s", u.TenantID, u.ID)
-		if route == "GET "+Prefix+"/analytics/export" {
-			rate, key = limited{"export", s.settings.Limits.Export}, "export:"+string(u.ID)
-		}
+		rate, key := s.ownRate(route, caller)
 		if err := s.count(c, key, rate); err != nil {
 			return err
 		}
 		return next(c)
+	}
+}
+
+// ownRate returns the rate of a request of somebody who is signed in, and what it is counted under. To sign out and to
+// change the password, which is what to do when a token was stolen, is counted apart and by session, so that the thief
+// can't spend it with other requests, nor with another session's token.
+func (s *Server) ownRate(route string, caller session.Caller) (limited, string) {
+	u, l := caller.User, s.settings.Limits
+	role := limited{u.Role.String(), l.Roles[u.Role]}
+	switch route {
+	case "GET " + Prefix + "/analytics/export":
+		return limited{"export", l.Export}, "export:" + string(u.ID)
+	case "POST " + Prefix + "/auth/logout":
+		return limited{"logout", role.rate}, "logout:" + string(caller.Claims.Session)
+	case "POST " + Prefix + "/auth/password":
+		return limited{"password", role.rate}, "password-change:" + string(caller.Claims.Session)
+	default:
+		return role, fmt.Sprintf("%s:%s", u.TenantID, u.ID)
 	}
 }
 
@@ -98,7 +112,7 @@ func (s *Server) authenticate(c echo.Context) (session.Caller, error) {
 }
 
 func (s *Server) countAddress(c echo.Context, l limited) error {
-	return s.count(c, l.name+":"+addressKey(c.RealIP()), l)
+	return s.count(c, l.name+":"+session.AddressKey(c.RealIP()), l)
 }
 
 // count takes one request from a rate and tells in the headers what is left.

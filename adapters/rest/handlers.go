@@ -108,10 +108,11 @@ func (h handlers) Me(ctx context.Context, _ MeRequestObject) (MeResponseObject, 
 }
 
 func (h handlers) ChangePassword(ctx context.Context, r ChangePasswordRequestObject) (ChangePasswordResponseObject, error) {
-	if err := h.needs.Auth.ChangePassword(ctx, callerFrom(ctx), r.Body.CurrentPassword, r.Body.NewPassword); err != nil {
+	pair, err := h.needs.Auth.ChangePassword(ctx, callerFrom(ctx), r.Body.CurrentPassword, r.Body.NewPassword)
+	if err != nil {
 		return nil, err
 	}
-	return ChangePassword204Response{}, nil
+	return ChangePassword200JSONResponse(tokenPair(pair)), nil
 }
 
 func (h handlers) ListUsers(ctx context.Context, r ListUsersRequestObject) (ListUsersResponseObject, error) {

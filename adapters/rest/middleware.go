@@ -119,22 +119,6 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// addressKey returns the part of a client's address that is counted: of IPv6 the network, since whoever has one
-// address there has 2^64 of them.
-func addressKey(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	a = a.Unmap()
-	if a.Is6() {
-		if network, err := a.WithZone("").Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return a.String()
-}
-
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

@@ -42,7 +42,7 @@ type Auth interface {
 	Refresh(ctx context.Context, token string) (session.TokenPair, error)
 	Authenticate(ctx context.Context, token string) (session.Caller, error)
 	SignOut(ctx context.Context, caller session.Caller) error
-	ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) error
+	ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error)
 }
 
 // Users are the use cases of those who manage users.

@@ -163,6 +163,39 @@ func (i identities) SetPassword(ctx context.Context, userID id.User, hash user.P
 		"UPDATE users SET password_hash = ? WHERE id = ?", string(hash), userID)
 }
 
+// saltAndKey is the length of what ends an encoded hash, after its cost: the salt, the key, and a sign before each.
+const saltAndKey = "67"
+
+func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, error) {
+	var hashes []user.PasswordHash
+	err := i.list(ctx, i.db.reading(), &hashes, "reading what password hashes cost",
+		`SELECT MIN(password_hash) FROM users WHERE length(password_hash) > `+saltAndKey+`
+		GROUP BY substr(password_hash, 1, length(password_hash) - `+saltAndKey+`)`)
+	return hashes, err
+}
+
+type signInAddresses struct{ repositories }
+
+func (a signInAddresses) Known(ctx context.Context, email user.Email, address string) (known bool, err error) {
+	err = a.get(ctx, a.db.reading(), &known, nil, "looking for an address",
+		"SELECT EXISTS (SELECT 1 FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = ? AND a.address = ?)",
+		email.String(), address)
+	return known, err
+}
+
+func (a signInAddresses) Remember(ctx context.Context, owner id.User, address string, now time.Time, atMost int) error {
+	_, err := a.exec(ctx, a.db.writing(), "remembering an address",
+		`INSERT INTO sign_in_addresses (user_id, address, last_at) VALUES (?, ?, ?)
+		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner, address, dbTime{now})
+	if err != nil {
+		return err
+	}
+	_, err = a.exec(ctx, a.db.writing(), "forgetting addresses",
+		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
+		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner, owner, atMost)
+	return err
+}
+
 type users struct{ repositories }
 
 // within returns the condition that a scope puts on users, with its arguments.
@@ -259,7 +292,7 @@ type sessionRow struct {
 func (r sessionRow) session() session.Session {
 	return session.Session{
 		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, Current: r.CurrentHash, Previous: r.PreviousHash,
-		Device: r.Device, Address: r.Address, CreatedAt: r.CreatedAt.Time, LastUsedAt: r.LastUsedAt.Time,
+		Client: session.Client{Device: r.Device, Address: r.Address}, CreatedAt: r.CreatedAt.Time, LastUsedAt: r.LastUsedAt.Time,
 		ExpiresAt: r.ExpiresAt.Time, RevokedAt: r.RevokedAt.Time, RevokedFor: r.RevokedFor,
 	}
 }
@@ -269,7 +302,7 @@ type sessions struct{ repositories }
 func (s sessions) Add(ctx context.Context, added session.Session) error {
 	_, err := s.exec(ctx, s.db.writing(), "adding a session",
 		"INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		added.ID, added.UserID, added.TenantID, string(added.Current), string(added.Previous), added.Device, added.Address,
+		added.ID, added.UserID, added.TenantID, string(added.Current), string(added.Previous), added.Client.Device, added.Client.Address,
 		dbTime{added.CreatedAt}, dbTime{added.LastUsedAt}, dbTime{added.ExpiresAt}, dbTime{added.RevokedAt}, string(added.RevokedFor))
 	return err
 }
@@ -283,19 +316,27 @@ func (s sessions) ForUpdate(ctx context.Context, sessionID id.Session) (session.
 
 func (s sessions) Save(ctx context.Context, saved session.Session) error {
 	return s.execOne(ctx, s.db.writing(), session.ErrNotFound, "saving a session",
-		"UPDATE sessions SET current_hash = ?, previous_hash = ?, last_used_at = ?, revoked_at = ?, revoked_for = ? WHERE id = ?",
-		string(saved.Current), string(saved.Previous), dbTime{saved.LastUsedAt}, dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID)
+		`UPDATE sessions SET current_hash = ?, previous_hash = ?, device = ?, address = ?, last_used_at = ?, revoked_at = ?, revoked_for = ?
+		WHERE id = ?`,
+		string(saved.Current), string(saved.Previous), saved.Client.Device, saved.Client.Address, dbTime{saved.LastUsedAt},
+		dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID)
 }
 
-func (s sessions) RevokeAll(ctx context.Context, owner id.User, except id.Session, why session.Reason, now time.Time) ([]id.Session, error) {
-	condition, args := "", []any{dbTime{now}, string(why), owner, dbTime{now}}
-	if except != "" {
-		condition, args = " AND id <> ?", append(args, except)
-	}
+func (s sessions) RevokeAll(ctx context.Context, owner id.User, why session.Reason, now time.Time) ([]id.Session, error) {
 	var ended []id.Session
 	err := s.list(ctx, s.db.writing(), &ended, "revoking a user's sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
-		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?`+condition+" RETURNING id", args...)
+		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, dbTime{now}, string(why), owner, dbTime{now})
+	return ended, err
+}
+
+func (s sessions) RevokeOldest(ctx context.Context, owner id.User, keep int, why session.Reason, now time.Time) ([]id.Session, error) {
+	var ended []id.Session
+	err := s.list(ctx, s.db.writing(), &ended, "revoking a user's oldest sessions",
+		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
+		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? AND id NOT IN
+			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?)
+		RETURNING id`, dbTime{now}, string(why), owner, dbTime{now}, owner, dbTime{now}, keep)
 	return ended, err
 }
 

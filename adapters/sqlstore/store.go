@@ -34,6 +34,8 @@ type Dialect interface {
 	Duplicate(err error, table, column string) bool
 	// Lost reports whether err says that the database can't be reached or can't work now.
 	Lost(err error) bool
+	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
+	RolledBack(err error) bool
 	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
 	Patience() time.Duration
 }
@@ -43,6 +45,7 @@ type Store struct {
 	repositories
 	writer, reader *sqlx.DB
 	dialect        Dialect
+	pulse          pulse
 }
 
 // New returns a store that writes through one pool and reads through another, or the same.
@@ -59,17 +62,6 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.reader.Close())
 	}
 	return err
-}
-
-// Ping reports whether the database answers. Errors: ports.ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.dialect.Patience())
-	defer cancel()
-	var one int
-	if err := s.reader.GetContext(ctx, &one, "SELECT 1"); err != nil {
-		return ports.ErrUnavailable.Because(err)
-	}
-	return nil
 }
 
 // InTx runs a unit of work; see ports.Store.
@@ -97,17 +89,17 @@ func (s *Store) inTx(ctx context.Context, options *sql.TxOptions, fn func(tx *sq
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return s.commitFault(ctx, err)
+		return s.commitFault(err)
 	}
 	return nil
 }
 
 // commitFault tells a commit that certainly failed from one of which it is not known.
-func (s *Store) commitFault(ctx context.Context, err error) error {
-	if s.dialect.Lost(err) || ctx.Err() != nil {
-		return ports.ErrOutcomeUnknown.Because(err)
+func (s *Store) commitFault(err error) error {
+	if s.dialect.RolledBack(err) {
+		return s.fault("committing", err)
 	}
-	return fmt.Errorf("committing: %w", err)
+	return ports.ErrOutcomeUnknown.Because(err)
 }
 
 // fault gives an error of the database its place among the faults of a store.
@@ -180,12 +172,13 @@ type repositories struct {
 	dialect Dialect
 }
 
-func (r repositories) Tenants() ports.Tenants       { return tenants{r} }
-func (r repositories) Identities() ports.Identities { return identities{r} }
-func (r repositories) Users() ports.Users           { return users{r} }
-func (r repositories) Sessions() ports.Sessions     { return sessions{r} }
-func (r repositories) Events() ports.Events         { return events{r} }
-func (r repositories) Audit() ports.AuditTrail      { return auditTrail{r} }
+func (r repositories) Tenants() ports.Tenants                 { return tenants{r} }
+func (r repositories) Identities() ports.Identities           { return identities{r} }
+func (r repositories) Users() ports.Users                     { return users{r} }
+func (r repositories) SignInAddresses() ports.SignInAddresses { return signInAddresses{r} }
+func (r repositories) Sessions() ports.Sessions               { return sessions{r} }
+func (r repositories) Events() ports.Events                   { return events{r} }
+func (r repositories) Audit() ports.AuditTrail                { return auditTrail{r} }
 
 // get reads one row into dest, or returns absent where there is none.
 func (r repositories) get(ctx context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {

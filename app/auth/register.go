@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -46,12 +47,7 @@ func (s *Service) Register(ctx context.Context, a user.Account) (user.User, sess
 	if err != nil {
 		return user.User{}, session.TokenPair{}, err
 	}
-	// Whoever is not let in is told so before the service spends a hash on them.
-	_, err = s.store.Tenants().BySlug(ctx, wanted.slug)
-	if err != nil && !errors.Is(err, tenant.ErrNotFound) {
-		return user.User{}, session.TokenPair{}, err
-	}
-	if err := s.settings.Join.Admit(err == nil); err != nil {
+	if err := s.admit(ctx, wanted); err != nil {
 		return user.User{}, session.TokenPair{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, wanted.password)
@@ -60,10 +56,10 @@ func (s *Service) Register(ctx context.Context, a user.Account) (user.User, sess
 	}
 	var (
 		created user.User
-		pair    session.TokenPair
+		opened  opening
 	)
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		home, isNew, err := s.findOrCreate(ctx, tx, wanted.slug)
+		home, isNew, err := s.home(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
@@ -74,21 +70,49 @@ func (s *Service) Register(ctx context.Context, a user.Account) (user.User, sess
 		if isNew {
 			role = s.settings.FounderRole
 		}
-		if created, err = s.add(ctx, tx, home, wanted, role, hash); err != nil {
+		created = s.newUser(home, wanted, role, hash)
+		if err := enrol(ctx, tx, created.Principal(), home, isNew, created); err != nil {
 			return err
 		}
-		if err := recordCreation(ctx, tx, created.Principal(), home, isNew, created); err != nil {
-			return err
-		}
-		pair, err = s.open(ctx, tx, created)
+		opened, err = s.open(ctx, tx, created)
 		return err
 	})
-	return created, pair, err
+	return created, opened.pair, err
 }
 
-// CreateUser makes an account with any role on behalf of the operator. A slug that is new makes a tenant.
-// Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrSlugTaken, and an invalid request that names the fields.
-func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role) (user.User, error) {
+// admit tells whoever is not let in so, before the service spends a hash on them. The address comes first: else somebody
+// who has an account could ask with it which tenants exist, and leave no trace.
+func (s *Service) admit(ctx context.Context, wanted checked) error {
+	if err := s.settings.Join.Admit(false); err != nil {
+		return err // closed, whatever the address and the tenant
+	}
+	_, err := s.store.Identities().ByEmail(ctx, wanted.email)
+	if err == nil {
+		return user.ErrEmailTaken
+	}
+	if !errors.Is(err, user.ErrNotFound) {
+		return err
+	}
+	exists, err := s.exists(ctx, wanted.slug)
+	if err != nil {
+		return err
+	}
+	return s.settings.Join.Admit(exists)
+}
+
+func (s *Service) exists(ctx context.Context, slug tenant.Slug) (bool, error) {
+	_, err := s.store.Tenants().BySlug(ctx, slug)
+	if errors.Is(err, tenant.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// CreateUser makes an account with any role on behalf of the operator: in a tenant that exists where join is set, and
+// else in a new one, so that nobody is put into a stranger's tenant by accident.
+// Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrNotFound, tenant.ErrSlugTaken, and an invalid request that
+// names the fields.
+func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role, join bool) (user.User, error) {
 	if _, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant); err != nil {
 		return user.User{}, err
 	}
@@ -96,35 +120,45 @@ func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Ac
 	if err != nil {
 		return user.User{}, err
 	}
+	exists, err := s.exists(ctx, wanted.slug)
+	switch {
+	case err != nil:
+		return user.User{}, err
+	case exists && !join:
+		return user.User{}, tenant.ErrSlugTaken
+	case !exists && join:
+		return user.User{}, tenant.ErrNotFound
+	}
 	hash, err := s.passwords.Hash(ctx, wanted.password)
 	if err != nil {
 		return user.User{}, err
 	}
 	var created user.User
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		home, isNew, err := s.findOrCreate(ctx, tx, wanted.slug)
+		home, isNew, err := s.home(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
-		if created, err = s.add(ctx, tx, home, wanted, role, hash); err != nil {
-			return err
+		if isNew == join {
+			return tenant.ErrSlugTaken // somebody made it meanwhile
 		}
-		return recordCreation(ctx, tx, by, home, isNew, created)
+		created = s.newUser(home, wanted, role, hash)
+		return enrol(ctx, tx, by, home, isNew, created)
 	})
 	return created, err
 }
 
-func (s *Service) findOrCreate(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
+// home returns the tenant with the slug, or one that is to be made.
+func (s *Service) home(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
 	t, err = tx.Tenants().BySlug(ctx, slug)
-	if !errors.Is(err, tenant.ErrNotFound) {
-		return t, false, err
+	if errors.Is(err, tenant.ErrNotFound) {
+		return tenant.Tenant{ID: id.Tenant(s.ids.New()), Slug: slug, CreatedAt: s.clock.Now()}, true, nil
 	}
-	t = tenant.Tenant{ID: id.Tenant(s.ids.New()), Slug: slug, CreatedAt: s.clock.Now()}
-	return t, true, tx.Tenants().Add(ctx, t)
+	return t, false, err
 }
 
-func (s *Service) add(ctx context.Context, tx *recorder.Tx, home tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) (user.User, error) {
-	u := user.User{
+func (s *Service) newUser(home tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) user.User {
+	return user.User{
 		ID:           id.User(s.ids.New()),
 		TenantID:     home.ID,
 		Email:        wanted.email,
@@ -134,22 +168,21 @@ func (s *Service) add(ctx context.Context, tx *recorder.Tx, home tenant.Tenant, 
 		PasswordHash: hash,
 		CreatedAt:    s.clock.Now(),
 	}
-	return u, tx.Identities().Add(ctx, u)
 }
 
-func recordCreation(ctx context.Context, tx *recorder.Tx, by access.Principal, home tenant.Tenant, isNew bool, u user.User) error {
+// enrol stores a user, and its tenant where that is new, and puts both on record.
+func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, home tenant.Tenant, isNew bool, u user.User) error {
 	scope, err := by.Authorize(access.ReadOwnData, home.ID)
 	if err != nil {
 		return err
 	}
 	if isNew {
-		err := tx.Record(ctx, scope, audit.Entry{
-			TenantID: home.ID, Severity: audit.Info, Act: audit.TenantCreated,
-			Detail: map[string]string{"slug": home.Slug.String()},
-		})
-		if err != nil {
+		if err := tenants.Add(ctx, tx, scope, home); err != nil {
 			return err
 		}
+	}
+	if err := tx.Identities().Add(ctx, u); err != nil {
+		return err
 	}
 	return tx.Record(ctx, scope, audit.Entry{
 		TenantID: home.ID, Severity: audit.Info, Act: audit.UserCreated, Subject: string(u.ID),

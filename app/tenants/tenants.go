@@ -4,7 +4,9 @@ package tenants
 import (
 	"context"
 
+	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -12,12 +14,46 @@ import (
 
 // Service carries out the use cases.
 type Service struct {
-	tenants ports.Tenants
+	tenants  ports.Tenants
+	recorder *recorder.Recorder
+	clock    ports.Clock
+	ids      ports.IDs
 }
 
 // NewService returns a service.
-func NewService(tenants ports.Tenants) *Service {
-	return &Service{tenants: tenants}
+func NewService(tenants ports.Tenants, recorder *recorder.Recorder, clock ports.Clock, ids ports.IDs) *Service {
+	return &Service{tenants: tenants, recorder: recorder, clock: clock, ids: ids}
+}
+
+// Create makes a tenant that nobody is in yet. Errors: access.ErrForbidden, tenant.ErrSlugTaken.
+func (s *Service) Create(ctx context.Context, p access.Principal, slug tenant.Slug) (tenant.Tenant, error) {
+	created := tenant.Tenant{ID: id.Tenant(s.ids.New()), Slug: slug, CreatedAt: s.clock.Now()}
+	scope, err := p.Authorize(access.ManageTenants, created.ID)
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+		return Add(ctx, tx, scope, created)
+	})
+	return created, err
+}
+
+// Add stores a new tenant and puts it on record, within a unit of work. Errors: tenant.ErrSlugTaken.
+func Add(ctx context.Context, tx *recorder.Tx, scope access.Scope, t tenant.Tenant) error {
+	if err := tx.Tenants().Add(ctx, t); err != nil {
+		return err
+	}
+	return tx.Record(ctx, scope, audit.Entry{
+		TenantID: t.ID, Severity: audit.Info, Act: audit.TenantCreated, Detail: map[string]string{"slug": t.Slug.String()},
+	})
+}
+
+// BySlug returns a tenant. Errors: access.ErrForbidden, tenant.ErrNotFound.
+func (s *Service) BySlug(ctx context.Context, p access.Principal, slug tenant.Slug) (tenant.Tenant, error) {
+	if _, err := p.Authorize(access.ManageTenants, access.EveryTenant); err != nil {
+		return tenant.Tenant{}, err
+	}
+	return s.tenants.BySlug(ctx, slug)
 }
 
 // Enter authorizes a principal in a tenant, and makes sure that there is one: whoever may enter every tenant is told

@@ -116,7 +116,7 @@ func (s *Service) Deactivate(ctx context.Context, p access.Principal, tenantID i
 		if err := tx.Users().Save(ctx, scope, deactivated); err != nil {
 			return err
 		}
-		if _, err := tx.Sessions().RevokeAll(ctx, u.ID, "", session.UserDeactivated, now); err != nil {
+		if _, err := tx.Sessions().RevokeAll(ctx, u.ID, session.UserDeactivated, now); err != nil {
 			return err
 		}
 		return tx.Record(ctx, scope, audit.Entry{

@@ -48,6 +48,7 @@ type Config struct {
 	AccessLifetime  time.Duration
 	SessionLifetime time.Duration
 	RotationGrace   time.Duration
+	SessionsPerUser int
 
 	Join        tenant.JoinPolicy
 	FounderRole access.Role

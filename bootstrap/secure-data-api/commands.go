@@ -45,7 +45,7 @@ ever sees another's data. Without a command it serves.
 Start it, and open http://localhost:8000/docs:
   secure-data-api
 
-Make the first admin of a tenant (the tenant is made where it is new):
+Make a tenant and its first admin:
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin --password-stdin
 
 Settings come from flags, the environment and a file .env; 'secure-data-api config' shows them all.`,
@@ -84,13 +84,13 @@ func load(c *cobra.Command, t terminal) (config.Config, error) {
 }
 
 // open reads the configuration and puts the service together, with its log on the given output.
-func open(c *cobra.Command, t terminal, log io.Writer) (*bootstrap.App, error) {
+func open(c *cobra.Command, t terminal, log io.Writer, serving bool) (*bootstrap.App, error) {
 	settings, err := load(c, t)
 	if err != nil {
 		return nil, err
 	}
 	return bootstrap.Open(c.Context(), settings, bootstrap.Surroundings{
-		Output: log, Colour: isTerminal(log), Version: version, Clock: system.Clock{},
+		Output: log, Colour: isTerminal(log), Version: version, Clock: system.Clock{}, Serving: serving,
 	})
 }
 
@@ -106,7 +106,7 @@ func isTerminal(w io.Writer) bool {
 // withApp runs fn on the service with its schema up to date. The log goes to standard error, so that what the command
 // prints can be piped.
 func withApp(c *cobra.Command, t terminal, fn func(ctx context.Context, app *bootstrap.App) error) error {
-	app, err := open(c, t, t.err)
+	app, err := open(c, t, t.err, false)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func serveCommand(t terminal) *cobra.Command {
 		Short: "Answer requests until told to stop (this is what happens without a command)",
 		Args:  exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			app, err := open(c, t, t.out)
+			app, err := open(c, t, t.out, true)
 			if err != nil {
 				return err
 			}
@@ -163,12 +163,14 @@ func userCreateCommand(t terminal) *cobra.Command {
 		account user.Account
 		role    string
 		stdin   bool
+		join    bool
 	)
 	c := &cobra.Command{
-		Use:   "create --tenant SLUG --email E --name N --role R --password-stdin",
-		Short: "Make a user, and its tenant where that is new",
-		Long: `Makes a user with any role, and its tenant where that is new. This is how the first admin and the first super_admin
-come to be. The password is read from standard input, so that it shows neither in the list of processes nor in the
+		Use:   "create --tenant SLUG --email E --name N --role R --password-stdin [--join]",
+		Short: "Make a user and its tenant, or with --join a user of a tenant that exists",
+		Long: `Makes a tenant and its first user, with any role. This is how the first admin and the first super_admin come to be.
+In a tenant that exists already, a user is made only with --join, which shows who is in it: whoever registered its slug
+first may be a stranger. The password is read from standard input, so that it shows neither in the list of processes nor in the
 history of the shell:
 
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin --password-stdin < password.txt`,
@@ -187,7 +189,15 @@ history of the shell:
 			}
 			account.Password = password
 			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
-				u, err := app.Auth.CreateUser(ctx, access.Operator(), account, r)
+				if join {
+					if err := showUsers(ctx, app, t.out, account.Tenant); err != nil {
+						return err
+					}
+				}
+				u, err := app.Auth.CreateUser(ctx, access.Operator(), account, r, join)
+				if errors.Is(err, tenant.ErrSlugTaken) {
+					return fmt.Errorf("%w See who is in it with 'secure-data-api user list --tenant %s', and add a user to it with --join", err, account.Tenant)
+				}
 				if err != nil {
 					return err
 				}
@@ -201,6 +211,7 @@ history of the shell:
 	c.Flags().StringVar(&account.FullName, "name", "", "full name")
 	c.Flags().StringVar(&role, "role", "", "viewer, analyst, admin or super_admin")
 	c.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from standard input")
+	c.Flags().BoolVar(&join, "join", false, "add the user to a tenant that exists, and show who is in it")
 	require(c, "tenant", "email", "name", "role")
 	return c
 }
@@ -223,24 +234,7 @@ func userListCommand(t terminal) *cobra.Command {
 		Use: "list --tenant SLUG", Short: "List a tenant's users", Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
-				tenantID, err := tenantBySlug(ctx, app, slug)
-				if err != nil {
-					return err
-				}
-				table := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
-				fmt.Fprintln(table, "ID\tEMAIL\tNAME\tROLE\tACTIVE")
-				for part := (page.Page{Limit: page.Users.Max}); ; part.Skip += part.Limit {
-					list, total, _, err := app.Users.List(ctx, access.Operator(), tenantID, part)
-					if err != nil {
-						return err
-					}
-					for _, u := range list {
-						fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%t\n", u.ID, u.Email, u.FullName, u.Role, u.Active)
-					}
-					if part.Skip+len(list) >= total || len(list) == 0 {
-						return table.Flush()
-					}
-				}
+				return showUsers(ctx, app, t.out, slug)
 			})
 		},
 	}
@@ -249,17 +243,30 @@ func userListCommand(t terminal) *cobra.Command {
 	return c
 }
 
-func tenantBySlug(ctx context.Context, app *bootstrap.App, slug string) (id.Tenant, error) {
-	list, err := app.Tenants.List(ctx, access.Operator())
+// showUsers prints the users of a tenant.
+func showUsers(ctx context.Context, app *bootstrap.App, out io.Writer, slug string) error {
+	parsed, err := tenant.ParseSlug(slug)
 	if err != nil {
-		return "", err
+		return err
 	}
-	for _, t := range list {
-		if t.Slug.String() == strings.ToLower(slug) {
-			return t.ID, nil
+	home, err := app.Tenants.BySlug(ctx, access.Operator(), parsed)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tEMAIL\tNAME\tROLE\tACTIVE")
+	for part := (page.Page{Limit: page.Users.Max}); ; part.Skip += part.Limit {
+		list, total, _, err := app.Users.List(ctx, access.Operator(), home.ID, part)
+		if err != nil {
+			return err
+		}
+		for _, u := range list {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%t\n", u.ID, u.Email, u.FullName, u.Role, u.Active)
+		}
+		if part.Skip+len(list) >= total || len(list) == 0 {
+			return table.Flush()
 		}
 	}
-	return "", tenant.ErrNotFound
 }
 
 func userDeactivateCommand(t terminal) *cobra.Command {
@@ -306,8 +313,24 @@ func userSetRoleCommand(t terminal) *cobra.Command {
 }
 
 func tenantCommand(t terminal) *cobra.Command {
-	c := &cobra.Command{Use: "tenant", Short: "List tenants", Args: exactly(0), RunE: needsCommand}
+	c := &cobra.Command{Use: "tenant", Short: "Make and list tenants", Args: exactly(0), RunE: needsCommand}
 	c.AddCommand(&cobra.Command{
+		Use: "create SLUG", Short: "Make a tenant that nobody is in yet; users come with 'user create --join'", Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			slug, err := tenant.ParseSlug(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
+				created, err := app.Tenants.Create(ctx, access.Operator(), slug)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(t.out, "created tenant %s with id %s\n", created.Slug, created.ID)
+				return nil
+			})
+		},
+	}, &cobra.Command{
 		Use: "list", Short: "List all tenants", Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
@@ -333,7 +356,7 @@ func migrateCommand(t terminal) *cobra.Command {
 		&cobra.Command{
 			Use: "up", Short: "Apply the versions of the schema that are missing", Args: exactly(0),
 			RunE: func(c *cobra.Command, _ []string) error {
-				app, err := open(c, t, t.err)
+				app, err := open(c, t, t.err, false)
 				if err != nil {
 					return err
 				}
@@ -344,20 +367,7 @@ func migrateCommand(t terminal) *cobra.Command {
 				return errors.Join(err, app.Close())
 			},
 		},
-		&cobra.Command{
-			Use: "down", Short: "Take the newest version of the schema back, with all data that it holds; not in production", Args: exactly(0),
-			RunE: func(c *cobra.Command, _ []string) error {
-				app, err := open(c, t, t.err)
-				if err != nil {
-					return err
-				}
-				name, err := app.MigrateDown(c.Context())
-				if err == nil {
-					fmt.Fprintf(t.out, "taken back: %s\n", cmp.Or(name, "nothing, there was no version"))
-				}
-				return errors.Join(err, app.Close())
-			},
-		},
+		migrateDownCommand(t),
 		&cobra.Command{
 			Use: "distribute", Short: "Spread the tables of a Postgres over a Citus cluster, by tenant", Args: exactly(0),
 			RunE: func(c *cobra.Command, _ []string) error {
@@ -373,7 +383,7 @@ func migrateCommand(t terminal) *cobra.Command {
 		&cobra.Command{
 			Use: "status", Short: "Show the versions of the schema", Args: exactly(0),
 			RunE: func(c *cobra.Command, _ []string) error {
-				app, err := open(c, t, t.err)
+				app, err := open(c, t, t.err, false)
 				if err != nil {
 					return err
 				}
@@ -390,6 +400,30 @@ func migrateCommand(t terminal) *cobra.Command {
 			},
 		},
 	)
+	return c
+}
+
+func migrateDownCommand(t terminal) *cobra.Command {
+	var database string
+	c := &cobra.Command{
+		Use: "down --database NAME", Short: "Take the newest version of the schema back, with all data that it holds", Args: exactly(0),
+		Long: `Takes the newest version of the schema back, with all data that it holds. NAME is the name of the database, or of its
+file where it is SQLite, so that it can't be another one than you mean. A database that has ever served production is
+never taken back, whatever the environment of this command.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			app, err := open(c, t, t.err, false)
+			if err != nil {
+				return err
+			}
+			name, err := app.MigrateDown(c.Context(), database)
+			if err == nil {
+				fmt.Fprintf(t.out, "taken back: %s\n", cmp.Or(name, "nothing, there was no version"))
+			}
+			return errors.Join(err, app.Close())
+		},
+	}
+	c.Flags().StringVar(&database, "database", "", "name of the database whose version is taken back")
+	require(c, "database")
 	return c
 }
 

@@ -41,20 +41,31 @@ func (c command) want(t *testing.T, code int, input string, args ...string) (out
 
 func TestUsers(t *testing.T) {
 	c := newCommand(t)
-	create := func(code int, email, role, password string) (string, string) {
+	create := func(code int, email, role, password string, more ...string) (string, string) {
 		t.Helper()
-		return c.want(t, code, password, "user", "create", "--tenant", "acme", "--email", email, "--name", "Ann Lee", "--role", role, "--password-stdin")
+		args := []string{"user", "create", "--tenant", "acme", "--email", email, "--name", "Ann Lee", "--role", role, "--password-stdin"}
+		return c.want(t, code, password, append(args, more...)...)
+	}
+	if _, errs := create(1, "ann@acme.com", "admin", "SecurePass1", "--join"); !strings.Contains(errs, "tenant_not_found") {
+		t.Errorf("a tenant that does not exist was joined: %s", errs)
 	}
 	create(0, "ann@acme.com", "admin", "SecurePass1\n")
-	out, _ := create(0, "Bob@acme.com", "viewer", "SecurePass1\r\n")
+	if _, errs := create(1, "bob@acme.com", "viewer", "SecurePass1"); !strings.Contains(errs, "tenant_slug_taken") || !strings.Contains(errs, "--join") {
+		t.Errorf("a stranger's tenant: %s", errs)
+	}
+	out, _ := create(0, "Bob@acme.com", "viewer", "SecurePass1\r\n", "--join")
+	if !strings.Contains(out, "ann@acme.com") {
+		t.Errorf("who is in the tenant is not shown: %s", out)
+	}
+	out = out[strings.Index(out, "created"):]
 	id := regexp.MustCompile(`[0-9a-f-]{36}`).FindString(out)
 	if id == "" || !strings.Contains(out, "viewer bob@acme.com") {
 		t.Fatalf("printed %q", out)
 	}
-	if _, errs := create(1, "ann@acme.com", "admin", "SecurePass1"); !strings.Contains(errs, "email_taken") {
+	if _, errs := create(1, "ann@acme.com", "admin", "SecurePass1", "--join"); !strings.Contains(errs, "email_taken") {
 		t.Errorf("the address again: %s", errs)
 	}
-	if _, errs := create(1, "cid@acme.com", "admin", "password123"); !strings.Contains(errs, "password") || strings.Contains(errs, "password123") {
+	if _, errs := create(1, "cid@acme.com", "admin", "password123", "--join"); !strings.Contains(errs, "password") || strings.Contains(errs, "password123") {
 		t.Errorf("a common password: %s", errs)
 	}
 	create(1, "cid@acme.com", "admin", strings.Repeat("x", user.MaxPasswordLength*5))
@@ -74,6 +85,12 @@ func TestUsers(t *testing.T) {
 		t.Errorf("listed %s", out)
 	}
 	c.want(t, 1, "", "user", "list", "--tenant", "nobody")
+	c.want(t, 0, "", "tenant", "create", "globex")
+	c.want(t, 1, "", "tenant", "create", "Globex")
+	c.want(t, 2, "", "tenant", "create", "not a slug")
+	if out, _ = c.want(t, 0, "SecurePass1", "user", "create", "--tenant", "globex", "--email", "gus@globex.com", "--name", "Gus", "--role", "admin", "--password-stdin", "--join"); !strings.Contains(out, "admin gus@globex.com") {
+		t.Errorf("into the empty tenant: %s", out)
+	}
 	out, _ = c.want(t, 0, "", "tenant", "list")
 	if !regexp.MustCompile(`(?m)^[0-9a-f-]{36} +acme `).MatchString(out) {
 		t.Errorf("tenants are %s", out)

@@ -66,6 +66,7 @@ var elsewhere = map[Permission]Permission{
 	ReadAuditLogs:     ReadAllData,
 	ManageTenantUsers: ManageAllUsers,
 	Ingest:            ManageTenants,
+	ManageTenants:     ManageTenants,
 }
 
 // ParseRole reads a role by its name. A fault names the field role.

@@ -23,17 +23,20 @@ type Act string
 
 // The acts that are on record.
 const (
-	TenantCreated   Act = "tenant.created"
-	UserCreated     Act = "user.created"
-	RoleChanged     Act = "user.role_changed"
-	Deactivated     Act = "user.deactivated"
-	SignedIn        Act = "auth.signed_in"
-	SignInFailed    Act = "auth.sign_in_failed"
-	SignedOut       Act = "auth.signed_out"
-	PasswordChanged Act = "auth.password_changed"
-	TokenReplayed   Act = "auth.refresh_token_replayed"
-	DataExported    Act = "analytics.exported"
-	AccessDenied    Act = "access.denied"
+	TenantCreated        Act = "tenant.created"
+	UserCreated          Act = "user.created"
+	RoleChanged          Act = "user.role_changed"
+	Deactivated          Act = "user.deactivated"
+	SignedIn             Act = "auth.signed_in"
+	SignInFailed         Act = "auth.sign_in_failed"
+	SignInThrottled      Act = "auth.sign_in_throttled"
+	SignedOut            Act = "auth.signed_out"
+	PasswordChanged      Act = "auth.password_changed"
+	PasswordChangeFailed Act = "auth.password_change_failed"
+	TokenReplayed        Act = "auth.refresh_token_replayed"
+	RefreshRefused       Act = "auth.refresh_refused"
+	DataExported         Act = "analytics.exported"
+	AccessDenied         Act = "access.denied"
 )
 
 // Origin is where a request came from.

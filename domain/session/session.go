@@ -9,17 +9,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
-
-// MaxDeviceLength is how much is kept of what a client says it is, in characters.
-const MaxDeviceLength = 255
 
 // Faults of this package. All that show to a client read the same, so that a guess teaches nothing.
 var (
@@ -35,9 +30,10 @@ type Outcome int
 
 // The outcomes.
 const (
-	Refused  Outcome = iota // the session has ended, or the token was superseded a moment ago
-	Rotated                 // the token was the current one; the next one is current now
-	Replayed                // the token was used before; the session is revoked from now on
+	Ended      Outcome = iota // the session has expired or was revoked
+	Rotated                   // the token was the current one; the next one is current now
+	Superseded                // the token was the client's own a moment ago; it is refused, and the session goes on
+	Replayed                  // the token was used before; the session is revoked from now on
 )
 
 // Reason says why a session was revoked.
@@ -49,6 +45,7 @@ const (
 	TokenReplayed   Reason = "refresh_token_replayed"
 	PasswordChanged Reason = "password_changed"
 	UserDeactivated Reason = "user_deactivated"
+	TooMany         Reason = "too_many_sessions"
 )
 
 // TokenHash is the SHA-256 of a refresh token's id, which is all that is stored of the token.
@@ -67,8 +64,7 @@ type Session struct {
 	TenantID id.Tenant
 	Current  TokenHash // of the one token that may be used next
 	Previous TokenHash // of the token used last, empty at first
-	Device   string
-	Address  string
+	Client   Client    // who used the current token last: signed in, or refreshed
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // sign-in, or the last rotation
@@ -77,38 +73,26 @@ type Session struct {
 	RevokedFor Reason
 }
 
-// CleanDevice returns what is kept of a client's name for itself: short, valid and printable.
-func CleanDevice(s string) string {
-	kept := make([]rune, 0, min(len(s), MaxDeviceLength))
-	for _, r := range s {
-		if len(kept) == MaxDeviceLength {
-			break
-		}
-		if r != utf8.RuneError && !unicode.IsControl(r) {
-			kept = append(kept, r)
-		}
-	}
-	return string(kept)
-}
-
 // Live reports whether the session is neither expired nor revoked.
 func (s Session) Live(now time.Time) bool {
 	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt)
 }
 
-// Rotate presents a refresh token to its session, with the token that is to follow it. The immediate predecessor of
-// the current token is only refused within the grace after its use, so that two tabs that refresh at once do not
-// sign the user out; it never gets a successor of its own.
-func (s *Session) Rotate(presented, next TokenHash, now time.Time, grace time.Duration) Outcome {
+// Rotate presents a refresh token to its session, with the token that is to follow it (RFC 9700 4.14.2).
+//
+// The immediate predecessor of the current token is only refused within the grace after its use, so that two tabs that
+// refresh at once do not sign the user out; it never gets a successor of its own. That holds for the client that used it.
+// From another one it is a replay: one of the two has stolen it, whichever came first.
+func (s *Session) Rotate(presented, next TokenHash, by Client, now time.Time, grace time.Duration) Outcome {
 	if !s.Live(now) {
-		return Refused
+		return Ended
 	}
 	switch {
 	case presented == s.Current:
-		s.Previous, s.Current, s.LastUsedAt = s.Current, next, now
+		s.Previous, s.Current, s.Client, s.LastUsedAt = s.Current, next, by, now
 		return Rotated
-	case presented == s.Previous && now.Before(s.LastUsedAt.Add(grace)):
-		return Refused
+	case presented == s.Previous && now.Before(s.LastUsedAt.Add(grace)) && by.Resembles(s.Client):
+		return Superseded
 	default:
 		s.Revoke(TokenReplayed, now)
 		return Replayed

@@ -19,7 +19,7 @@ const (
 // Faults of this package.
 var (
 	ErrNotFound           = fault.New(fault.NotFound, "tenant_not_found", "There is no such tenant.")
-	ErrSlugTaken          = fault.New(fault.Conflict, "tenant_slug_taken", "The tenant slug was taken a moment ago. Try again.")
+	ErrSlugTaken          = fault.New(fault.Conflict, "tenant_slug_taken", "There is a tenant with this slug already.")
 	ErrInvitationRequired = fault.New(fault.Forbidden, "invitation_required", "This tenant takes new users by invitation only.")
 	ErrRegistrationClosed = fault.New(fault.Forbidden, "registration_closed", "Registration is closed. Ask an administrator for an account.")
 )

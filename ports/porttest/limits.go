@@ -62,6 +62,28 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
+	t.Run("what is given back can be taken again", func(t *testing.T) {
+		key := uuid.NewString()
+		must(t, l.GiveBack(t.Context(), key, rate)) // nothing was taken
+		for i, want := range []int{2, 2, 1} {
+			got, err := l.Take(t.Context(), key, rate)
+			must(t, err)
+			equal(t, "what is left", got.Remaining, want)
+			if i == 0 {
+				must(t, l.GiveBack(t.Context(), key, rate))
+			}
+		}
+		for range 3 { // the third of the window, and two too many
+			_, err := l.Take(t.Context(), key, rate)
+			must(t, err)
+		}
+		for range 3 {
+			must(t, l.GiveBack(t.Context(), key, rate))
+		}
+		got, err := l.Take(t.Context(), key, rate)
+		must(t, err)
+		equal(t, "whether it is exceeded", got.Exceeded, false)
+	})
 	t.Run("at once, no more pass than may", func(t *testing.T) {
 		key := uuid.NewString()
 		var (

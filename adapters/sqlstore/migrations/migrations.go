@@ -15,6 +15,9 @@ import (
 //go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
+// Recorded is the version from which on a database keeps what it has served.
+const Recorded = 2
+
 // Status is one version of the schema.
 type Status struct {
 	Version int64

@@ -26,6 +26,12 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
+// SQLSTATEs that must be told apart.
+const (
+	uniqueViolation       = "23505"
+	insufficientPrivilege = "42501"
+)
+
 const (
 	driverName = "postgres"
 
@@ -171,6 +177,15 @@ func (c impatient) Write(p []byte) (int, error) {
 // Close closes the pools.
 func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.owner.Close()) }
 
+// Name returns the name of the database.
+func (d *Database) Name(ctx context.Context) (string, error) {
+	var name string
+	if err := d.owner.QueryRowContext(ctx, "SELECT current_database()").Scan(&name); err != nil {
+		return "", fmt.Errorf("asking for the name of the database: %w", err)
+	}
+	return name, nil
+}
+
 // Migrations returns what brings the schema to its version. Replicas that start at once take turns.
 func (d *Database) Migrations() (*migrations.Runner, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockTries))
@@ -198,14 +213,45 @@ func (dialect) Day(column string) string {
 
 func (dialect) GuardsTenants() bool { return true }
 
+// EnterTenant is a statement of its own and no call of set_config, since Citus passes nothing else on to its workers.
+// SET takes no parameter, so that what is written into it must be a UUID.
 func (dialect) EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error {
-	_, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", string(tenant))
+	parsed, err := id.Parse[id.Tenant]("tenant_id", string(tenant))
+	if err != nil {
+		return fmt.Errorf("%q is not the id of a tenant", tenant)
+	}
+	_, err = tx.ExecContext(ctx, "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(parsed)))
 	return err
 }
 
+// Duplicate also knows how Citus reports the constraint of a shard (users_email_key_102009), and that what a worker
+// reports has no field for the constraint, only a message.
 func (dialect) Duplicate(err error, table, column string) bool {
 	var e *pq.Error
-	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == table+"_"+column+"_key"
+	if !errors.As(err, &e) || e.Code != uniqueViolation {
+		return false
+	}
+	name := e.Constraint
+	if name == "" {
+		_, name, _ = strings.Cut(e.Message, `"`)
+		name, _, _ = strings.Cut(name, `"`)
+	}
+	shard, found := strings.CutPrefix(name, table+"_"+column+"_key")
+	return found && (shard == "" || isShardSuffix(shard))
+}
+
+// isShardSuffix reports whether s is what Citus appends to a name for one of its shards, such as _102009.
+func isShardSuffix(s string) bool {
+	number, found := strings.CutPrefix(s, "_")
+	return found && number != "" && strings.Trim(number, "0123456789") == ""
+}
+
+// RolledBack knows the two answers to COMMIT that leave no doubt: a constraint was found broken (class 23), and the
+// transaction could not be serialized (40). All else, such as a node of a cluster that was lost (XX000), may come after
+// a part was committed.
+func (dialect) RolledBack(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && (e.Code.Class() == "23" || e.Code.Class() == "40")
 }
 
 // Lost knows the ways in which a connection or a server goes, and those in which a server says that it can't now:

@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,6 +78,9 @@ func TestOnContainer(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("distribute", func(t *testing.T) { testDistribute(t, server) })
+	t.Run("commits in doubt", func(t *testing.T) { testCommits(t, server) })
+	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
 }
@@ -115,7 +121,7 @@ func testSecondWall(t *testing.T, server *container.Container) {
 		}
 		defer func() { _ = tx.Rollback() }()
 		if tenant != "" {
-			if _, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
+			if _, err := tx.ExecContext(ctx, "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(tenant)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -188,6 +194,9 @@ func testRoles(t *testing.T, server *container.Container) {
 	}
 }
 
+// versions is how many versions the schema has.
+const versions = 2
+
 // testReplicasMigrate starts several replicas on an empty database at once.
 func testReplicasMigrate(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
@@ -209,8 +218,8 @@ func testReplicasMigrate(t *testing.T, server *container.Container) {
 		})
 	}
 	wg.Wait()
-	if applied != 1 {
-		t.Errorf("%d versions were applied, want 1", applied)
+	if applied != versions {
+		t.Errorf("%d versions were applied, want %d", applied, versions)
 	}
 }
 
@@ -221,15 +230,124 @@ func testDown(t *testing.T, server *container.Container) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name, err := runner.Down(t.Context()); err != nil || name == "" {
-		t.Errorf("down: %q, %v", name, err)
+	for range versions {
+		if name, err := runner.Down(t.Context()); err != nil || name == "" {
+			t.Errorf("down: %q, %v", name, err)
+		}
 	}
 	if name, err := runner.Down(t.Context()); err != nil || name != "" {
 		t.Errorf("down from nothing: %q, %v", name, err)
 	}
-	if n, err := up(t.Context(), db); err != nil || n != 1 {
+	if n, err := up(t.Context(), db); err != nil || n != versions {
 		t.Errorf("up again: %d, %v", n, err)
 	}
+}
+
+// testCommits: what a COMMIT answers is told as what it is: nothing was changed, or nobody knows.
+func testCommits(t *testing.T, server *container.Container) {
+	ctx := t.Context()
+	ownerURL, serviceURL := server.Database(t)
+	db := migrated(t, options(ownerURL, serviceURL))
+	home := porttest.NewTenant(t, db)
+	owner := connection(t, ownerURL)
+	for code, want := range map[string]error{"XX000": ports.ErrOutcomeUnknown, "53100": ports.ErrOutcomeUnknown, "40001": ports.ErrUnavailable} {
+		for _, statement := range []string{
+			"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not commit' USING ERRCODE = '" + code + "'; END $$",
+			"CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()",
+		} {
+			if _, err := owner.ExecContext(ctx, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
+		if _, err := db.Events().Append(ctx, porttest.ScopeOf(t, home.ID), e); !errors.Is(err, want) {
+			t.Errorf("%s at COMMIT: %v, want %v", code, err, want)
+		}
+		if _, err := owner.ExecContext(ctx, "DROP FUNCTION fail CASCADE"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// testRoundTrips: to enter a tenant takes one round trip, of the four that an event takes.
+func testRoundTrips(t *testing.T, server *container.Container) {
+	ownerURL, serviceURL := server.Database(t)
+	migrated(t, options(ownerURL, serviceURL))
+	u, err := url.Parse(serviceURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counter := newTurnCounter(t, u.Host)
+	u.Host = counter.address
+	db := open(t, options(ownerURL, u.String()))
+	home := porttest.NewTenant(t, db) // which connects
+	before := counter.turns.Load()
+	e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
+	if _, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
+		t.Fatal(err)
+	}
+	const want = 4 // BEGIN, SET LOCAL, INSERT, COMMIT
+	if got := counter.turns.Load() - before; got != want {
+		t.Errorf("an event took %d round trips, want %d", got, want)
+	}
+}
+
+// turnCounter stands between the service and Postgres and counts how often the service speaks after the server did.
+type turnCounter struct {
+	address string
+	turns   atomic.Int64
+}
+
+func newTurnCounter(t *testing.T, server string) *turnCounter {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &turnCounter{address: listener.Addr().String()}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				t.Error(err)
+				_ = in.Close()
+				return
+			}
+			var answered atomic.Bool
+			pass := func(from, to net.Conn, seen func()) {
+				buffer := make([]byte, 1<<16)
+				for {
+					n, err := from.Read(buffer)
+					if err != nil {
+						break
+					}
+					seen()
+					if _, err := to.Write(buffer[:n]); err != nil {
+						break
+					}
+				}
+				_, _ = in.Close(), out.Close()
+			}
+			running.Go(func() { pass(out, in, func() { answered.Store(true) }) })
+			running.Go(func() {
+				pass(in, out, func() {
+					if answered.Swap(false) {
+						c.turns.Add(1)
+					}
+				})
+			})
+		}
+	})
+	t.Cleanup(func() { // after the database, which was opened later, has closed its connections
+		_ = listener.Close()
+		running.Wait()
+	})
+	return c
 }
 
 // testStatementTimeout: the server ends a statement that takes too long, and the caller is told that nothing changed.

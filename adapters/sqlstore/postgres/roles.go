@@ -19,8 +19,10 @@ var grants = []string{
 	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
 	// A lock on a tenant's row takes the right to change one of its columns.
 	"GRANT UPDATE (created_at) ON tenants TO %s",
-	"GRANT SELECT, INSERT, UPDATE ON users, sessions TO %s",
-	"GRANT DELETE ON sessions TO %s", // which have expired
+	"GRANT SELECT, INSERT, UPDATE ON users, sessions, sign_in_addresses TO %s",
+	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
+	"GRANT SELECT, INSERT ON served TO %s",              // what has been served stays on record
+	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
 
@@ -63,6 +65,15 @@ func (d *Database) Authorize(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("making the role %s: %w", name, err)
 		}
+		there, err := hasCitus(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if there {
+			if err := propagateTenant(ctx, tx, name); err != nil {
+				return err
+			}
+		}
 	}
 	for _, grant := range grants {
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf(grant, pq.QuoteIdentifier(name))); err != nil {
@@ -87,36 +98,6 @@ func (d *Database) CheckRole(ctx context.Context) error {
 	}
 	if unsafe {
 		return ErrUnsafeRole
-	}
-	return nil
-}
-
-// ErrNoCitus says that the extension is absent.
-var ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
-
-// distribution turns the tables of one node into those of a Citus cluster: what is known over the whole service goes to
-// every node, what is a tenant's own to the node that has the tenant.
-var distribution = []string{
-	"SELECT create_reference_table('tenants')",
-	"SELECT create_reference_table('users')",
-	"SELECT create_reference_table('sessions')",
-	"SELECT create_distributed_table('events', 'tenant_id')",
-	"SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')",
-}
-
-// Distribute spreads the tables over a Citus cluster. Errors: ErrNoCitus.
-func (d *Database) Distribute(ctx context.Context) error {
-	var there bool
-	if err := d.owner.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')").Scan(&there); err != nil {
-		return fmt.Errorf("looking for citus: %w", err)
-	}
-	if !there {
-		return ErrNoCitus
-	}
-	for _, statement := range distribution {
-		if _, err := d.owner.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
-		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ const (
 type Database struct {
 	*sqlstore.Store
 	writer *sqlx.DB
+	name   string
 }
 
 // Open opens the file and creates it where it is not there, for its owner's eyes only.
@@ -55,10 +57,11 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
-	return &Database{Store: sqlstore.New(writer, reader, dialect{}), writer: writer}, nil
+	return &Database{Store: sqlstore.New(writer, reader, dialect{}), writer: writer, name: filepath.Base(path)}, nil
 }
 
-// prepare makes sure that the file and its folder are there and can be written.
+// prepare makes sure that the file and its folder are there, can be written, and can't be read by others, whom it would
+// show every tenant's data.
 func prepare(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
@@ -67,8 +70,26 @@ func prepare(path string) error {
 	if err != nil {
 		return fmt.Errorf("opening the database file: %w", err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("opening the database file: %w", err)
+	}
+	for _, file := range []string{path, path + "-wal"} { // the second holds what was written last
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("looking at the database file: %w", err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			return fmt.Errorf("the database file %s can be read by others: chmod 600 it", file)
+		}
+	}
+	return nil
 }
+
+// Name returns the name of the file, without its folder.
+func (d *Database) Name(context.Context) (string, error) { return d.name, nil }
 
 // Migrations returns what brings the schema to its version.
 func (d *Database) Migrations() (*migrations.Runner, error) {
@@ -101,10 +122,16 @@ func (dialect) Lost(err error) bool {
 	}
 	switch e.Code() & 0xff { // the primary code; the rest says more
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return true
 	}
 	return false
+}
+
+// RolledBack: of what COMMIT can answer, a broken constraint alone leaves no doubt.
+func (dialect) RolledBack(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
 // Patience is longer than the busy timeout: it is the wait for the one writer.

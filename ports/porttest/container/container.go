@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// owner is who owns the databases.
-	owner    = "owner"
+	// admin is the superuser, and the name of its database.
+	admin    = "admin"
 	password = "a-password-for-tests"
 
 	startTimeout = 90 * time.Second
@@ -76,10 +76,10 @@ func Postgres(t testing.TB) *Container {
 	const inside = "5432"
 	return start(t, image("TEST_POSTGRES_IMAGE", "postgres:17-alpine"), map[string]string{inside: freePort(t)}, inside,
 		wait.ForSQL(inside+"/tcp", "postgres", func(host string, port network.Port) string {
-			return databaseURL(net.JoinHostPort(host, port.Port()), owner, password, owner)
+			return databaseURL(net.JoinHostPort(host, port.Port()), admin, password, admin)
 		}),
 		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
-		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": owner, "POSTGRES_PASSWORD": password, "POSTGRES_DB": owner}))
+		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": admin, "POSTGRES_PASSWORD": password, "POSTGRES_DB": admin}))
 }
 
 // PgBouncer starts a PgBouncer before Postgres until the test ends. It hands a connection on after each transaction. It
@@ -206,20 +206,49 @@ func databaseURL(address, user, password, name string) string {
 	return u.String()
 }
 
-// Database makes a database of the test's own. It returns the URL of its owner, and one of a role that is not there yet,
-// for the service.
+// Database makes a database of the test's own. It returns the URL of its owner, who may make roles and is bound by row
+// level security as anyone, and one of a role that is not there yet, for the service.
 func (c *Container) Database(t testing.TB) (ownerURL, serviceURL string) {
 	t.Helper()
-	db, err := sql.Open("postgres", databaseURL(c.Address, owner, password, owner))
+	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
+	own, secret := "owner_"+name, rand.Text()
+	c.Admin(t, admin, `CREATE ROLE "`+own+`" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '`+secret+`'`, `CREATE DATABASE "`+name+`" OWNER "`+own+`"`)
+	return databaseURL(c.Address, own, secret, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
+}
+
+// Admin runs statements in the database with the name as a superuser.
+func (c *Container) Admin(t testing.TB, database string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
-	if _, err := db.ExecContext(t.Context(), `CREATE DATABASE "`+name+`"`); err != nil {
+	for _, statement := range statements {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// Extension gives the server an extension that is written in SQL: its control file and its script of version 1.
+func (c *Container) Extension(t testing.TB, name, control, script string) {
+	t.Helper()
+	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, admin))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return databaseURL(c.Address, owner, password, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
+	defer db.Close()
+	var folder string
+	if err := db.QueryRowContext(t.Context(), "SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").Scan(&folder); err != nil {
+		t.Fatal(err)
+	}
+	const readableByAll = 0o644
+	for file, content := range map[string]string{name + ".control": control, name + "--1.sql": script} {
+		if err := c.container.CopyToContainer(t.Context(), []byte(content), folder+"/extension/"+file, readableByAll); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // RedisURL returns the URL of a Redis database of the test's own.

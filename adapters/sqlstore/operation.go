@@ -1,0 +1,56 @@
+package sqlstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// Serves keeps on record that the database serves an environment. What it once served stays on record.
+func (s *Store) Serves(ctx context.Context, environment string, now time.Time) error {
+	_, err := s.exec(ctx, s.writer, "recording what the database serves",
+		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, dbTime{now})
+	return err
+}
+
+// Served returns the environments that the database has served; "unknown" is among them where it is older than the record.
+func (s *Store) Served(ctx context.Context) ([]string, error) {
+	var environments []string
+	err := s.list(ctx, s.writer, &environments, "asking what the database has served", "SELECT environment FROM served ORDER BY environment")
+	return environments, err
+}
+
+// pingPatience is how long a database may take to show that it can be written.
+const pingPatience = 4 * time.Second
+
+// pulse is the last proof that the database can be written. Probes ask for it more often than it is worth a write.
+type pulse struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+// Ping reports whether the database answers and can be written, by a write. What it found holds for ports.PingInterval.
+// Errors: ports.ErrUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	s.pulse.mu.Lock()
+	defer s.pulse.mu.Unlock()
+	if time.Since(s.pulse.at) >= ports.PingInterval {
+		s.pulse.err = s.beat(ctx)
+		s.pulse.at = time.Now()
+	}
+	return s.pulse.err
+}
+
+// beat goes on where the one who asked has left: others are told what it finds.
+func (s *Store) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingPatience)
+	defer cancel()
+	_, err := s.exec(ctx, s.writer, "writing the heartbeat", "UPDATE heartbeat SET at = ? WHERE id = 1", dbTime{time.Now()})
+	if err != nil {
+		return ports.ErrUnavailable.Because(err)
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/lib/pq"
+)
+
+// Faults of a database on Citus.
+var (
+	// ErrNoCitus says that the extension is absent.
+	ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
+	// ErrDistributed says that there is nothing left to do.
+	ErrDistributed = errors.New("the tables are distributed already; nothing was changed")
+	// ErrTenantStaysHere says that the workers of a cluster would not be told in whose name a statement is run. They
+	// would show no row and take none.
+	ErrTenantStaysHere = errors.New("on Citus the role of DATABASE_URL needs citus.propagate_set_commands = 'local'; an administrator of the database sets it: " +
+		"ALTER ROLE ... SET citus.propagate_set_commands = 'local' for that role, or ALTER DATABASE ... SET for all")
+)
+
+// sharded are the tables that Distribute moves, in the order in which their foreign keys let it: what is known over the
+// whole service goes to every node, what is a tenant's own to the node that has the tenant.
+var sharded = []struct{ table, distribute string }{
+	{"tenants", "SELECT create_reference_table('tenants')"},
+	{"users", "SELECT create_reference_table('users')"},
+	{"sessions", "SELECT create_reference_table('sessions')"},
+	{"sign_in_addresses", "SELECT create_reference_table('sign_in_addresses')"},
+	{"events", "SELECT create_distributed_table('events', 'tenant_id')"},
+	{"audit_entries", "SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')"},
+}
+
+// queryer is a connection or a transaction.
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func hasCitus(ctx context.Context, q queryer) (there bool, err error) {
+	if err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')").Scan(&there); err != nil {
+		return false, fmt.Errorf("looking for citus: %w", err)
+	}
+	return there, nil
+}
+
+func isDistributed(ctx context.Context, q queryer) (distributed bool, err error) {
+	there, err := hasCitus(ctx, q)
+	if err != nil || !there {
+		return false, err
+	}
+	const query = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('events'))"
+	if err := q.QueryRowContext(ctx, query).Scan(&distributed); err != nil {
+		return false, fmt.Errorf("asking what is distributed: %w", err)
+	}
+	return distributed, nil
+}
+
+// propagateTenant has the role's transactions tell the workers which tenant they have entered.
+// Errors: ErrTenantStaysHere, where another role made this one.
+func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
+	_, err := tx.ExecContext(ctx, "ALTER ROLE "+pq.QuoteIdentifier(role)+" SET citus.propagate_set_commands = 'local'")
+	var refused *pq.Error
+	if errors.As(err, &refused) && refused.Code == insufficientPrivilege {
+		return fmt.Errorf("%w (%w)", ErrTenantStaysHere, err)
+	}
+	if err != nil {
+		return fmt.Errorf("setting citus.propagate_set_commands of %s: %w", role, err)
+	}
+	return nil
+}
+
+// tenantReachesWorkers reports whether a connection of the service's own has the setting, whoever gave it.
+func (d *Database) tenantReachesWorkers(ctx context.Context) (bool, error) {
+	var setting sql.NullString
+	if err := d.db.GetContext(ctx, &setting, "SELECT current_setting('citus.propagate_set_commands', true)"); err != nil {
+		return false, fmt.Errorf("asking for citus.propagate_set_commands: %w", err)
+	}
+	return setting.String == "local", nil
+}
+
+// CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantStaysHere.
+func (d *Database) CheckCitus(ctx context.Context) error {
+	distributed, err := isDistributed(ctx, d.db)
+	if err != nil || !distributed {
+		return err
+	}
+	reaches, err := d.tenantReachesWorkers(ctx)
+	if err == nil && !reaches {
+		return ErrTenantStaysHere
+	}
+	return err
+}
+
+// Distribute spreads the tables over a Citus cluster, with all their rows or not at all.
+// Errors: ErrNoCitus, ErrDistributed, ErrTenantStaysHere.
+func (d *Database) Distribute(ctx context.Context) error {
+	there, err := hasCitus(ctx, d.owner)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return ErrNoCitus
+	}
+	distributed, err := isDistributed(ctx, d.owner)
+	if err != nil {
+		return err
+	}
+	if distributed {
+		return ErrDistributed
+	}
+	reaches, err := d.tenantReachesWorkers(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := d.owner.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("distributing: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	if !reaches {
+		runtime, err := url.Parse(d.options.URL)
+		if err != nil {
+			return errors.New("DATABASE_URL can't be read")
+		}
+		if err := propagateTenant(ctx, tx, runtime.User.Username()); err != nil {
+			return err
+		}
+	}
+	if err := distribute(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("distributing: %w", err)
+	}
+	return nil
+}
+
+// distribute moves the tables. Citus copies their rows as the owner, who sees none of them while row level security is
+// forced on it too; what was copied is then removed from this node's own disk.
+func distribute(ctx context.Context, tx *sql.Tx) error {
+	exec := func(statement string) error {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+		return nil
+	}
+	return unblinded(ctx, tx, func() error {
+		for _, s := range sharded {
+			if err := exec("LOCK TABLE " + s.table + " IN SHARE ROW EXCLUSIVE MODE"); err != nil { // nobody writes meanwhile
+				return err
+			}
+		}
+		before, err := countRows(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, s := range sharded {
+			if err := exec(s.distribute); err != nil {
+				return err
+			}
+		}
+		for _, s := range sharded {
+			if err := exec("SELECT truncate_local_data_after_distributing_table('" + s.table + "')"); err != nil {
+				return err
+			}
+		}
+		after, err := countRows(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, s := range sharded {
+			if before[s.table] != after[s.table] {
+				return fmt.Errorf("the table %s had %d rows and would have %d; nothing was changed", s.table, before[s.table], after[s.table])
+			}
+		}
+		return nil
+	})
+}
+
+// unblinded runs fn while row level security does not bind the owner of the tables. Whatever reads or copies a tenant's
+// table as its owner, in a migration too, must do so within it: forced row level security shows the owner no rows, which
+// looks like an empty table.
+func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
+	rows, err := tx.QueryContext(ctx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity ORDER BY relname")
+	if err != nil {
+		return fmt.Errorf("looking for tables under row level security: %w", err)
+	}
+	tables, err := scanTexts(rows)
+	if err != nil {
+		return fmt.Errorf("looking for tables under row level security: %w", err)
+	}
+	force := func(how string) error {
+		for _, table := range tables {
+			if _, err := tx.ExecContext(ctx, "ALTER TABLE "+table+" "+how+" ROW LEVEL SECURITY"); err != nil {
+				return fmt.Errorf("%s row level security on %s: %w", how, table, err)
+			}
+		}
+		return nil
+	}
+	if err := force("NO FORCE"); err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	return force("FORCE")
+}
+
+func scanTexts(rows *sql.Rows) (texts []string, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
+}
+
+func countRows(ctx context.Context, tx *sql.Tx) (map[string]int64, error) {
+	counts := make(map[string]int64, len(sharded))
+	for _, s := range sharded {
+		var n int64
+		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+s.table).Scan(&n); err != nil {
+			return nil, fmt.Errorf("counting the rows of %s: %w", s.table, err)
+		}
+		counts[s.table] = n
+	}
+	return counts, nil
+}

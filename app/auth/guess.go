@@ -1,0 +1,62 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+// ErrTooManyAttempts is the fault of too many wrong passwords for one account; see Service.guess.
+var ErrTooManyAttempts = fault.New(fault.RateLimited, "rate_limited", "Too many attempts on the password of this account. Try again later.")
+
+// addressesPerUser is how many of the addresses from which a user signed in are remembered.
+const addressesPerUser = 20
+
+// guess verifies a password as an attempt that is counted under a key. This is the rule that holds up guessing and does
+// not let a stranger lock anybody out (ASVS 6.3.1):
+//
+//   - Failures alone are counted. An attempt takes its place in the count before the password is looked at, so that many
+//     at once are no way round it, and gives it back where the password was right.
+//   - All addresses share one count for an account, whether there is such an account or not: many of them guess no faster
+//     than one does.
+//   - An address (of IPv6 the /64) from which the account signed in before has a count of its own, of the same rate. So
+//     the failures of others do not hold it up, and it guesses no faster than they do.
+//   - Who is signed in and changes the password is counted by session, so that a thief of one session spends no other's.
+//   - Nothing stays locked: the next window lets in again.
+func (s *Service) guess(ctx context.Context, key string, verify func() (right bool, err error)) (bool, error) {
+	rate := s.settings.AccountRate
+	left, err := s.limiter.Take(ctx, key, rate)
+	if err != nil {
+		return false, err
+	}
+	if left.Exceeded {
+		return false, ErrTooManyAttempts.After(left.Reset)
+	}
+	right, err := verify()
+	if right || err != nil { // what could not be verified is no failure either
+		if err := s.limiter.GiveBack(context.WithoutCancel(ctx), key, rate); err != nil {
+			return false, err
+		}
+	}
+	return right, err
+}
+
+// accountKey returns what an attempt to sign in is counted under.
+func (s *Service) accountKey(ctx context.Context, email user.Email) (string, error) {
+	address := session.AddressKey(audit.OriginFrom(ctx).Address)
+	known, err := s.store.SignInAddresses().Known(ctx, email, address)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(email.String()))
+	key := "account:" + hex.EncodeToString(sum[:16])
+	if known {
+		key += ":" + address
+	}
+	return key, nil
+}

@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+var errWrongPassword = fault.ErrInvalid.OnField("current_password", "is wrong")
+
+// ChangePassword replaces the caller's password by one that the policy lets pass. It ends all of the caller's sessions,
+// the present one too, which a thief may hold, and returns the pair of a new one (ASVS 6.2.3, 7.4.3).
+// Errors: ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request that names the field.
+func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
+	u := caller.User
+	if err := s.checkChange(ctx, u, current, chosen); err != nil {
+		return session.TokenPair{}, err
+	}
+	if err := s.confirm(ctx, caller, current); err != nil {
+		return session.TokenPair{}, err
+	}
+	hash, err := s.passwords.Hash(ctx, chosen)
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	var opened opening
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+		now, err := tx.Identities().ForUpdate(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if now.PasswordHash != u.PasswordHash || !now.Active {
+			return errWrongPassword // the account changed meanwhile
+		}
+		if err := tx.Identities().SetPassword(ctx, u.ID, hash); err != nil {
+			return err
+		}
+		ended, err := tx.Sessions().RevokeAll(ctx, u.ID, session.PasswordChanged, s.clock.Now())
+		if err != nil {
+			return err
+		}
+		if opened, err = s.open(ctx, tx, now); err != nil {
+			return err
+		}
+		opened.ended = append(opened.ended, ended...)
+		return recordOwn(ctx, tx, u, audit.Entry{Severity: audit.Warning, Act: audit.PasswordChanged})
+	})
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+}
+
+// checkChange finds what is wrong with a change of password that the passwords themselves tell.
+func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen string) error {
+	own, err := s.store.Tenants().ByID(ctx, u.TenantID)
+	if err != nil {
+		return err
+	}
+	var c fault.Check
+	if current == "" {
+		c.Add("current_password", "is required")
+	}
+	s.policy.Check(&c, "new_password", chosen, u.Email.String(), u.FullName, own.Slug.String())
+	if chosen == current && chosen != "" {
+		c.Add("new_password", "must not be the current one")
+	}
+	return c.Err()
+}
+
+// confirm makes sure that the caller knows the current password. Failures are on record (ASVS 16.3.1).
+func (s *Service) confirm(ctx context.Context, caller session.Caller, current string) error {
+	why := "wrong_password"
+	right, err := s.guess(ctx, "password:"+string(caller.Claims.Session), func() (bool, error) {
+		match, _, err := s.passwords.Verify(ctx, current, caller.User.PasswordHash)
+		return match, err
+	})
+	switch {
+	case errors.Is(err, ErrTooManyAttempts):
+		why = "too_many_attempts"
+	case err != nil:
+		return err
+	case right:
+		return nil
+	default:
+		err = errWrongPassword
+	}
+	s.recorder.Note(ctx, audit.Entry{
+		TenantID: caller.User.TenantID, Severity: audit.Warning, Act: audit.PasswordChangeFailed, Actor: caller.User.ID,
+		Detail: map[string]string{"reason": why},
+	})
+	return err
+}

@@ -1,0 +1,190 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// errStale is why a sign-in fails whose account changed while its password was being verified.
+var errStale = errors.New("the account changed during sign-in")
+
+// SignIn opens a session for whoever knows the e-mail address and the password of an active user. An unknown address,
+// a wrong password and an inactive user fail alike and take the same time (ASVS 6.3.8).
+// Errors: session.ErrInvalidCredentials, ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request.
+func (s *Service) SignIn(ctx context.Context, address, password string) (session.TokenPair, error) {
+	var c fault.Check
+	email, err := user.ParseEmail(address)
+	if err := c.Take(err); err != nil {
+		return session.TokenPair{}, err
+	}
+	if password == "" {
+		c.Add("password", "is required")
+	}
+	if err := c.Err(); err != nil {
+		return session.TokenPair{}, err
+	}
+	u, outdated, err := s.identify(ctx, email, password)
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	var rehashed user.PasswordHash
+	if outdated {
+		if rehashed, err = s.passwords.Hash(ctx, password); err != nil {
+			return session.TokenPair{}, err
+		}
+	}
+	var opened opening
+	err = s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		// What was verified above must still hold now, or a session would outlive a change of password.
+		now, err := tx.Identities().ForUpdate(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if now.PasswordHash != u.PasswordHash || !now.Active {
+			return errStale
+		}
+		if outdated {
+			if err := tx.Identities().SetPassword(ctx, u.ID, rehashed); err != nil {
+				return err
+			}
+		}
+		opened, err = s.open(ctx, tx, now)
+		return err
+	})
+	if errors.Is(err, errStale) {
+		return session.TokenPair{}, s.signInFailed(ctx, u, "changed_meanwhile")
+	}
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	s.recorder.Note(ctx, audit.Entry{TenantID: u.TenantID, Severity: audit.Info, Act: audit.SignedIn, Actor: u.ID})
+	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+}
+
+// identify returns the active user with the address and the password, and whether the password's hash is weaker than
+// one made today. Errors: those of SignIn.
+func (s *Service) identify(ctx context.Context, email user.Email, password string) (u user.User, outdated bool, err error) {
+	u, err = s.store.Identities().ByEmail(ctx, email)
+	exists := err == nil
+	if err != nil && !errors.Is(err, user.ErrNotFound) {
+		return user.User{}, false, err
+	}
+	key, err := s.accountKey(ctx, email)
+	if err != nil {
+		return user.User{}, false, err
+	}
+	why := "unknown_email"
+	right, err := s.guess(ctx, key, func() (bool, error) {
+		if !exists {
+			return false, s.passwords.VerifyNobody(ctx, password)
+		}
+		match, weak, err := s.passwords.Verify(ctx, password, u.PasswordHash)
+		outdated, why = weak, "wrong_password"
+		if match && !u.Active {
+			why = "inactive_user"
+		}
+		return match && u.Active, err
+	})
+	switch {
+	case errors.Is(err, ErrTooManyAttempts):
+		s.noteSignIn(ctx, u, audit.SignInThrottled, "too_many_attempts")
+		return user.User{}, false, err
+	case err != nil:
+		return user.User{}, false, err
+	case !right:
+		return user.User{}, false, s.signInFailed(ctx, u, why)
+	}
+	return u, outdated, nil
+}
+
+func (s *Service) signInFailed(ctx context.Context, u user.User, why string) error {
+	s.noteSignIn(ctx, u, audit.SignInFailed, why)
+	return session.ErrInvalidCredentials
+}
+
+// noteSignIn puts an attempt that did not open a session on the log, under the user whom it was for, if there is one.
+func (s *Service) noteSignIn(ctx context.Context, u user.User, act audit.Act, why string) {
+	s.recorder.Note(ctx, audit.Entry{
+		TenantID: u.TenantID, Severity: audit.Warning, Act: act, Subject: string(u.ID), Detail: map[string]string{"reason": why},
+	})
+}
+
+// opening is what came of opening a session.
+type opening struct {
+	pair  session.TokenPair
+	ended []id.Session // for which there was no more room; to be told to the revocation list
+}
+
+// open starts a session for a user, ends the oldest ones over the limit, forgets those that have expired, and remembers
+// where the user signed in from.
+func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) (opening, error) {
+	now, origin := s.clock.Now(), audit.OriginFrom(ctx)
+	first := id.Token(s.ids.New())
+	started := session.Session{
+		ID:       id.Session(s.ids.New()),
+		UserID:   u.ID,
+		TenantID: u.TenantID,
+		Current:  session.HashToken(first),
+		Client:   clientOf(ctx),
+
+		CreatedAt:  now,
+		LastUsedAt: now,
+		ExpiresAt:  now.Add(s.settings.SessionLifetime),
+	}
+	if err := tx.Sessions().Add(ctx, started); err != nil {
+		return opening{}, err
+	}
+	if err := tx.Sessions().Forget(ctx, u.ID, now); err != nil {
+		return opening{}, err
+	}
+	ended, err := tx.Sessions().RevokeOldest(ctx, u.ID, s.settings.SessionsPerUser, session.TooMany, now)
+	if err != nil {
+		return opening{}, err
+	}
+	if err := tx.SignInAddresses().Remember(ctx, u.ID, session.AddressKey(origin.Address), now, addressesPerUser); err != nil {
+		return opening{}, err
+	}
+	pair, err := s.issue(u, started, first, now)
+	return opening{pair: pair, ended: ended}, err
+}
+
+// clientOf returns who is asking, as a program.
+func clientOf(ctx context.Context) session.Client {
+	origin := audit.OriginFrom(ctx)
+	return session.Client{Device: session.CleanDevice(origin.UserAgent), Address: origin.Address}
+}
+
+// issue signs the pair of tokens that a session has from now on.
+func (s *Service) issue(u user.User, opened session.Session, refresh id.Token, now time.Time) (session.TokenPair, error) {
+	claims := session.Claims{
+		Kind:      session.Refresh,
+		Token:     refresh,
+		Session:   opened.ID,
+		User:      u.ID,
+		Tenant:    u.TenantID,
+		Role:      u.Role,
+		IssuedAt:  now,
+		ExpiresAt: opened.ExpiresAt,
+	}
+	refreshToken, err := s.tokens.Sign(claims)
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	claims.Kind, claims.Token = session.Access, id.Token(s.ids.New())
+	if end := now.Add(s.settings.AccessLifetime); end.Before(claims.ExpiresAt) {
+		claims.ExpiresAt = end
+	}
+	accessToken, err := s.tokens.Sign(claims)
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	return session.TokenPair{Access: accessToken, Refresh: refreshToken, ExpiresIn: claims.ExpiresAt.Sub(now)}, nil
+}

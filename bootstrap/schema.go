@@ -1,0 +1,127 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
+)
+
+// Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
+// many versions that took.
+func (a *App) Migrate(ctx context.Context) (int, error) {
+	runner, err := a.database.Migrations()
+	if err != nil {
+		return 0, err
+	}
+	applied, err := runner.Up(ctx)
+	if err != nil {
+		return applied, err
+	}
+	if a.postgres != nil {
+		if err := a.postgres.Authorize(ctx); err != nil {
+			return applied, err
+		}
+	}
+	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+}
+
+// Faults of taking a version of the schema back.
+var (
+	// ErrForwardOnly: the database has served production, or nobody knows that it has not.
+	ErrForwardOnly = errors.New("this database has served production, where the schema goes forward only")
+	// ErrOtherDatabase: the database is not the one that was named.
+	ErrOtherDatabase = errors.New("this is another database")
+)
+
+// MigrateDown takes the newest version of the schema back, with all that it holds, and returns its name. What the
+// database is, it says itself, whatever environment the caller is in; its name makes sure that it is the one that is meant.
+// Errors: ErrForwardOnly, ErrOtherDatabase.
+func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
+	name, err := a.database.Name(ctx)
+	if err != nil {
+		return "", err
+	}
+	if name != named {
+		return "", fmt.Errorf("%w: %q, not %q", ErrOtherDatabase, name, named)
+	}
+	runner, err := a.database.Migrations()
+	if err != nil {
+		return "", err
+	}
+	served, err := a.served(ctx, runner)
+	if err != nil {
+		return "", err
+	}
+	if a.config.Environment == config.Production || slices.Contains(served, config.Production) || slices.Contains(served, unknown) {
+		return "", ErrForwardOnly
+	}
+	return runner.Down(ctx)
+}
+
+// unknown stands for what a database served before it kept a record of it.
+const unknown = "unknown"
+
+// served returns the environments that the database has served. One whose schema is older than the record may have served any.
+func (a *App) served(ctx context.Context, runner *migrations.Runner) ([]string, error) {
+	versions, err := runner.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	applied := slices.DeleteFunc(versions, func(v migrations.Status) bool { return !v.Applied })
+	switch {
+	case len(applied) == 0:
+		return nil, nil
+	case applied[len(applied)-1].Version < migrations.Recorded:
+		return []string{unknown}, nil
+	default:
+		return a.database.Served(ctx)
+	}
+}
+
+// Distribute spreads the tables of a Postgres over a Citus cluster.
+func (a *App) Distribute(ctx context.Context) error {
+	if a.postgres == nil {
+		return errors.New("only a Postgres database with the extension citus can be distributed")
+	}
+	return a.postgres.Distribute(ctx)
+}
+
+// checkPostgres makes sure that the second wall between tenants stands, without which the service does not start in
+// production, and on Citus that it can work at all.
+func (a *App) checkPostgres(ctx context.Context) error {
+	if a.postgres == nil {
+		return nil
+	}
+	err := a.postgres.CheckRole(ctx)
+	if errors.Is(err, postgres.ErrUnsafeRole) && a.config.Environment != config.Production {
+		a.logger.WarnContext(ctx, "row level security does not bind the service", "reason", err)
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.postgres.CheckCitus(ctx)
+}
+
+// learnCosts has the hasher take as long for each password as for the one whose stored hash costs most.
+func (a *App) learnCosts(ctx context.Context) error {
+	hashes, err := a.database.Identities().PasswordCosts(ctx)
+	if err != nil {
+		return err
+	}
+	return a.hasher.Expect(hashes...)
+}
+
+// SchemaStatus returns the versions of the schema.
+func (a *App) SchemaStatus(ctx context.Context) ([]migrations.Status, error) {
+	runner, err := a.database.Migrations()
+	if err != nil {
+		return nil, err
+	}
+	return runner.Status(ctx)
+}
