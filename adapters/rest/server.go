@@ -165,18 +165,6 @@ func isOpen(path string) bool {
 	return path == "/health" || strings.HasPrefix(path, "/health/") || path == docsPath || strings.HasPrefix(path, docsPath+"/") || path == contractPath
 }
 
-// clientAddress returns how to find a client's address: that of the connection, unless it comes from a trusted proxy.
-func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range trusted {
-		options = append(options, echo.TrustIPRange(ipNet(p)))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
-}
-
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins: origins,

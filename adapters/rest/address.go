@@ -1,0 +1,50 @@
+package rest
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// clientAddress returns how to find a client's address: that of the connection, or where it comes from a trusted proxy
+// the nearest hop in X-Forwarded-For that is not trusted itself. A hop that can't be read ends the search, since what
+// lies behind it is anybody's word (ASVS 4.1.3).
+func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
+	return func(r *http.Request) string {
+		client, err := parseHop(r.RemoteAddr)
+		if err != nil {
+			return ""
+		}
+		isTrusted := func(p netip.Prefix) bool { return p.Contains(client) }
+		hops := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
+		for _, hop := range slices.Backward(hops) {
+			if !slices.ContainsFunc(trusted, isTrusted) {
+				break
+			}
+			next, err := parseHop(hop)
+			if err != nil {
+				break
+			}
+			client = next
+		}
+		return client.String()
+	}
+}
+
+// parseHop reads an address with or without a port, which some proxies add. An IPv6 zone means something on its own
+// machine alone and may hold any text, so it is dropped.
+func parseHop(s string) (netip.Addr, error) {
+	s = strings.TrimSpace(s)
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return netip.Addr{}, err
+		}
+		a = withPort.Addr()
+	}
+	return a.WithZone("").Unmap(), nil
+}
