@@ -58,8 +58,9 @@ type RevocationList interface {
 
 // Rate is how many requests are allowed in each window of time. The zero Rate allows none.
 type Rate struct {
-	Requests int
-	Window   time.Duration
+	Requests  int
+	Window    time.Duration
+	Unlimited bool // all are allowed, and none is counted
 }
 
 // Allowance is what is left of a rate.
@@ -72,7 +73,8 @@ type Allowance struct {
 
 // RateLimiter counts requests in fixed windows.
 type RateLimiter interface {
-	// Take counts one request under the key, and says what is left.
+	// Take counts one request under the key, and says what is left. Of an unlimited rate it counts nothing and says
+	// no more than that it is not exceeded.
 	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
 	// GiveBack undoes a Take in the same window; where that has ended, it does nothing.
 	GiveBack(ctx context.Context, key string, rate Rate) error

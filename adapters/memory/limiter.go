@@ -27,21 +27,11 @@ type Limiter struct {
 	store limiter.Store
 }
 
-// GiveBack undoes a Take in the same window.
-func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
-	counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
-	state, err := l.store.Peek(ctx, key, counted)
-	if err == nil && (state.Reached || state.Remaining < counted.Limit) {
-		_, err = l.store.Increment(ctx, key, -1, counted)
-	}
-	if err != nil {
-		return fmt.Errorf("giving back a request: %w", err)
-	}
-	return nil
-}
-
 // Take counts one request under the key, and says what is left.
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
+	if rate.Unlimited {
+		return ports.Allowance{}, nil
+	}
 	state, err := l.store.Get(ctx, key, limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
 	if err != nil {
 		return ports.Allowance{}, fmt.Errorf("counting a request: %w", err)
@@ -52,4 +42,20 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 		// The store tells the end in whole seconds, rounded down; a client that waits must not come too early.
 		Reset: min(max(time.Until(time.Unix(state.Reset+1, 0)), 0), rate.Window),
 	}, nil
+}
+
+// GiveBack undoes a Take in the same window.
+func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
+	if rate.Unlimited {
+		return nil
+	}
+	counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
+	state, err := l.store.Peek(ctx, key, counted)
+	if err == nil && state.Remaining < counted.Limit {
+		_, err = l.store.Increment(ctx, key, -1, counted)
+	}
+	if err != nil {
+		return fmt.Errorf("giving back a request: %w", err)
+	}
+	return nil
 }

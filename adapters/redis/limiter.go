@@ -28,6 +28,9 @@ func NewLimiter(c *Client, fallback ports.RateLimiter) *Limiter {
 
 // Take counts one request under the key, and says what is left.
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
+	if rate.Unlimited {
+		return ports.Allowance{}, nil
+	}
 	var state limiter.Context
 	err := l.client.do(ctx, func(ctx context.Context) error {
 		s, err := l.open(ctx)
@@ -53,6 +56,9 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 
 // GiveBack undoes a Take in the same window.
 func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
+	if rate.Unlimited {
+		return nil
+	}
 	err := l.client.do(ctx, func(ctx context.Context) error {
 		s, err := l.open(ctx)
 		if err != nil {
@@ -60,7 +66,7 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 		}
 		counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
 		state, err := s.Peek(ctx, "{"+key+"}", counted)
-		if err == nil && (state.Reached || state.Remaining < counted.Limit) {
+		if err == nil && state.Remaining < counted.Limit {
 			_, err = s.Increment(ctx, "{"+key+"}", -1, counted)
 		}
 		return err

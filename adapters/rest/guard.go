@@ -115,8 +115,11 @@ func (s *Server) countAddress(c echo.Context, l limited) error {
 	return s.count(c, l.name+":"+session.AddressKey(c.RealIP()), l)
 }
 
-// count takes one request from a rate and tells in the headers what is left.
+// count takes one request from a rate and tells in the headers what is left. Of what has no limit it tells nothing.
 func (s *Server) count(c echo.Context, key string, l limited) error {
+	if l.rate.Unlimited {
+		return nil
+	}
 	left, err := s.needs.Limiter.Take(c.Request().Context(), key, l.rate)
 	if err != nil {
 		return err

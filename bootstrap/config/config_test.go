@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -28,6 +29,28 @@ func TestDefaults(t *testing.T) {
 	c, err = load(map[string]string{"ENVIRONMENT": "production", "JWT_SECRET_KEY": secret})
 	if err != nil || c.Host != "0.0.0.0" || c.Join.String() != "invite" {
 		t.Errorf("in production: %+v, %v", c, err)
+	}
+}
+
+// TestUnlimited: each rate may be without a limit.
+func TestUnlimited(t *testing.T) {
+	env := map[string]string{}
+	for _, s := range config.Settings() {
+		if strings.HasPrefix(s.Name, "RATE_LIMIT_") {
+			env[s.Name] = "unlimited"
+		}
+	}
+	c, err := load(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range []ports.Rate{
+		c.RateViewer, c.RateAnalyst, c.RateAdmin, c.RateSuperAdmin, c.RateDefault, c.RateRegister, c.RateRefresh, c.RateExport,
+		c.RateSignIn, c.RateSignInAccount,
+	} {
+		if !r.Unlimited {
+			t.Errorf("rate %d is %+v", i, r)
+		}
 	}
 }
 

@@ -193,17 +193,20 @@ func duration(field func(*Config) *time.Duration, unit time.Duration, low, high 
 }
 
 func rateSetting(name, value, help string, field func(*Config) *ports.Rate) Setting {
-	return Setting{Name: name, Default: same(value), Help: help + "; NUMBER/second, minute, hour or day",
+	return Setting{Name: name, Default: same(value), Help: help + "; NUMBER/second, minute, hour or day, or unlimited",
 		set: func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}
 }
 
 func parseRate(s string) (ports.Rate, error) {
+	if s == "unlimited" {
+		return ports.Rate{Unlimited: true}, nil
+	}
 	windows := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 	count, unit, _ := strings.Cut(s, "/")
 	n, err := number(count, 1, 1_000_000)
 	window, known := windows[unit]
 	if err != nil || !known {
-		return ports.Rate{}, errors.New("must be a rate such as 60/minute: 1 to 1000000 each second, minute, hour or day")
+		return ports.Rate{}, errors.New("must be unlimited, or a rate such as 60/minute: 1 to 1000000 each second, minute, hour or day")
 	}
 	return ports.Rate{Requests: n, Window: window}, nil
 }

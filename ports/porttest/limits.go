@@ -37,6 +37,19 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
+	t.Run("without a limit, nothing is counted", func(t *testing.T) {
+		key := uuid.NewString()
+		for range 5 {
+			got, err := l.Take(t.Context(), key, ports.Rate{Unlimited: true})
+			must(t, err)
+			if got.Exceeded {
+				t.Error("a request was refused")
+			}
+		}
+		got, err := l.Take(t.Context(), key, rate)
+		must(t, err)
+		equal(t, "what is left under a limit", got.Remaining, 2)
+	})
 	t.Run("a window ends", func(t *testing.T) {
 		key, short := uuid.NewString(), ports.Rate{Requests: 1, Window: 50 * time.Millisecond}
 		for deadline := time.Now().Add(5 * time.Second); ; {
