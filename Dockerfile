@@ -27,7 +27,8 @@ COPY --from=build /out/secure-data-api /secure-data-api
 # Of nobody's group and name: the one folder that the service writes to, and only where it has no Postgres.
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
-ENV DATA_DIR=/data HOST=0.0.0.0
+# Others reach a container, so it is in production unless it is told otherwise, and wants a JWT_SECRET_KEY.
+ENV ENVIRONMENT=production DATA_DIR=/data HOST=0.0.0.0
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 CMD ["/secure-data-api", "healthcheck"]

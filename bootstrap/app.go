@@ -76,6 +76,9 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, warning := range c.Warnings {
+		logger.WarnContext(ctx, warning)
+	}
 	// What is audited is written whatever the level of the log.
 	auditLogger, err := auditlog.New(in.Output, c.LogFormat, slog.LevelInfo, in.Colour)
 	if err != nil {

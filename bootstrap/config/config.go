@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type Config struct {
 	Environment string
 	Debug       bool
 	Host        string
+	OnNetwork   bool // whether Host may be more than loopback in development
 	Port        int
 	DataDir     string
 
@@ -73,6 +75,8 @@ type Config struct {
 
 	// Effective is each setting as it was given or defaulted, with secrets masked, in the order of the table.
 	Effective []Effective
+	// Warnings are what is no fault but hardly meant, each a sentence without a secret.
+	Warnings []string
 }
 
 // Effective is a setting and where its value came from.
@@ -120,7 +124,11 @@ func Load(sources Sources) (Config, error) {
 	if len(faults) == 0 {
 		faults = c.check()
 	}
+	c.Warnings = misspelt(sources.EnvFile, file)
 	if len(faults) > 0 {
+		for _, warning := range c.Warnings { // as likely as not the cause
+			faults = append(faults, errors.New(warning))
+		}
 		return Config{}, fmt.Errorf("the configuration is not valid:\n%w", errors.Join(faults...))
 	}
 	if c.DatabaseURL == "" {
@@ -190,6 +198,16 @@ func (c *Config) check() []error {
 		fault("JWT_SECRET_KEY is required in %s: %d random bytes or more, such as openssl rand -hex %d prints", c.Environment, shortest, shortest)
 	case len(c.JWTSecret) > 0 && len(c.JWTSecret) < shortest:
 		fault("JWT_SECRET_KEY must have at least %d bytes for %s, and has %d", shortest, c.JWTAlgorithm, len(c.JWTSecret))
+	case c.Environment == Production && isRepetition(c.JWTSecret):
+		fault("JWT_SECRET_KEY can be guessed, since it repeats a few characters: use random bytes, such as openssl rand -hex %d prints", shortest)
+	}
+	if c.Environment == Development && !c.OnNetwork && !isLoopback(c.Host) {
+		fault("HOST must be an address of this machine alone in development, such as 127.0.0.1: set ENVIRONMENT=production, or DEVELOPMENT_ON_NETWORK=true to let others in all the same")
+	}
+	for _, network := range c.TrustedProxies {
+		if c.Environment == Production && coversInternet(network) {
+			fault("TRUSTED_PROXIES must be the networks of your own proxies in production, and %s is the internet: anybody could claim any address", network)
+		}
 	}
 	if c.SessionLifetime <= c.AccessLifetime {
 		fault("REFRESH_TOKEN_EXPIRE_DAYS must be longer than ACCESS_TOKEN_EXPIRE_MINUTES")
@@ -198,6 +216,27 @@ func (c *Config) check() []error {
 		fault("TLS_CERT and TLS_KEY must be set both or not at all")
 	}
 	return faults
+}
+
+// isRepetition reports whether a secret has so few different bytes that nothing random made it.
+func isRepetition(secret []byte) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(secret)))) < 5
+}
+
+// isLoopback reports whether an address to listen on can be reached from this machine alone. Of names, localhost is the
+// one that is sure to (RFC 6761 6.3).
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// coversInternet reports whether a network is too wide to be one's own. The widest that are nobody's are 10.0.0.0/8
+// (RFC 1918) and fc00::/7 (RFC 4193); 2000::/3 is all of IPv6 that is given out (RFC 4291 2.4).
+func coversInternet(p netip.Prefix) bool {
+	if p.Addr().Is4() {
+		return p.Bits() < 8
+	}
+	return p.Bits() <= 3 && p.Overlaps(netip.MustParsePrefix("2000::/3"))
 }
 
 // SQLitePath returns the path of the SQLite file, or false where the database is another.

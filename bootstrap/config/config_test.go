@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,13 @@ import (
 
 const secret = "0123456789abcdef0123456789abcdef"
 
+// lookUp returns how to look into an environment.
+func lookUp(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, found := env[name]; return v, found }
+}
+
 func load(env map[string]string) (config.Config, error) {
-	return config.Load(config.Sources{Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }})
+	return config.Load(config.Sources{Env: lookUp(env)})
 }
 
 func TestDefaults(t *testing.T) {
@@ -54,55 +60,151 @@ func TestUnlimited(t *testing.T) {
 	}
 }
 
-// TestFaults gives each setting a bad value: the message names it and shows no secret.
+// TestFaults reads what is wrong: the message names the settings to blame and shows no secret.
 func TestFaults(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		env    map[string]string
-		blamed []string
-	}{
-		{"no secret in production", map[string]string{"ENVIRONMENT": "production"}, []string{"JWT_SECRET_KEY"}},
-		{"no secret in staging", map[string]string{"ENVIRONMENT": "staging"}, []string{"JWT_SECRET_KEY"}},
-		{"short secret", map[string]string{"JWT_SECRET_KEY": "hush-hush"}, []string{"JWT_SECRET_KEY"}},
-		{"secret too short for the algorithm", map[string]string{"JWT_SECRET_KEY": secret, "JWT_ALGORITHM": "HS512"}, []string{"JWT_SECRET_KEY"}},
-		{"algorithm none", map[string]string{"JWT_ALGORITHM": "none"}, []string{"JWT_ALGORITHM"}},
-		{"all at once", map[string]string{"PORT": "x", "DEBUG": "maybe", "LOG_LEVEL": "loud", "RATE_LIMIT_LOGIN": "many", "ENVIRONMENT": "moon"},
-			[]string{"PORT", "DEBUG", "LOG_LEVEL", "RATE_LIMIT_LOGIN", "ENVIRONMENT"}},
-		{"port out of range", map[string]string{"PORT": "65536"}, []string{"PORT"}},
-		{"rate of nothing", map[string]string{"RATE_LIMIT_VIEWER": "0/minute"}, []string{"RATE_LIMIT_VIEWER"}},
-		{"unknown window", map[string]string{"RATE_LIMIT_VIEWER": "60/fortnight"}, []string{"RATE_LIMIT_VIEWER"}},
-		{"weak hash", map[string]string{"ARGON2_MEMORY_KIB": "1024", "ARGON2_ITERATIONS": "1"}, []string{"ARGON2_MEMORY_KIB", "ARGON2_ITERATIONS"}},
-		{"short passwords", map[string]string{"PASSWORD_MIN_LENGTH": "4"}, []string{"PASSWORD_MIN_LENGTH"}},
-		{"wildcard origin", map[string]string{"CORS_ORIGINS": "*"}, []string{"CORS_ORIGINS"}},
-		{"origin with a path", map[string]string{"CORS_ORIGINS": "https://a.example/x"}, []string{"CORS_ORIGINS"}},
-		{"proxy", map[string]string{"TRUSTED_PROXIES": "everyone"}, []string{"TRUSTED_PROXIES"}},
-		{"database", map[string]string{"DATABASE_URL": "mysql://root:hush-hush@x/y"}, []string{"DATABASE_URL"}},
-		{"Postgres without a host", map[string]string{"DATABASE_URL": "postgres:///hush-hush"}, []string{"DATABASE_URL"}},
-		{"owner's database", map[string]string{"MIGRATION_DATABASE_URL": "sqlite://hush-hush"}, []string{"MIGRATION_DATABASE_URL"}},
-		{"redis", map[string]string{"REDIS_URL": "http://u:hush-hush@x"}, []string{"REDIS_URL"}},
-		{"pool of nothing", map[string]string{"DATABASE_POOL_SIZE": "0"}, []string{"DATABASE_POOL_SIZE"}},
-		{"statements without end", map[string]string{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "0"}, []string{"DATABASE_STATEMENT_TIMEOUT_SECONDS"}},
-		{"metrics nowhere", map[string]string{"METRICS_ADDRESS": "9090"}, []string{"METRICS_ADDRESS"}},
-		{"founder", map[string]string{"REGISTRATION_FOUNDER_ROLE": "super_admin"}, []string{"REGISTRATION_FOUNDER_ROLE"}},
-		{"mode", map[string]string{"REGISTRATION_MODE": "free"}, []string{"REGISTRATION_MODE"}},
-		{"key without certificate", map[string]string{"TLS_KEY": "hush-hush"}, []string{"TLS_CERT"}},
-		{"file that is not there", map[string]string{"JWT_SECRET_KEY_FILE": "/does/not/exist"}, []string{"JWT_SECRET_KEY_FILE"}},
-		{"both", map[string]string{"JWT_SECRET_KEY": secret, "JWT_SECRET_KEY_FILE": "/x"}, []string{"JWT_SECRET_KEY"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := load(c.env)
-			if err == nil {
-				t.Fatal("it was taken")
+	fails := func(t *testing.T, sources config.Sources, blamed ...string) {
+		t.Helper()
+		_, err := config.Load(sources)
+		if err == nil {
+			t.Fatal("it was taken")
+		}
+		for _, name := range blamed {
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("%s is not named: %v", name, err)
 			}
-			for _, name := range c.blamed {
-				if !strings.Contains(err.Error(), name) {
-					t.Errorf("%s is not named: %v", name, err)
-				}
+		}
+		if strings.Contains(err.Error(), "hush-hush") {
+			t.Errorf("a secret shows: %v", err)
+		}
+	}
+	files, err := filepath.Glob("../../testdata/config/*.env")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of broken configuration: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if strings.Contains(err.Error(), "hush-hush") {
-				t.Errorf("a secret shows: %v", err)
+			first, _, _ := strings.Cut(string(content), "\n")
+			blamed, found := strings.CutPrefix(first, "# blames: ")
+			if !found {
+				t.Fatal("it does not say whom to blame")
 			}
+			fails(t, config.Sources{Env: lookUp(nil), EnvFile: file}, strings.Split(blamed, ", ")...)
 		})
+	}
+	for _, c := range []struct {
+		name       string
+		flags, env map[string]string
+		blamed     []string
+	}{
+		{"a flag", map[string]string{"PORT": "x"}, nil, []string{"PORT"}},
+		{"the environment", nil, map[string]string{"PORT": "x", "JWT_SECRET_KEY": "hush-hush"}, []string{"PORT"}},
+		{"both in the environment", nil, map[string]string{"JWT_SECRET_KEY": secret, "JWT_SECRET_KEY_FILE": "/x"}, []string{"JWT_SECRET_KEY"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { fails(t, config.Sources{Flags: c.flags, Env: lookUp(c.env)}, c.blamed...) })
+	}
+}
+
+// TestMisspelt: a name in the file that is nearly a setting's is warned about, and no other.
+func TestMisspelt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), ".env")
+	for name, want := range map[string]string{
+		"ENVIROMENT": "ENVIRONMENT", "enviroment": "ENVIRONMENT", "ENVIRONMENTS": "ENVIRONMENT", "JWT_SECRETKEY": "JWT_SECRET_KEY",
+		"JWT_SECRET_KEY_FLIE": "JWT_SECRET_KEY_FILE", "DATABASEURL": "DATABASE_URL", "R_A_T_E_LIMITLOGIN": "RATE_LIMIT_LOGIN",
+		"port": "PORT", "PROT": "PORT",
+		"PORT": "", "LOG_LEVEL_FILE": "", // as they should be
+		"LISTEN": "", "VERSION": "", "SECRETS": "", "COMPOSE_FILE": "", "BUILD_IMAGE": "", "POSTGRES_IMAGE": "", "PATH": "", // of others
+	} {
+		value := "hush-hush"
+		if name == "PORT" {
+			value = "80"
+		}
+		if name == "LOG_LEVEL_FILE" {
+			value = ""
+		}
+		if err := os.WriteFile(file, []byte(name+"="+value+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// What the environment has is not the service's own.
+		c, err := config.Load(config.Sources{Env: lookUp(map[string]string{"ENVIRONMENTT": "production"}), EnvFile: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case want == "":
+			if len(c.Warnings) > 0 {
+				t.Errorf("%s is warned about: %s", name, c.Warnings)
+			}
+		case len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], " "+name+",") || !strings.Contains(c.Warnings[0], " "+want+"?") || strings.Contains(c.Warnings[0], "hush"):
+			t.Errorf("%s is warned about with %q, want %s", name, c.Warnings, want)
+		}
+	}
+}
+
+// TestDevelopmentStaysAtHome: in development, where anybody may register, only this machine is listened to.
+func TestDevelopmentStaysAtHome(t *testing.T) {
+	for host, want := range map[string]bool{
+		"": true, "localhost": true, "LOCALHOST": true, "127.0.0.1": true, "127.8.9.10": true, "::1": true, "::ffff:127.0.0.1": true,
+		"0.0.0.0": false, "::": false, "192.0.2.1": false, "127.example.com": false, "db": false,
+	} {
+		env := map[string]string{"HOST": host}
+		if _, err := load(env); (err == nil) != want {
+			t.Errorf("HOST=%s in development: %v", host, err)
+		}
+		env["DEVELOPMENT_ON_NETWORK"] = "true"
+		if _, err := load(env); err != nil {
+			t.Errorf("HOST=%s on the network: %v", host, err)
+		}
+		for _, environment := range []string{"staging", "production"} {
+			if _, err := load(map[string]string{"HOST": host, "ENVIRONMENT": environment, "JWT_SECRET_KEY": secret}); err != nil {
+				t.Errorf("HOST=%s in %s: %v", host, environment, err)
+			}
+		}
+	}
+}
+
+// TestImage: a container that is told nothing is in production, and does not start without a secret.
+func TestImage(t *testing.T) {
+	dockerfile, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(dockerfile)) {
+		if pairs, found := strings.CutPrefix(line, "ENV "); found {
+			for _, pair := range strings.Fields(pairs) {
+				name, value, _ := strings.Cut(pair, "=")
+				env[name] = value
+			}
+		}
+	}
+	if _, err := load(env); err == nil || !strings.Contains(err.Error(), "JWT_SECRET_KEY is required in production") {
+		t.Errorf("without a secret: %v", err)
+	}
+	env["JWT_SECRET_KEY"] = secret
+	if c, err := load(env); err != nil || c.Environment != "production" || c.Host != "0.0.0.0" || c.Join.String() != "invite" {
+		t.Errorf("with a secret: %+v, %v", c, err)
+	}
+	env["ENVIRONMENT"] = "development"
+	if _, err := load(env); err == nil || !strings.Contains(err.Error(), "DEVELOPMENT_ON_NETWORK") {
+		t.Errorf("in development: %v", err)
+	}
+}
+
+// TestTrustedProxies: networks of one's own may be trusted, also in production, and anything outside of it.
+func TestTrustedProxies(t *testing.T) {
+	const own = "10.0.0.0/8, 192.0.2.1,100.64.0.0/10,fc00::/7,fe80::/10,2001:db8::/32,::ffff:10.0.0.0/104"
+	c, err := load(map[string]string{"ENVIRONMENT": "production", "JWT_SECRET_KEY": secret, "TRUSTED_PROXIES": own})
+	if err != nil || len(c.TrustedProxies) != 7 || c.TrustedProxies[6] != netip.MustParsePrefix("10.0.0.0/8") {
+		t.Errorf("%v are trusted: %v", c.TrustedProxies, err)
+	}
+	for _, environment := range []string{"development", "staging"} {
+		if _, err := load(map[string]string{"ENVIRONMENT": environment, "JWT_SECRET_KEY": secret, "TRUSTED_PROXIES": "0.0.0.0/0,::/0"}); err != nil {
+			t.Errorf("in %s: %v", environment, err)
+		}
 	}
 }
 
@@ -116,10 +218,10 @@ func TestSources(t *testing.T) {
 		}
 	}
 	write(secretFile, secret+"\n")
-	write(envFile, "# comment\nPORT=1111\nHOST=\"192.0.2.1\"\nexport LOG_FORMAT=console\nJWT_SECRET_KEY_FILE="+secretFile+"\n")
+	write(envFile, "# comment\nPORT=1111\nHOST=\"192.0.2.1\"\nDEVELOPMENT_ON_NETWORK=true\nexport LOG_FORMAT=console\nJWT_SECRET_KEY_FILE="+secretFile+"\n")
 	env := map[string]string{"PORT": "2222", "DEBUG": "true"}
 	sources := config.Sources{
-		Flags: map[string]string{"debug": "x", "DEBUG": "false"}, Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }, EnvFile: envFile,
+		Flags: map[string]string{"debug": "x", "DEBUG": "false"}, Env: lookUp(env), EnvFile: envFile,
 	}
 	c, err := config.Load(sources)
 	if err != nil {
@@ -130,11 +232,6 @@ func TestSources(t *testing.T) {
 	}
 	if shown := fmt.Sprint(c.Effective); strings.Contains(shown, secret) || !strings.Contains(shown, "{PORT 2222 environment}") {
 		t.Errorf("shown as %s", shown)
-	}
-
-	write(envFile, "PORT=1\nJWT_SECRET_KEY hush-hush\n")
-	if _, err = config.Load(sources); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "hush") {
-		t.Errorf("a broken line: %v", err)
 	}
 }
 

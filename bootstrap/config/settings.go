@@ -70,6 +70,8 @@ func Settings() []Setting {
 			set: boolean(func(c *Config) *bool { return &c.Debug })},
 		{Name: "HOST", Default: Default{"127.0.0.1", "0.0.0.0"}, Help: "address to listen on",
 			set: text(func(c *Config) *string { return &c.Host })},
+		{Name: "DEVELOPMENT_ON_NETWORK", Default: same("false"), Help: "true lets a service in development listen on other addresses than loopback",
+			set: boolean(func(c *Config) *bool { return &c.OnNetwork })},
 		{Name: "PORT", Default: same("8000"), Help: "port to listen on, 1 to 65535; 0 takes any that is free",
 			set: integer(func(c *Config) *int { return &c.Port }, 0, 65535)},
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
@@ -283,6 +285,9 @@ func trustedProxies(c *Config, s string) error {
 				return errors.New("must be networks or addresses such as 10.0.0.0/8 or 192.0.2.1")
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if v4 := p.Bits() - 96; p.Addr().Is4In6() && v4 >= 0 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), v4) // as addresses are compared
 		}
 		c.TrustedProxies = append(c.TrustedProxies, p)
 	}

@@ -435,6 +435,9 @@ func configCommand(t terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, warning := range settings.Warnings {
+				fmt.Fprintln(t.err, "secure-data-api: warning:", warning)
+			}
 			table := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
 			for _, s := range settings.Effective {
 				fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, s.Value, s.Source)

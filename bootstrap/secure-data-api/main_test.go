@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,7 +17,8 @@ import (
 
 // command runs a command line on a database of its own.
 type command struct {
-	env map[string]string
+	env     map[string]string
+	envFile string
 }
 
 func newCommand(t *testing.T) command {
@@ -25,7 +29,7 @@ func (c command) run(ctx context.Context, input string, args ...string) (code in
 	var o, e bytes.Buffer
 	code = run(ctx, args, terminal{
 		in: strings.NewReader(input), out: &o, err: &e,
-		env: func(n string) (string, bool) { v, ok := c.env[n]; return v, ok },
+		env: func(n string) (string, bool) { v, ok := c.env[n]; return v, ok }, envFile: c.envFile,
 	})
 	return code, o.String(), e.String()
 }
@@ -132,6 +136,59 @@ func TestMigrateConfigVersion(t *testing.T) {
 	}
 	if _, errs := c.want(t, 1, "", "config", "--port", "x"); !strings.Contains(errs, "PORT must be") {
 		t.Errorf("a bad port: %s", errs)
+	}
+}
+
+// TestBrokenConfiguration: whatever the command, it says which settings are to blame, shows no secret and does nothing.
+func TestBrokenConfiguration(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/config/*.env")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of broken configuration: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(content), "\n")
+			c := newCommand(t)
+			c.envFile = file
+			for _, args := range [][]string{{"serve"}, {"config"}, {"tenant", "list"}} {
+				out, errs := c.want(t, 1, "", args...)
+				for name := range strings.SplitSeq(strings.TrimPrefix(first, "# blames: "), ", ") {
+					if !strings.Contains(errs, name) {
+						t.Errorf("%v: %s is not named: %s", args, name, errs)
+					}
+				}
+				if out != "" || strings.Contains(errs, "hush-hush") {
+					t.Errorf("%v: printed %q and %q", args, out, errs)
+				}
+			}
+			if _, err := os.Stat(c.env["DATA_DIR"]); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a data folder was made: %v", err)
+			}
+		})
+	}
+}
+
+// TestWarnings: a misspelt name in the .env file is warned about at the start, where what the command prints is not in
+// the way.
+func TestWarnings(t *testing.T) {
+	c := newCommand(t)
+	c.envFile = filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(c.envFile, []byte("JWT_SECRETKEY=hush-hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"config"}, {"tenant", "list"}, {"migrate", "status"}} {
+		out, errs := c.want(t, 0, "", args...)
+		if !strings.Contains(errs, "JWT_SECRETKEY") || !strings.Contains(strings.ToLower(errs), "warning") || strings.Contains(out, "JWT_SECRETKEY") || strings.Contains(errs, "hush-hush") {
+			t.Errorf("%v: printed %q and %q", args, out, errs)
+		}
+	}
+	c.env["DATA_DIR"] = "/dev/null/data" // so that it ends
+	if out, _ := c.want(t, 1, "", "serve"); !strings.Contains(out, `"severity":"WARNING","event":"`+c.envFile+" sets JWT_SECRETKEY") {
+		t.Errorf("serve logged %s", out)
 	}
 }
 
