@@ -23,42 +23,81 @@ func build(t *testing.T) string {
 	return path
 }
 
-// testKill kills the service with SIGKILL under load, several times, and holds what is stored against what was
-// acknowledged. Told to stop, it stops in an orderly way.
-func testKill(t *testing.T, on backend) {
-	path := build(t)
-	address := freeAddress(t)
-	host, port, err := net.SplitHostPort(address)
+// program is the service as it was built, with its environment.
+type program struct {
+	path        string
+	environment []string
+	address     string
+}
+
+func newProgram(t *testing.T, s settings) program {
+	t.Helper()
+	p := program{path: build(t), address: freeAddress(t)}
+	host, port, err := net.SplitHostPort(p.address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := []string{}
-	for name, value := range generous().with(on(t), settings{"HOST": host, "PORT": port, "DATA_DIR": t.TempDir()}) {
-		environment = append(environment, name+"="+value)
+	for name, value := range generous().with(s, settings{"HOST": host, "PORT": port, "DATA_DIR": t.TempDir()}) {
+		p.environment = append(p.environment, name+"="+value)
 	}
-	command := func(args ...string) *exec.Cmd {
-		c := exec.CommandContext(context.Background(), path, args...)
-		c.Env, c.Dir = environment, t.TempDir()
-		return c
-	}
-	s := &service{url: "http://" + address}
-	run := func() *exec.Cmd {
-		t.Helper()
-		c := command("serve")
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "health", func() bool { return command("healthcheck").Run() == nil })
-		return c
-	}
+	return p
+}
 
+func (p program) command(t *testing.T, args ...string) *exec.Cmd {
+	c := exec.CommandContext(context.Background(), p.path, args...)
+	c.Env, c.Dir = p.environment, t.TempDir()
+	return c
+}
+
+func (p program) healthy(t *testing.T) bool { return p.command(t, "healthcheck").Run() == nil }
+
+// serve starts the service and waits until it answers.
+func (p program) serve(t *testing.T) *exec.Cmd {
+	t.Helper()
+	c := p.command(t, "serve")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health", func() bool { return p.healthy(t) })
+	return c
+}
+
+// stop tells the service to stop, which it does in an orderly way.
+func stop(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("told to stop, the service ended with %v", err)
+	}
+}
+
+// TestHangUp: the service outlives the terminal that it was started from.
+func TestHangUp(t *testing.T) {
+	p := newProgram(t, onSQLite(t))
+	process := p.serve(t)
+	if err := process.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if !p.healthy(t) {
+		t.Error("the service does not answer any more")
+	}
+	stop(t, process)
+}
+
+// testKill kills the service with SIGKILL under load, several times, and holds what is stored against what was
+// acknowledged. Told to stop, it stops in an orderly way.
+func testKill(t *testing.T, on backend) {
+	built := newProgram(t, on(t))
+	s := &service{url: "http://" + built.address}
 	p := person{email: "ann@example.com"}
-	create := command("user", "create", "--tenant", newSlug(), "--email", p.email, "--name", "Ann", "--role", "analyst", "--password-stdin")
+	create := built.command(t, "user", "create", "--tenant", newSlug(), "--email", p.email, "--name", "Ann", "--role", "analyst", "--password-stdin")
 	create.Stdin = strings.NewReader(password)
 	if output, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	process := run()
+	process := built.serve(t)
 	s.signIn(t, &p)
 	l := underLoad(t, s.url, p.access)
 	for range 3 {
@@ -69,15 +108,10 @@ func testKill(t *testing.T, on backend) {
 		if err := process.Wait(); err == nil {
 			t.Fatal("a killed service ended well")
 		}
-		process = run()
+		process = built.serve(t)
 	}
 	l.goesOn(t)
 	l.compare(t, s)
 	l.failedOnly(t, "no answer", "503 outcome_unknown", "503 unavailable")
-	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Wait(); err != nil {
-		t.Errorf("told to stop, the service ended with %v", err)
-	}
+	stop(t, process)
 }

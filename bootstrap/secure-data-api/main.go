@@ -25,6 +25,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A terminal that closes, or whoever means "read the settings anew", does not end the service.
+	signal.Ignore(syscall.SIGHUP)
 	// The first signal stops the service in an orderly way, the second one at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env"})
