@@ -58,6 +58,7 @@ func (p program) serve(t *testing.T) *exec.Cmd {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.Process.Kill() }) // where the test did not come to its end
 	eventually(t, "health", func() bool { return p.healthy(t) })
 	return c
 }

@@ -227,7 +227,7 @@ func isRepetition(secret []byte) bool {
 // one that is sure to (RFC 6761 6.3).
 func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+	return err == nil && a.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // coversInternet reports whether a network is too wide to be one's own. The widest that are nobody's are 10.0.0.0/8
