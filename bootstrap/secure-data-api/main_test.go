@@ -214,3 +214,81 @@ func TestServe(t *testing.T) {
 		t.Errorf("a folder that can't be written: %s", errs)
 	}
 }
+
+// TestMigrateDown: what a database has served is kept in it, and says whether it may be destroyed, whatever the caller's
+// environment.
+func TestMigrateDown(t *testing.T) {
+	const name = "secure-data.db"
+	c := newCommand(t)
+	c.want(t, 0, "", "migrate", "up")
+	c.want(t, 2, "", "migrate", "down")
+	if _, errs := c.want(t, 1, "", "migrate", "down", "--database", "other.db"); !strings.Contains(errs, name) {
+		t.Errorf("another database: %s", errs)
+	}
+	applied := func() int {
+		out, _ := c.want(t, 0, "", "migrate", "status")
+		return strings.Count(out, "applied")
+	}
+	before := applied()
+	c.want(t, 0, "", "migrate", "down", "--database", name)
+	if after := applied(); after != before-1 {
+		t.Errorf("%d versions are applied, where %d were", after, before)
+	}
+
+	c.env["ENVIRONMENT"], c.env["JWT_SECRET_KEY"] = "production", "a secret for tests, which is long enough"
+	c.want(t, 0, "", "migrate", "up")
+	for _, environment := range []string{"production", "development", "staging"} {
+		c.env["ENVIRONMENT"] = environment
+		if _, errs := c.want(t, 1, "", "migrate", "down", "--database", name); !strings.Contains(errs, "served production") {
+			t.Errorf("in %s: %s", environment, errs)
+		}
+	}
+	if after := applied(); after != before {
+		t.Errorf("%d versions are applied, where %d were", after, before)
+	}
+}
+
+// TestMigrateDown_before_the_record: nobody knows what a database with users has served that is older than the record.
+func TestMigrateDown_before_the_record(t *testing.T) {
+	const name = "secure-data.db"
+	c := newCommand(t)
+	create := func(slug, email string) {
+		t.Helper()
+		c.want(t, 0, "SecurePass1", "user", "create", "--tenant", slug, "--email", email, "--name", "Ann", "--role", "admin", "--password-stdin")
+	}
+	create("acme", "ann@acme.com")
+	c.want(t, 0, "", "migrate", "down", "--database", name) // to the version without a record
+	if _, errs := c.want(t, 1, "", "migrate", "down", "--database", name); !strings.Contains(errs, "served production") {
+		t.Errorf("without a record: %s", errs)
+	}
+	create("globex", "gus@globex.com") // which brings the schema up to date
+	if _, errs := c.want(t, 1, "", "migrate", "down", "--database", name); !strings.Contains(errs, "served production") {
+		t.Errorf("with a record that begins after its users: %s", errs)
+	}
+}
+
+// TestNoKeyFromCommands: commands sign nothing, and so leave no key of development behind, least of all beside a database
+// of production.
+func TestNoKeyFromCommands(t *testing.T) {
+	c := newCommand(t)
+	keys := func() []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(c.env["DATA_DIR"], "*key*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, args := range [][]string{{"migrate", "up"}, {"tenant", "create", "acme"}, {"user", "list", "--tenant", "acme"}, {"migrate", "status"}} {
+		if _, errs := c.want(t, 0, "", args...); strings.Contains(errs, "JWT_SECRET_KEY") || len(keys()) > 0 {
+			t.Errorf("%v made %q, and said %s", args, keys(), errs)
+		}
+	}
+	c.env["ENVIRONMENT"], c.env["JWT_SECRET_KEY"] = "production", "a secret for tests, which is long enough"
+	c.want(t, 0, "", "migrate", "up")
+	delete(c.env, "ENVIRONMENT")
+	delete(c.env, "JWT_SECRET_KEY")
+	if _, errs := c.want(t, 1, "", "serve", "--port", "0"); !strings.Contains(errs, "served production") || len(keys()) > 0 {
+		t.Errorf("served in development beside production: %s, with %q", errs, keys())
+	}
+}

@@ -1,11 +1,20 @@
 package sqlite_test
 
 import (
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
@@ -76,5 +85,178 @@ func TestOpen_fails_where_nothing_can_be_written(t *testing.T) {
 	}
 	if _, err := sqlite.Open(t.Context(), filepath.Join(file, "data.db")); err == nil {
 		t.Error("a database was opened below a file")
+	}
+}
+
+// TestOpen_refuses_a_file_that_others_can_read: it would show every tenant's data.
+func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
+	for _, suffix := range []string{"", "-wal"} {
+		path := filepath.Join(t.TempDir(), "data.db")
+		migrate(t, open(t, path))
+		if err := os.Chmod(path+suffix, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sqlite.Open(t.Context(), path)
+		if err == nil {
+			err = errors.Join(errors.New("it was opened"), db.Close())
+		}
+		if !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("data.db%s: %v", suffix, err)
+		}
+	}
+}
+
+// TestServed: what a database has served stays in it, and one that is older than the record is known to have served what
+// nobody knows.
+func TestServed(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "data.db"))
+	migrate(t, db)
+	served := func(want ...string) {
+		t.Helper()
+		got, err := db.Served(t.Context())
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("it has served %q, %v, want %q", got, err, want)
+		}
+	}
+	served()
+	for _, environment := range []string{"production", "development", "production"} {
+		if err := db.Serves(t.Context(), environment, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	served("development", "production")
+
+	runner, err := db.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runner.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	porttest.NewUser(t, db, porttest.NewTenant(t, db), access.Viewer)
+	migrate(t, db)
+	served("unknown")
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("never came: %s", what)
+		}
+	}
+}
+
+// TestPing: a database that can't be written is not ready, and is again once it can be.
+func TestPing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := open(t, path)
+	migrate(t, db)
+	ready := func() bool {
+		err := db.Ping(t.Context())
+		if err != nil && !errors.Is(err, ports.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	if !ready() {
+		t.Fatal("a database that nothing ails is not ready")
+	}
+	blocker, err := sql.Open("sqlite", path+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blocker.Close()
+	tx, err := blocker.BeginTx(t.Context(), nil) // another process that writes and does not end
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "not ready", func() bool { return !ready() })
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ready", ready)
+}
+
+// TestPing_on_a_full_disk fills a small disk.
+func TestPing_on_a_full_disk(t *testing.T) {
+	dir := t.TempDir()
+	if err := mountSmallDisk(dir); err != nil {
+		t.Skipf("skipped: a small disk can't be had here: %v", err)
+	}
+	path := filepath.Join(dir, "data.db")
+	db, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(db.Close(), unmount(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	migrate(t, db)
+	home := porttest.NewTenant(t, db)
+	filler := filepath.Join(dir, "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 512))
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The log of writes has room within itself for a while.
+	e := event.Event{TenantID: home.ID, Type: strings.Repeat("x", event.MaxTypeLength), UserIdentifier: "u", OccurredAt: time.Now()}
+	eventually(t, "a full disk", func() bool {
+		e.ID = porttest.NewID[id.Event]()
+		_, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e)
+		if err != nil && !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) {
+			t.Fatal(err)
+		}
+		return err != nil
+	})
+	eventually(t, "not ready", func() bool { return errors.Is(db.Ping(t.Context()), ports.ErrUnavailable) })
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ready", func() bool { return db.Ping(t.Context()) == nil })
+}
+
+// TestCorrupt: a file that is damaged can't be read now, which is no fault of this program.
+func TestCorrupt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	whole, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	migrate(t, whole)
+	if err := whole.Close(); err != nil { // which writes all into the one file
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for i := page; i < len(content); i++ { // all but the first page, which says where the others are
+		content[i] = 0xa5
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, path)
+	if _, err := db.Tenants().ByID(t.Context(), porttest.NewID[id.Tenant]()); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("reading: %v", err)
+	}
+	if err := db.Ping(t.Context()); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("ready: %v", err)
 	}
 }
