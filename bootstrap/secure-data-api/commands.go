@@ -247,7 +247,7 @@ func userListCommand(t terminal) *cobra.Command {
 func showUsers(ctx context.Context, app *bootstrap.App, out io.Writer, slug string) error {
 	parsed, err := tenant.ParseSlug(slug)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	home, err := app.Tenants.BySlug(ctx, access.Operator(), parsed)
 	if err != nil {

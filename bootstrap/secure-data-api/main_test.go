@@ -95,6 +95,8 @@ func TestUsers(t *testing.T) {
 	if out, _ = c.want(t, 0, "SecurePass1", "user", "create", "--tenant", "globex", "--email", "gus@globex.com", "--name", "Gus", "--role", "admin", "--password-stdin", "--join"); !strings.Contains(out, "admin gus@globex.com") {
 		t.Errorf("into the empty tenant: %s", out)
 	}
+	c.want(t, 0, "", "user", "list", "--tenant", "ACME")
+	c.want(t, 2, "", "user", "list", "--tenant", "ac\u212ae")
 	out, _ = c.want(t, 0, "", "tenant", "list")
 	if !regexp.MustCompile(`(?m)^[0-9a-f-]{36} +acme `).MatchString(out) {
 		t.Errorf("tenants are %s", out)

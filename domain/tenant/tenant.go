@@ -3,11 +3,11 @@ package tenant
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/text"
 )
 
 // Limits of a slug, in characters. The upper one is that of a DNS label (RFC 1035 2.3.4).
@@ -36,9 +36,9 @@ type Slug struct {
 	text string
 }
 
-// ParseSlug reads a slug; capitals are taken as lower case. A fault names the field tenant_slug.
+// ParseSlug reads a slug; A to Z are taken as lower case. A fault names the field tenant_slug.
 func ParseSlug(s string) (Slug, error) {
-	s = strings.ToLower(s)
+	s = text.LowerASCII(s)
 	refuse := func(why string) (Slug, error) {
 		return Slug{}, fault.ErrInvalid.OnField("tenant_slug", why)
 	}

@@ -27,6 +27,8 @@ func TestParseSlug(t *testing.T) {
 		{"trailing hyphen", "acme-", ""},
 		{"NUL", "acme\x00", ""},
 		{"look-alike letter", "аcme", ""},
+		{"Kelvin sign", "\u212aelvin", ""},
+		{"dotted capital I", "İnitech", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := tenant.ParseSlug(c.in)

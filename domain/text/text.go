@@ -1,4 +1,4 @@
-// Package text provides the one rule for short texts that users give: how long, and of what.
+// Package text provides the rules for short texts that users give: how long, of what, and what is the same text.
 package text
 
 import (
@@ -33,4 +33,16 @@ func problem(s string, shortest, longest int) string {
 		return fmt.Sprintf("must have %d to %d characters", shortest, longest)
 	}
 	return ""
+}
+
+// LowerASCII returns s with A to Z in lower case and all else as it is. Unicode folds other letters into ASCII, the
+// Kelvin sign and the dotted capital I among them, and with them one's address or slug into another's.
+func LowerASCII(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }

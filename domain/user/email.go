@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/text"
 )
 
 // MaxEmailLength is the longest e-mail address that can be delivered to (RFC 5321 4.5.3.1, errata 1690), in bytes.
@@ -18,9 +19,9 @@ type Email struct {
 }
 
 // ParseEmail reads an address of the form local@domain.tld: a dot-atom of ASCII (RFC 5322 3.2.3) before the sign,
-// a host name after it. Spaces around it are dropped. A fault names the field email.
+// a host name after it. ASCII spaces around it are dropped, and A to Z alone are taken as lower case. A fault names the field email.
 func ParseEmail(s string) (Email, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = text.LowerASCII(strings.Trim(s, " \t\n\v\f\r"))
 	if s == "" {
 		return Email{}, fault.ErrInvalid.OnField("email", "is required")
 	}

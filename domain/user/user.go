@@ -63,7 +63,7 @@ func (PasswordHash) LogValue() slog.Value { return slog.StringValue(mask) }
 
 // CheckName notes under full_name what is wrong with a full name.
 func CheckName(c *fault.Check, name string) {
-	text.Check(c, "full_name", name, MinNameLength, MaxNameLength)
+	text.CheckName(c, "full_name", name, MinNameLength, MaxNameLength)
 }
 
 // Principal returns the user as the one who is asking.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -117,6 +118,9 @@ func TestParseEmail(t *testing.T) {
 		{"plain", "alice@acme.com", "alice@acme.com"},
 		{"capitals", "Alice@ACME.com", "alice@acme.com"},
 		{"spaces around", "  alice@acme.com\t", "alice@acme.com"},
+		{"wide spaces around", "\u3000alice@acme.com\u00a0", ""},
+		{"Kelvin sign", "ali\u212a@acme.com", ""},
+		{"dotted capital I", "alİce@acme.com", ""},
 		{"plus and dots", "a.b+c@acme.co.uk", "a.b+c@acme.co.uk"},
 		{"longest local part", strings.Repeat("a", 64) + "@acme.com", strings.Repeat("a", 64) + "@acme.com"},
 		{"local part too long", strings.Repeat("a", 65) + "@acme.com", ""},
@@ -143,8 +147,21 @@ func TestParseEmail(t *testing.T) {
 	}
 }
 
+func TestCheckName(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"Alice": true, "علی\u200cرضا": true, "A": false, strings.Repeat("é", 150): true, strings.Repeat("é", 151): false,
+		"\u200b\u200b": false, "\u202eecilA": false,
+	} {
+		var check fault.Check
+		user.CheckName(&check, name)
+		if err := check.Err(); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func FuzzParseEmail(f *testing.F) {
-	for _, s := range []string{"alice@acme.com", " A@B.C ", "a@b", "\x00@b.c", "İ@acme.com"} {
+	for _, s := range []string{"alice@acme.com", " A@B.C ", "a@b", "\x00@b.c", "İ@acme.com", "\u212a@acme.com"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -153,7 +170,8 @@ func FuzzParseEmail(f *testing.F) {
 			return
 		}
 		again, err := user.ParseEmail(email.String())
-		if err != nil || again != email || strings.ContainsAny(email.String(), " \x00\r\n") {
+		ascii := !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+		if err != nil || again != email || !ascii || strings.ContainsAny(email.String(), " \x00\r\n") {
 			t.Errorf("%q was read as %q, which is read as %q, %v", s, email, again, err)
 		}
 	})
