@@ -20,7 +20,7 @@ func (h handlers) RecordEvent(ctx context.Context, r RecordEventRequestObject) (
 	if err := c.Take(err); err != nil {
 		return nil, err
 	}
-	occurredAt, err := instant("occurred_at", r.Body.OccurredAt)
+	occurredAt, err := timeOf("occurred_at", r.Body.OccurredAt)
 	if err := c.Take(err); err != nil {
 		return nil, err
 	}

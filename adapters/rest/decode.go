@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -14,10 +15,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
-var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
+var (
+	errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
+	errNullBody      = errors.New("the body is null")
+)
 
 // binder reads JSON bodies strictly: UTF-8, exact names, none unknown (ASVS 15.3.3), none twice (RFC 8259 4), nothing
 // after the value.
@@ -48,8 +53,41 @@ func isJSON(contentType string) bool {
 	return media == echo.MIMEApplicationJSON || media == echo.MIMEApplicationForm
 }
 
+// readAs is how bodies are read: as the contract has them, which is not always as Go has them.
+var readAs = json.JoinOptions(
+	json.RejectUnknownMembers(true),
+	json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(wholeNumber), json.UnmarshalFromFunc(noNullBody))),
+)
+
+// wholeNumber reads any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6),
+// of which a sender may expect what a double holds (RFC 7493 2.2).
+func wholeNumber(d *jsontext.Decoder, n *int) error {
+	const largest = 1 << 53
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	raw, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > largest {
+		return errors.New("no whole number that a double holds")
+	}
+	*n = int(f)
+	return nil
+}
+
+// noNullBody refuses a body of null, which Go takes for an object without members.
+func noNullBody(d *jsontext.Decoder, _ any) error {
+	if d.StackDepth() == 0 && d.PeekKind() == 'n' {
+		return errNullBody
+	}
+	return errors.ErrUnsupported
+}
+
 func decode(body io.Reader, v any) error {
-	err := json.UnmarshalRead(body, v, json.RejectUnknownMembers(true))
+	err := json.UnmarshalRead(body, v, readAs)
 	var (
 		tooLarge  *echo.HTTPError
 		syntactic *jsontext.SyntacticError
@@ -69,6 +107,8 @@ func decode(body io.Reader, v any) error {
 		default:
 			return errMalformedJSON.OnField("body", "can't be read at byte "+strconv.FormatInt(syntactic.ByteOffset, 10)).Because(err)
 		}
+	case errors.Is(err, errNullBody):
+		return fault.ErrInvalid.OnField("body", "must be an object")
 	case errors.As(err, &semantic):
 		field := fieldName(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {
@@ -132,14 +172,14 @@ func integer(c *fault.Check, field string, text *string) *int {
 	return &n
 }
 
-// instant reads an RFC 3339 time.
-func instant(field string, text *string) (*time.Time, error) {
+// timeOf reads a time that a field holds.
+func timeOf(field string, text *string) (*time.Time, error) {
 	if text == nil {
 		return nil, nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, *text)
+	at, err := instant.Parse(*text)
 	if err != nil {
-		return nil, fault.ErrInvalid.OnField(field, "must be a time such as 2026-01-31T12:00:00Z")
+		return nil, fault.ErrInvalid.OnField(field, err.Error())
 	}
 	return &at, nil
 }

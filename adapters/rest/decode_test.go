@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -31,6 +33,69 @@ func FuzzDecode(f *testing.F) {
 		}
 		if !utf8.ValidString(draft.EventType) || !utf8.ValidString(draft.UserIdentifier) {
 			t.Errorf("%q was read as %+v", body, draft)
+		}
+	})
+}
+
+// TestDecode: what the contract calls an object or an integer, in JSON's own terms (RFC 8259 3, 6).
+func TestDecode(t *testing.T) {
+	for _, c := range []struct {
+		body  string
+		limit int
+		field string // the one to blame
+	}{
+		{`{}`, 0, ""},
+		{` {"limit":7}`, 7, ""},
+		{`{"limit":1.0}`, 1, ""},
+		{`{"limit":1e2}`, 100, ""},
+		{`{"limit":1.5E+1}`, 15, ""},
+		{`{"limit":100e-2}`, 1, ""},
+		{`{"limit":-0.0}`, 0, ""},
+		{`{"limit":9007199254740992}`, 1 << 53, ""},
+		{`{"limit":1.5}`, 0, "limit"},
+		{`{"limit":1e300}`, 0, "limit"},
+		{`{"limit":1e400}`, 0, "limit"},
+		{`{"limit":9007199254740994}`, 0, "limit"},
+		{`{"limit":-1e19}`, 0, "limit"},
+		{`{"limit":"1"}`, 0, "limit"},
+		{`{"limit":true}`, 0, "limit"},
+		{`null`, 0, "body"},
+		{" null\n", 0, "body"},
+		{`true`, 0, "body"},
+		{`[null]`, 0, "body"},
+		{`nul`, 0, "body"},
+	} {
+		var q QueryRequest
+		err := decode(strings.NewReader(c.body), &q)
+		var f *fault.Error
+		switch {
+		case c.field == "" && (err != nil || value(q.Limit) != c.limit):
+			t.Errorf("%s: limit %d, %v, want %d", c.body, value(q.Limit), err, c.limit)
+		case c.field != "" && (!errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Name != c.field):
+			t.Errorf("%s: %v, want %s to be blamed", c.body, err, c.field)
+		}
+	}
+	for body, want := range map[string]string{`null`: "must be an object", `{"limit":1.5}`: "must be a whole number", `{"limit":1e400}`: "must be a whole number"} {
+		err := decode(strings.NewReader(body), &QueryRequest{})
+		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+}
+
+// FuzzDecodeWhole holds whole numbers against their own value.
+func FuzzDecodeWhole(f *testing.F) {
+	for _, s := range []string{"1", "1.0", "1e2", "1.5", "-0", "1e400", "1e-400", "12345678901234567890", "0.1e1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, number string) {
+		var q QueryRequest
+		if err := decode(strings.NewReader(`{"limit":`+number+`}`), &q); err != nil || q.Limit == nil {
+			return
+		}
+		same, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || same != float64(*q.Limit) {
+			t.Errorf("%q was read as %d", number, *q.Limit)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
 )
 
 // Limits of a question.
@@ -151,8 +152,8 @@ func parseDate(field, s string) (at time.Time, day bool, err error) {
 	}
 	if at, err = time.Parse(time.DateOnly, s); err == nil {
 		day = true
-	} else if at, err = time.Parse(time.RFC3339Nano, s); err != nil {
-		return time.Time{}, false, fault.ErrInvalid.OnField(field, "must be a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z")
+	} else if at, err = instant.Parse(s); err != nil {
+		return time.Time{}, false, fault.ErrInvalid.OnField(field, err.Error()+", or a day such as 2026-01-31")
 	}
 	at = at.UTC()
 	if at.Year() < 1 || at.Year() > 9999 {
