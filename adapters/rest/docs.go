@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui/v5/static"
@@ -42,15 +43,30 @@ func addDocs(e *echo.Echo) error {
 	}
 	e.GET(Prefix+contractPath, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, contract) })
 
-	docs := e.Group(Prefix+docsPath, func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			c.Response().Header().Set(echo.HeaderContentSecurityPolicy, docsPolicy)
-			c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=3600")
-			return next(c)
-		}
-	})
-	docs.GET("", func(c echo.Context) error { return c.HTMLBlob(http.StatusOK, docsPage) })
-	docs.GET("/start.js", func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript; charset=utf-8", docsScript) })
-	docs.GET("/assets/*", echo.WrapHandler(http.StripPrefix(Prefix+docsPath+"/assets", statigz.FileServer(static.FS))))
+	docs := Prefix + docsPath
+	e.GET(docs, func(c echo.Context) error { return c.HTMLBlob(http.StatusOK, docsPage) }, asDocs)
+	e.GET(docs+"/start.js", func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript; charset=utf-8", docsScript) }, asDocs)
+	return addAssets(e, docs+"/assets/")
+}
+
+// addAssets gives each file of Swagger UI a route of its own, so that the router knows what is not there.
+func addAssets(e *echo.Echo, prefix string) error {
+	files, err := static.FS.ReadDir(".")
+	if err != nil {
+		return fmt.Errorf("listing the files of the documentation: %w", err)
+	}
+	serve := echo.WrapHandler(http.StripPrefix(prefix, statigz.FileServer(static.FS)))
+	for _, f := range files {
+		e.GET(prefix+strings.TrimSuffix(f.Name(), ".gz"), serve, asDocs)
+	}
 	return nil
+}
+
+// asDocs sets what browsers must know of the page and its files.
+func asDocs(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, docsPolicy)
+		c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=3600")
+		return next(c)
+	}
 }

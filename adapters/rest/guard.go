@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -49,7 +48,7 @@ func (s *Server) publicRoutes(route string) (limited, bool) {
 // the token has been verified, so that nobody can spend another's; what fails is counted against the address.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if isOpen(strings.TrimPrefix(c.Request().URL.Path, Prefix)) {
+		if s.isOpen(c) {
 			return next(c)
 		}
 		route := c.Request().Method + " " + c.Path()

@@ -2,13 +2,16 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 )
 
@@ -53,9 +56,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		path := c.Request().URL.Path
-		open := isOpen(strings.TrimPrefix(path, Prefix))
 		defer func() {
-			if open {
+			if s.isOpen(c) {
 				return
 			}
 			ctx := c.Request().Context()
@@ -91,6 +93,43 @@ func secureHeaders(hsts bool) echo.MiddlewareFunc {
 			}
 			return next(c)
 		}
+	}
+}
+
+var (
+	errCrossSite      = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request. CORS_ORIGINS names those that may.")
+	errMalformedQuery = fault.New(fault.Malformed, "malformed_query", "The query of the address is not well-formed.")
+)
+
+// refuseCrossSite returns a middleware that refuses what pages of sites other than this and the trusted ones make a
+// browser send (ASVS 3.5.1): a form can sign a visitor in as somebody else. A request with a token in its header is
+// no form's. What is no browser's is let through.
+func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
+	sites := http.NewCrossOriginProtection()
+	for _, origin := range trusted {
+		if err := sites.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("trusting an origin: %w", err)
+		}
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if c.Request().Header.Get(echo.HeaderAuthorization) == "" {
+				if err := sites.Check(c.Request()); err != nil {
+					return errCrossSite.Because(err)
+				}
+			}
+			return next(c)
+		}
+	}, nil
+}
+
+// refuseMalformedQuery refuses a query that can't be read whole, of which Go would drop a part in silence.
+func refuseMalformedQuery(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+			return errMalformedQuery.Because(err)
+		}
+		return next(c)
 	}
 }
 

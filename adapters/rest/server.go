@@ -130,7 +130,12 @@ func New(needs Needs, settings Settings) (*echo.Echo, error) {
 	if len(settings.CORSOrigins) > 0 {
 		e.Use(cors(settings.CORSOrigins))
 	}
-	e.Use(recoverPanics(), middleware.BodyLimit(fmt.Sprint(MaxBody)), s.guard)
+	sameSite, err := refuseCrossSite(settings.CORSOrigins)
+	if err != nil {
+		return nil, err
+	}
+	// What is refused after the guard has been counted.
+	e.Use(recoverPanics(), s.guard, sameSite, refuseMalformedQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)))
 
 	RegisterHandlersWithBaseURL(e, keyed{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
 	if err := addDocs(e); err != nil {
@@ -150,7 +155,7 @@ func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 		if len(path) > 1 {
 			path = strings.TrimSuffix(path, "/")
 		}
-		if isOpen(path) {
+		if isHealthOrDocs(path) {
 			path = Prefix + path
 		}
 		if path != u.Path {
@@ -160,8 +165,15 @@ func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isOpen reports whether a path, without the prefix, is health or documentation: open to all, not limited, not logged.
-func isOpen(path string) bool {
+// isOpen reports whether a request is for a route of health or documentation: open to all, not limited, not logged.
+// What only looks like one of them, or has another method, is a request like any other.
+func (s *Server) isOpen(c echo.Context) bool {
+	_, exists := s.routes[c.Request().Method+" "+c.Path()]
+	return exists && isHealthOrDocs(strings.TrimPrefix(c.Path(), Prefix))
+}
+
+// isHealthOrDocs reports whether a path, without the prefix, is at or below health or documentation.
+func isHealthOrDocs(path string) bool {
 	return path == "/health" || strings.HasPrefix(path, "/health/") || path == docsPath || strings.HasPrefix(path, docsPath+"/") || path == contractPath
 }
 
