@@ -74,6 +74,14 @@ func Tokens(t *testing.T, own, stranger ports.Tokens) {
 		"NUL":                      signed + "\x00",
 		"encrypted":                parts[0] + ".." + parts[1] + "." + parts[1] + "." + parts[2],
 		"the wrong end of a token": signed[:len(signed)-2],
+		"padding":                  padded(parts[0]) + "." + padded(parts[1]) + "." + padded(parts[2]),
+		"padding without need":     signed + "=",
+		"a line break":             parts[0] + "." + parts[1] + "." + parts[2][:8] + "\n" + parts[2][8:],
+		"line breaks as in mail":   parts[0] + "." + parts[1][:8] + "\r\n" + parts[1][8:] + "." + parts[2],
+		"a line break at the end":  signed + "\n",
+		"spare bits":               parts[0] + "." + parts[1] + "." + spareBits(parts[2]),
+		"the other alphabet":       parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2][:len(parts[2])-1]) + "+",
+		"a fourth part":            signed + ".",
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			_, err := own.Verify(token, issued)
@@ -86,6 +94,19 @@ func Tokens(t *testing.T, own, stranger ports.Tokens) {
 		_, err = own.Verify(forged, issued)
 		wantErr(t, "verifying", err, session.ErrInvalidToken)
 	})
+}
+
+// padded returns base64 with the padding that JWS leaves out (RFC 7515 2).
+func padded(part string) string {
+	return part + strings.Repeat("=", (4-len(part)%4)%4)
+}
+
+// spareBits returns base64url with its last bit turned over, which a lax reader does not see where the bit is to spare
+// (RFC 4648 3.5).
+func spareBits(part string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(part) - 1
+	return part[:last] + string(alphabet[strings.IndexByte(alphabet, part[last])^1])
 }
 
 // PasswordHasher tests a hasher; stronger is one with a higher cost.
