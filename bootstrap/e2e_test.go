@@ -57,6 +57,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"export", testExport},
 		{"bad input", testBadInput},
 		{"read as the contract has it", testReadAsTheContractHasIt},
+		{"look-alikes", testLookAlikes},
 		{"malformed query", testMalformedQuery},
 		{"cross-site", testCrossSite},
 		{"open routes", testOpenRoutes},

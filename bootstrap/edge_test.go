@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
@@ -49,6 +51,36 @@ func testReadAsTheContractHasIt(t *testing.T, on backend) {
 	}
 }
 
+// testLookAlikes: no letter of Unicode folds into an address or a slug of ASCII, and no name hides what it is.
+func testLookAlikes(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	slug, local := "k"+newSlug(), "k"+uuid.NewString()
+	account := func(email, slug, name string) request {
+		return request{method: "POST", path: api + "/auth/register",
+			body: map[string]string{"email": email, "password": password, "full_name": name, "tenant_slug": slug}}
+	}
+	const persian = "علی\u200cرضا"
+	a := s.want(t, 201, account(strings.ToUpper(local)+"@Example.COM", strings.ToUpper(slug), persian))
+	if profile, _ := a.body["user"].(map[string]any); profile["email"] != local+"@example.com" || profile["full_name"] != persian {
+		t.Errorf("registered %s", a.raw)
+	}
+	for _, c := range []struct {
+		r     request
+		field string
+	}{
+		{account("\u212a"+local[1:]+"@example.com", newSlug(), "Some Body"), "email"},
+		{account("i"+local+"@example.com\u00a0", newSlug(), "Some Body"), "email"},
+		{account("x"+local+"@example.com", "\u212a"+slug[1:], "Some Body"), "tenant_slug"},
+		{account("x"+local+"@example.com", newSlug(), "\u200b\u200b"), "full_name"},
+		{account("x"+local+"@example.com", newSlug(), "\u202eecilA"), "full_name"},
+	} {
+		if a := s.want(t, 422, c.r); !slices.Equal(a.fields(), []string{c.field}) {
+			t.Errorf("%v: %s", c.r.body, a.raw)
+		}
+	}
+	s.want(t, 422, request{method: "POST", path: api + "/auth/login", body: credentials("\u212a"+local[1:]+"@example.com", password)})
+}
+
 // testMalformedQuery: a parameter that can't be read is not lost in silence, or a super_admin would act in another
 // tenant than named. Such requests are counted as any other.
 func testMalformedQuery(t *testing.T, on backend) {
@@ -70,6 +102,7 @@ func testMalformedQuery(t *testing.T, on backend) {
 		t.Errorf("%s requests are left, want %s", left, want)
 	}
 	s.want(t, 401, request{method: "GET", path: api + "/users?tenant_id=%zz"}) // who asks comes first
+	s.want(t, 422, request{method: "GET", path: api + "/users?tenant_id=" + other + "&tenant_id=" + other, token: super.access})
 	s.want(t, 200, request{method: "GET", path: api + "/users" + query("tenant_id", other, "unknown", "a;b%"), token: super.access})
 }
 

@@ -97,7 +97,7 @@ func secureHeaders(hsts bool) echo.MiddlewareFunc {
 }
 
 var (
-	errCrossSite      = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request. CORS_ORIGINS names those that may.")
+	errCrossSite      = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request.")
 	errMalformedQuery = fault.New(fault.Malformed, "malformed_query", "The query of the address is not well-formed.")
 )
 
