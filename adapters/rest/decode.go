@@ -19,10 +19,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
-var (
-	errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
-	errNullBody      = errors.New("the body is null")
-)
+var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
 
 // binder reads JSON bodies strictly: UTF-8, exact names, none unknown (ASVS 15.3.3), none twice (RFC 8259 4), nothing
 // after the value.
@@ -56,7 +53,7 @@ func isJSON(contentType string) bool {
 // readAs is how bodies are read: as the contract has them, which is not always as Go has them.
 var readAs = json.JoinOptions(
 	json.RejectUnknownMembers(true),
-	json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(wholeNumber), json.UnmarshalFromFunc(noNullBody))),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(wholeNumber)),
 )
 
 // wholeNumber reads any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6),
@@ -78,22 +75,17 @@ func wholeNumber(d *jsontext.Decoder, n *int) error {
 	return nil
 }
 
-// noNullBody refuses a body of null, which Go takes for an object without members.
-func noNullBody(d *jsontext.Decoder, _ any) error {
-	if d.StackDepth() == 0 && d.PeekKind() == 'n' {
-		return errNullBody
-	}
-	return errors.ErrUnsupported
-}
-
 func decode(body io.Reader, v any) error {
-	err := json.UnmarshalRead(body, v, readAs)
+	object := v
+	err := json.UnmarshalRead(body, &object, readAs)
 	var (
 		tooLarge  *echo.HTTPError
 		syntactic *jsontext.SyntacticError
 		semantic  *json.SemanticError
 	)
 	switch {
+	case err == nil && object == nil: // null took the place of the pointer
+		return fault.ErrInvalid.OnField("body", "must be an object")
 	case err == nil:
 		return nil
 	case errors.As(err, &tooLarge):
@@ -107,8 +99,6 @@ func decode(body io.Reader, v any) error {
 		default:
 			return errMalformedJSON.OnField("body", "can't be read at byte "+strconv.FormatInt(syntactic.ByteOffset, 10)).Because(err)
 		}
-	case errors.Is(err, errNullBody):
-		return fault.ErrInvalid.OnField("body", "must be an object")
 	case errors.As(err, &semantic):
 		field := fieldName(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {

@@ -61,6 +61,7 @@ func TestDecode(t *testing.T) {
 		{`{"limit":true}`, 0, "limit"},
 		{`null`, 0, "body"},
 		{" null\n", 0, "body"},
+		{`null{}`, 0, "body"},
 		{`true`, 0, "body"},
 		{`[null]`, 0, "body"},
 		{`nul`, 0, "body"},
