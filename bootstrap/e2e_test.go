@@ -53,6 +53,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"role rules", testRoleRules},
 		{"rate limits", testRateLimits},
 		{"events", testEvents},
+		{"events and their answers", testAnswers},
 		{"idempotency", testIdempotency},
 		{"export", testExport},
 		{"bad input", testBadInput},

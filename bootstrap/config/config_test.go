@@ -10,6 +10,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -77,7 +78,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("a secret shows: %v", err)
 		}
 	}
-	files, err := filepath.Glob("../../testdata/config/*.env")
+	files, err := filepath.Glob(porttest.Fixture(t, "config/*.env"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files of broken configuration: %v", len(files), err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 // command runs a command line on a database of its own.
@@ -143,7 +144,7 @@ func TestMigrateConfigVersion(t *testing.T) {
 
 // TestBrokenConfiguration: whatever the command, it says which settings are to blame, shows no secret and does nothing.
 func TestBrokenConfiguration(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/config/*.env")
+	files, err := filepath.Glob(porttest.Fixture(t, "config/*.env"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files of broken configuration: %v", len(files), err)
 	}

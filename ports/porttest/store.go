@@ -101,7 +101,7 @@ func Store(t *testing.T, s ports.Store) {
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
 		"sessions": testSessions, "session limit": testSessionLimit, "sign-in addresses": testSignInAddresses,
 		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testAppend,
-		"totals": testTotals, "query": testQuery, "export": testExport, "audit": testAudit,
+		"events and their answers": testAnswers, "totals": testTotals, "query": testQuery, "export": testExport, "audit": testAudit,
 		"a unit of work is whole": testRollback, "a unit of work outlives a panic": testPanic,
 		"administrators change one at a time": testAdministrators, "sessions change one at a time": testSessionRace,
 	} {
@@ -464,6 +464,43 @@ func testAppend(t *testing.T, s ports.Store) {
 	must(t, err)
 	equal(t, "what is stored", got, e)
 	equal(t, "whether the second was new", isNew, false)
+}
+
+// testAnswers holds what is answered against what another program has worked out.
+func testAnswers(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	for _, r := range ReportedEvents(t) {
+		add(t, s, event.Event{
+			ID: NewID[id.Event](), TenantID: home.ID, Type: r.Type, UserIdentifier: r.UserIdentifier, SessionID: r.SessionID,
+			Value: r.Value, Source: r.Source, OccurredAt: r.OccurredAt,
+		})
+	}
+	want := ExpectedAnswers(t)
+	totals, err := s.Events().Totals(t.Context(), scope, analytics.Window{Start: want.Totals.Start, End: want.Totals.End})
+	must(t, err)
+	var top []analytics.TypeCount
+	for _, c := range want.Totals.Top {
+		top = append(top, analytics.TypeCount{Type: c.Type, Count: c.Count})
+	}
+	equal(t, "totals", totals, analytics.Totals{Events: want.Totals.Events, UniqueUsers: want.Totals.UniqueUsers, Top: top})
+	for _, c := range want.Queries {
+		q := ask(t, c.Question)
+		rows, err := s.Events().Query(t.Context(), scope, q)
+		must(t, err)
+		answered := make([]map[string]any, 0, len(rows))
+		for _, row := range rows {
+			one := map[string]any{q.GroupBy.String(): nil, "count": float64(row.Count), "avg_value": nil}
+			if row.Key != nil {
+				one[q.GroupBy.String()] = *row.Key
+			}
+			if row.AvgValue != nil {
+				one["avg_value"] = *row.AvgValue
+			}
+			answered = append(answered, one)
+		}
+		equal(t, fmt.Sprint(c.Question), answered, c.Results)
+	}
 }
 
 func testTotals(t *testing.T, s ports.Store) {
