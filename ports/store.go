@@ -39,7 +39,8 @@ const PingInterval = time.Second
 type Store interface {
 	Repositories
 	// InTx runs a unit of work: all that fn does through tx happens, or nothing does. An error of fn is returned
-	// as it is, after nothing was changed. fn must not use the store itself. Units of work do not nest.
+	// as it is, after nothing was changed. fn must not use the store itself, and may be run again, from its beginning, where
+	// the database gave it up in favour of another one. Units of work do not nest.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
 	// Ping reports whether the database answers and can be written. What it found holds for PingInterval.
@@ -92,7 +93,7 @@ type SignInAddresses interface {
 	// Known reports whether the account with the e-mail address, if there is one, has signed in from an address. It takes
 	// the same time for an account that does not exist.
 	Known(ctx context.Context, email user.Email, address string) (bool, error)
-	// Remember keeps an address of a user, and of the user's addresses so many of the latest.
+	// Remember keeps an address of a user, and of the user's addresses so many of the latest, to the day.
 	Remember(ctx context.Context, user id.User, address string, now time.Time, atMost int) error
 }
 
@@ -119,10 +120,9 @@ type Sessions interface {
 	Save(ctx context.Context, s session.Session) error
 	// RevokeAll revokes a user's live sessions and returns their ids.
 	RevokeAll(ctx context.Context, user id.User, why session.Reason, now time.Time) ([]id.Session, error)
-	// RevokeOldest revokes a user's live sessions but for the latest that are to be kept, and returns their ids.
-	RevokeOldest(ctx context.Context, user id.User, keep int, why session.Reason, now time.Time) ([]id.Session, error)
-	// Forget deletes a user's sessions that had expired by the time.
-	Forget(ctx context.Context, user id.User, expired time.Time) error
+	// MakeRoom forgets a user's sessions that have expired, revokes the oldest live ones over so many, and returns the ids
+	// of those.
+	MakeRoom(ctx context.Context, user id.User, room int, why session.Reason, now time.Time) ([]id.Session, error)
 }
 
 // Events are the tenants' events. All methods need a scope of one tenant.

@@ -183,8 +183,17 @@ func (a signInAddresses) Known(ctx context.Context, email user.Email, address st
 	return known, err
 }
 
+// rememberEvery is how old what is remembered of an address must be, before it is written anew.
+const rememberEvery = 24 * time.Hour
+
 func (a signInAddresses) Remember(ctx context.Context, owner id.User, address string, now time.Time, atMost int) error {
-	_, err := a.exec(ctx, a.db.writing(), "remembering an address",
+	var last dbTime
+	err := a.get(ctx, a.db.reading(), &last, nil, "looking for an address",
+		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner, address)
+	if err != nil || now.Sub(last.Time) < rememberEvery {
+		return err
+	}
+	_, err = a.exec(ctx, a.db.writing(), "remembering an address",
 		`INSERT INTO sign_in_addresses (user_id, address, last_at) VALUES (?, ?, ?)
 		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner, address, dbTime{now})
 	if err != nil {
@@ -240,19 +249,16 @@ func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]use
 }
 
 func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User) (user.User, int, error) {
-	u, err := s.ByID(ctx, scope, userID)
+	u, err := s.byID(ctx, scope, userID, s.dialect.ForUpdate())
 	if err != nil {
 		return user.User{}, 0, err
 	}
-	// All changes to a tenant's administrators take turns at its row. A lock on the users themselves would let two
+	// All changes to a tenant's administrators take turns at its row. A lock on the users alone would let two
 	// administrators demote each other at once.
 	var locked id.Tenant
 	err = s.get(ctx, s.db.reading(), &locked, tenant.ErrNotFound, "locking a tenant",
 		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
 	if err != nil {
-		return user.User{}, 0, err
-	}
-	if u, err = s.byID(ctx, scope, userID, s.dialect.ForUpdate()); err != nil {
 		return user.User{}, 0, err
 	}
 	var others int
@@ -330,18 +336,34 @@ func (s sessions) RevokeAll(ctx context.Context, owner id.User, why session.Reas
 	return ended, err
 }
 
-func (s sessions) RevokeOldest(ctx context.Context, owner id.User, keep int, why session.Reason, now time.Time) ([]id.Session, error) {
+// MakeRoom looks before it changes anything, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a
+// reference table lets nobody else write to it until the transaction ends.
+func (s sessions) MakeRoom(ctx context.Context, owner id.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
+	var count struct {
+		Expired int `db:"expired"`
+		Live    int `db:"live"`
+	}
+	err := s.get(ctx, s.db.reading(), &count, nil, "counting a user's sessions",
+		`SELECT COUNT(CASE WHEN expires_at <= ? THEN 1 END) AS expired,
+			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
+		dbTime{now}, dbTime{now}, owner)
+	if err != nil {
+		return nil, err
+	}
+	if count.Expired > 0 {
+		if _, err := s.exec(ctx, s.db.writing(), "forgetting expired sessions",
+			"DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?", owner, dbTime{now}); err != nil {
+			return nil, err
+		}
+	}
+	if count.Live <= room {
+		return nil, nil
+	}
 	var ended []id.Session
-	err := s.list(ctx, s.db.writing(), &ended, "revoking a user's oldest sessions",
+	err = s.list(ctx, s.db.writing(), &ended, "revoking a user's oldest sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
-		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? AND id NOT IN
-			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?)
-		RETURNING id`, dbTime{now}, string(why), owner, dbTime{now}, owner, dbTime{now}, keep)
+		WHERE user_id = ? AND revoked_at IS NULL AND id NOT IN
+			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT ?)
+		RETURNING id`, dbTime{now}, string(why), owner, owner, room)
 	return ended, err
-}
-
-func (s sessions) Forget(ctx context.Context, owner id.User, expired time.Time) error {
-	_, err := s.exec(ctx, s.db.writing(), "forgetting expired sessions",
-		"DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?", owner, dbTime{expired})
-	return err
 }

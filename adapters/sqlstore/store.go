@@ -34,6 +34,9 @@ type Dialect interface {
 	Duplicate(err error, table, column string) bool
 	// Lost reports whether err says that the database can't be reached or can't work now.
 	Lost(err error) bool
+	// GaveWay reports whether err says that the transaction was given up in favour of another one, with which it could not
+	// be at once, and is to be tried again.
+	GaveWay(err error) bool
 	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
 	RolledBack(err error) bool
 	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
@@ -64,11 +67,19 @@ func (s *Store) Close() error {
 	return err
 }
 
+// attempts is how often a unit of work is tried that the database gives up in favour of another one.
+const attempts = 3
+
 // InTx runs a unit of work; see ports.Store.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
-	return s.inTx(ctx, nil, func(tx *sqlx.Tx) error {
-		return fn(ctx, repositories{db: transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
-	})
+	for left := attempts - 1; ; left-- {
+		err := s.inTx(ctx, nil, func(tx *sqlx.Tx) error {
+			return fn(ctx, repositories{db: transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
+		})
+		if left == 0 || ctx.Err() != nil || !s.dialect.GaveWay(err) {
+			return err
+		}
+	}
 }
 
 func (s *Store) inTx(ctx context.Context, options *sql.TxOptions, fn func(tx *sqlx.Tx) error) error {

@@ -28,7 +28,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair,
 	}
 	pair, outcome, err := s.rotate(ctx, claims)
 	switch {
-	case errors.Is(err, session.ErrNotFound):
+	case errors.Is(err, session.ErrNotFound), errors.Is(err, user.ErrNotFound):
 		return session.TokenPair{}, s.refreshRefused(ctx, claims, "unknown_session", session.ErrInvalidToken)
 	case err != nil:
 		return session.TokenPair{}, err
@@ -46,17 +46,19 @@ func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair,
 }
 
 // rotate presents a refresh token to its session. A user who is not active any more has no session.
-// Errors: session.ErrNotFound.
+// Errors: session.ErrNotFound, user.ErrNotFound.
 func (s *Service) rotate(ctx context.Context, claims session.Claims) (pair session.TokenPair, outcome session.Outcome, err error) {
 	now, next := s.clock.Now(), id.Token(s.ids.New())
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		family, err := tx.Sessions().ForUpdate(ctx, claims.Session)
+		pair, outcome = session.TokenPair{}, session.Ended
+		// The user comes first, as wherever a session is opened or ended: on Citus another order is a deadlock.
+		u, err := tx.Identities().ForUpdate(ctx, claims.User)
 		if err != nil {
 			return err
 		}
-		u, _, err := tx.Identities().BySession(ctx, claims.Session)
-		if err != nil || u.ID != claims.User || !u.Active {
-			return err // outcome stays Ended
+		family, err := tx.Sessions().ForUpdate(ctx, claims.Session)
+		if err != nil || family.UserID != u.ID || !u.Active {
+			return err
 		}
 		outcome = family.Rotate(session.HashToken(claims.Token), session.HashToken(next), clientOf(ctx), now, s.settings.RotationGrace)
 		if outcome != session.Rotated && outcome != session.Replayed {

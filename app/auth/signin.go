@@ -139,14 +139,11 @@ func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) 
 		LastUsedAt: now,
 		ExpiresAt:  now.Add(s.settings.SessionLifetime),
 	}
-	if err := tx.Sessions().Add(ctx, started); err != nil {
-		return opening{}, err
-	}
-	if err := tx.Sessions().Forget(ctx, u.ID, now); err != nil {
-		return opening{}, err
-	}
-	ended, err := tx.Sessions().RevokeOldest(ctx, u.ID, s.settings.SessionsPerUser, session.TooMany, now)
+	ended, err := tx.Sessions().MakeRoom(ctx, u.ID, s.settings.SessionsPerUser-1, session.TooMany, now)
 	if err != nil {
+		return opening{}, err
+	}
+	if err := tx.Sessions().Add(ctx, started); err != nil {
 		return opening{}, err
 	}
 	if err := tx.SignInAddresses().Remember(ctx, u.ID, session.AddressKey(origin.Address), now, addressesPerUser); err != nil {

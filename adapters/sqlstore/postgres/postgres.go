@@ -246,6 +246,12 @@ func isShardSuffix(s string) bool {
 	return found && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
+// GaveWay knows deadlocks and failures to serialize (class 40).
+func (dialect) GaveWay(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code.Class() == "40"
+}
+
 // RolledBack knows the two answers to COMMIT that leave no doubt: a constraint was found broken (class 23), and the
 // transaction could not be serialized (40). All else, such as a node of a cluster that was lost (XX000), may come after
 // a part was committed.

@@ -15,6 +15,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
@@ -80,6 +81,7 @@ func TestOnContainer(t *testing.T) {
 	})
 	t.Run("distribute", func(t *testing.T) { testDistribute(t, server) })
 	t.Run("commits in doubt", func(t *testing.T) { testCommits(t, server) })
+	t.Run("a deadlock is tried again", func(t *testing.T) { testDeadlock(t, server) })
 	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
@@ -266,6 +268,45 @@ func testCommits(t *testing.T, server *container.Container) {
 		if _, err := owner.ExecContext(ctx, "DROP FUNCTION fail CASCADE"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// testDeadlock: two units of work that lock the same two users in opposite order both end well.
+func testDeadlock(t *testing.T, server *container.Container) {
+	db := migrated(t, options(server.Database(t)))
+	home := porttest.NewTenant(t, db)
+	a, b := porttest.NewUser(t, db, home, access.Viewer), porttest.NewUser(t, db, home, access.Viewer)
+	var (
+		wg, locked sync.WaitGroup
+		runs       atomic.Int32
+	)
+	locked.Add(2)
+	lock := func(first, second id.User) error {
+		tried := false
+		return db.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
+			runs.Add(1)
+			if _, err := tx.Identities().ForUpdate(ctx, first); err != nil {
+				return err
+			}
+			if !tried {
+				tried = true
+				locked.Done()
+				locked.Wait()
+			}
+			_, err := tx.Identities().ForUpdate(ctx, second)
+			return err
+		})
+	}
+	for _, order := range [][2]id.User{{a.ID, b.ID}, {b.ID, a.ID}} {
+		wg.Go(func() {
+			if err := lock(order[0], order[1]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := runs.Load(); n != 3 {
+		t.Errorf("there were %d runs, want 3: one of two was given up", n)
 	}
 }
 

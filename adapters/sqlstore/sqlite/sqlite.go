@@ -128,6 +128,9 @@ func (dialect) Lost(err error) bool {
 	return false
 }
 
+// GaveWay: write transactions take turns from their beginning.
+func (dialect) GaveWay(error) bool { return false }
+
 // RolledBack: of what COMMIT can answer, a broken constraint alone leaves no doubt.
 func (dialect) RolledBack(err error) bool {
 	var e *sqlite.Error
