@@ -912,6 +912,28 @@ func TestRehash(t *testing.T) {
 	}
 }
 
+// TestDearestHash: the service finds at its start what the dearest stored hash costs, and takes that time for an account
+// that does not exist, too, also where the cost has been lowered since (ASVS 6.3.8).
+func TestDearestHash(t *testing.T) {
+	all := generous().with(onSQLite(t))
+	s := start(t, all.with(settings{"ARGON2_ITERATIONS": "24"}))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = startAt(t, all, s.clock)
+	signIn := func(email string) time.Duration {
+		t.Helper()
+		began := time.Now()
+		s.want(t, 401, request{method: "POST", path: api + "/auth/login", body: credentials(email, "wrong")})
+		return time.Since(began)
+	}
+	nobody, somebody := signIn("nobody@example.com"), signIn(p.email) // the first knows nothing of the second
+	if ratio := float64(somebody) / float64(nobody); ratio > 3 || ratio < 1.0/3 {
+		t.Errorf("nobody takes %v, somebody %v", nobody, somebody)
+	}
+}
+
 // TestTrustedProxies: the address of a client is its own word only behind a proxy that is trusted (ASVS 4.1.3).
 func TestTrustedProxies(t *testing.T) {
 	for trusted, want := range map[string]string{"": "127.0.0.1", "127.0.0.1": "203.0.113.9", "10.0.0.0/8": "127.0.0.1"} {

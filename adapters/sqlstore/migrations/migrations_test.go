@@ -1,0 +1,46 @@
+package migrations
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestMigrations_are_not_blind: row level security is forced on the owner, who migrates, too. A step that reads or changes
+// the rows of a tenant's table must take the force off before, and put it back, or it sees none and says nothing.
+func TestMigrations_are_not_blind(t *testing.T) {
+	names, err := fs.Glob(files, "postgres/*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d migrations: %v", len(names), err)
+	}
+	var (
+		forced = regexp.MustCompile(`(?i)ALTER TABLE (\w+) FORCE ROW LEVEL SECURITY`)
+		freed  = regexp.MustCompile(`(?i)ALTER TABLE (\w+) NO FORCE ROW LEVEL SECURITY`)
+		uses   = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|UPDATE|INTO|USING|COPY)\s+(?:ONLY\s+)?(\w+)`)
+		blind  = map[string]bool{}
+	)
+	for _, name := range names { // in order
+		content, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, _, _ := strings.Cut(string(content), "-- +goose Down")
+		for statement := range strings.SplitSeq(regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(up, ""), ";") {
+			for _, used := range uses.FindAllStringSubmatch(statement, -1) {
+				if blind[used[1]] {
+					t.Errorf("%s uses the rows of %s without seeing them: %s", name, used[1], strings.TrimSpace(statement))
+				}
+			}
+			for _, table := range freed.FindAllStringSubmatch(statement, -1) {
+				delete(blind, table[1])
+			}
+			for _, table := range forced.FindAllStringSubmatch(statement, -1) {
+				blind[table[1]] = true
+			}
+		}
+	}
+	if !blind["events"] || !blind["audit_entries"] {
+		t.Errorf("in the end row level security is forced on %v alone", blind)
+	}
+}
