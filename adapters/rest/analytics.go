@@ -55,13 +55,13 @@ func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (Li
 	if err != nil {
 		return nil, err
 	}
-	eventType := value(r.Params.EventType)
+	var c fault.Check
+	eventType := given(&c, "event_type", r.Params.EventType)
 	if eventType != "" {
-		var c fault.Check
 		event.CheckType(&c, eventType)
-		if err := c.Err(); err != nil {
-			return nil, err
-		}
+	}
+	if err := c.Err(); err != nil {
+		return nil, err
 	}
 	list, err := h.needs.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, eventType, part)
 	if err != nil {
@@ -79,8 +79,12 @@ func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (Summ
 	if err != nil {
 		return nil, err
 	}
-	period, err := analytics.ParsePeriod(value(r.Params.Period))
-	if err != nil {
+	var c fault.Check
+	period, err := analytics.ParsePeriod(given(&c, "period", r.Params.Period))
+	if err := c.Take(err); err != nil {
+		return nil, err
+	}
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
 	s, err := h.needs.Analytics.Summary(ctx, callerFrom(ctx).Principal(), tenantID, period)
@@ -102,11 +106,15 @@ func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryRespons
 	if err != nil {
 		return nil, err
 	}
+	var c fault.Check
 	q, err := analytics.Ask{
-		EventType: value(r.Body.EventType), StartDate: value(r.Body.StartDate), EndDate: value(r.Body.EndDate),
-		GroupBy: value(r.Body.GroupBy), Limit: r.Body.Limit,
+		EventType: given(&c, "event_type", r.Body.EventType), StartDate: given(&c, "start_date", r.Body.StartDate),
+		EndDate: given(&c, "end_date", r.Body.EndDate), GroupBy: given(&c, "group_by", r.Body.GroupBy), Limit: r.Body.Limit,
 	}.Query()
-	if err != nil {
+	if err := c.Take(err); err != nil {
+		return nil, err
+	}
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
 	result, err := h.needs.Analytics.Query(ctx, callerFrom(ctx).Principal(), tenantID, q)

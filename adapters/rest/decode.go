@@ -174,6 +174,14 @@ func timeOf(field string, text *string) (*time.Time, error) {
 	return &at, nil
 }
 
+// given returns an optional text. Where it is given it must say something: an empty one would be lost in silence.
+func given(c *fault.Check, field string, text *string) string {
+	if text != nil && *text == "" {
+		c.Add(field, "must not be empty")
+	}
+	return value(text)
+}
+
 // value returns what p points at, or the zero value.
 func value[T any](p *T) T {
 	if p == nil {
