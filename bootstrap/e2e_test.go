@@ -528,7 +528,8 @@ func testEvents(t *testing.T, on backend) {
 	for body, want := range map[string]string{
 		`{}`:                    `[{"avg_value":1.5,"count":2,"event_type":"view"},{"avg_value":null,"count":1,"event_type":"click"}]`,
 		`{"group_by":"source"}`: `[{"avg_value":null,"count":2,"source":null},{"avg_value":1.5,"count":1,"source":"web"}]`,
-		`{"group_by":"day","event_type":"click"}`: fmt.Sprintf(`[{"avg_value":null,"count":1,"day":%q}]`, now.Format(time.DateOnly)),
+		`{"group_by":"day","event_type":"click"}`:                                            fmt.Sprintf(`[{"avg_value":null,"count":1,"day":%q}]`, now.Format(time.DateOnly)),
+		`{"event_type":null,"start_date":null,"end_date":null,"group_by":null,"limit":null}`: `[{"avg_value":1.5,"count":2,"event_type":"view"},{"avg_value":null,"count":1,"event_type":"click"}]`,
 		`{"limit":1}`: `[{"avg_value":1.5,"count":2,"event_type":"view"}]`,
 		`{"end_date":"` + now.AddDate(0, 0, -1).Format(time.DateOnly) + `"}`:                          `[{"avg_value":1.5,"count":2,"event_type":"view"}]`,
 		`{"start_date":"0001-01-01","end_date":"9999-12-31","event_type":"none","group_by":"source"}`: `[]`,
