@@ -31,7 +31,13 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-const writeTimeout = 30 * time.Second
+const (
+	writeTimeout = 30 * time.Second
+	// requestTimeout is shorter, so that whoever waits too long still has an answer.
+	requestTimeout = 25 * time.Second
+	// queryPatience is how long a question waits for its turn.
+	queryPatience = 5 * time.Second
+)
 
 // Surroundings are what the service runs in, other than its configuration.
 type Surroundings struct {
@@ -121,7 +127,10 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	})
 	app.handler, err = rest.New(rest.Needs{
 		Auth: app.Auth, Users: app.Users,
-		Analytics: analytics.NewService(db.Events(), enter, recorder, in.Clock),
+		Analytics: analytics.NewService(analytics.Needs{
+			Events: db.Events(), Tenants: enter, Recorder: recorder, Clock: in.Clock,
+			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryPatience),
+		}, requestTimeout),
 		AuditLog: struct {
 			*auditlog.Log
 			*audit.Recorder
@@ -138,7 +147,7 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 		},
 		CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies,
 		HSTS:         len(c.TLSCert) > 0 || c.Environment == config.Production,
-		WriteTimeout: writeTimeout,
+		WriteTimeout: writeTimeout, RequestTimeout: requestTimeout,
 	})
 	if err != nil {
 		return nil, errors.Join(err, app.Close())
@@ -148,7 +157,7 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 
 func (a *App) openDatabase(ctx context.Context) error {
 	if path, ok := a.config.SQLitePath(); ok {
-		db, err := sqlite.Open(ctx, path)
+		db, err := sqlite.Open(ctx, path, a.config.QueriesAtOnce)
 		if err != nil {
 			return err
 		}
@@ -157,7 +166,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 	}
 	db, err := postgres.Open(postgres.Options{
 		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, PoolSize: a.config.DatabasePoolSize,
-		StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
+		Questions: a.config.QueriesAtOnce, StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
 	})
 	if err != nil {
 		return err

@@ -1,9 +1,18 @@
 package bootstrap_test
 
 import (
+	"context"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,4 +43,86 @@ func BenchmarkMe(b *testing.B) {
 	bare := echo.New()
 	bare.GET(api+"/auth/me", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, answer) })
 	run("bare", bare, "")
+}
+
+// BenchmarkNeighbour measures GET /auth/me of one tenant over HTTP: alone, and while 50 clients of another tenant, which
+// has 300,000 events, keep heavy questions coming and come back when they are told to. An error of the one is a failure.
+func BenchmarkNeighbour(b *testing.B) {
+	const clients, events, samples, pace = 50, 300_000, 2000, 5 * time.Millisecond
+	all := generous().with(onSQLite(b))
+	s := start(b, all)
+	loud, quiet := s.newPerson(b, newSlug(), access.Analyst), s.newPerson(b, newSlug(), access.Viewer)
+	fill(b, all, loud.user.TenantID, events)
+	profile := request{method: http.MethodGet, path: api + "/auth/me", token: quiet.access}
+	measure := func() (half, most time.Duration) {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		took := make([]time.Duration, samples)
+		for i := range took {
+			<-tick.C
+			began := time.Now()
+			if status, _ := s.status(b.Context(), client, profile); status != http.StatusOK {
+				b.Fatalf("the quiet tenant was answered %d", status)
+			}
+			took[i] = time.Since(began)
+		}
+		slices.Sort(took)
+		return took[samples/2], took[samples*99/100]
+	}
+	crowd := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	questions := []request{summary(loud.access), {method: http.MethodPost, path: api + "/analytics/query", token: loud.access, body: `{"group_by":"source"}`}}
+	for b.Loop() {
+		half, most := measure()
+		var (
+			asking          sync.WaitGroup
+			served, refused atomic.Int32
+			ctx, enough     = context.WithCancel(b.Context())
+		)
+		for i := range clients {
+			asking.Go(func() {
+				for turn := i; ctx.Err() == nil; turn++ {
+					switch status, later := s.status(ctx, crowd, questions[turn%len(questions)]); status {
+					case http.StatusOK:
+						served.Add(1)
+					case http.StatusTooManyRequests:
+						refused.Add(1)
+						select {
+						case <-time.After(later + rand.N(time.Second)): // not all at once
+						case <-ctx.Done():
+						}
+					}
+				}
+			})
+		}
+		halfBeside, mostBeside := measure()
+		enough()
+		asking.Wait()
+		for unit, d := range map[string]time.Duration{"p50": half, "p99": most, "p50-beside": halfBeside, "p99-beside": mostBeside} {
+			b.ReportMetric(float64(d.Microseconds())/1000, unit+"-ms")
+		}
+		b.ReportMetric(float64(mostBeside)/float64(most), "p99-ratio")
+		b.ReportMetric(float64(served.Load()), "served")
+		b.ReportMetric(float64(refused.Load()), "refused")
+	}
+}
+
+// status asks and returns the status, 0 where no answer came, and when to ask again.
+func (s *service) status(ctx context.Context, client *http.Client, r request) (status int, later time.Duration) {
+	body, _ := r.body.(string)
+	q, err := http.NewRequestWithContext(ctx, r.method, s.url+r.path, strings.NewReader(body))
+	if err != nil {
+		return 0, 0
+	}
+	q.Header.Set("Authorization", "Bearer "+r.token)
+	q.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(q)
+	if err != nil {
+		return 0, 0
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0, 0
+	}
+	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+	return response.StatusCode, time.Duration(seconds) * time.Second
 }

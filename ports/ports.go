@@ -6,6 +6,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
@@ -78,6 +79,21 @@ type RateLimiter interface {
 	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
 	// GiveBack undoes a Take in the same window; where that has ended, it does nothing.
 	GiveBack(ctx context.Context, key string, rate Rate) error
+}
+
+// ErrTooManyQueries is the fault of a question for which there is no place.
+var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many questions at once. Try again in a moment.").After(2 * time.Second)
+
+// QueryGate bounds how many questions are worked on at once, in all and of each tenant, so that no tenant takes the
+// database from the others. Tenants that wait take turns; within a tenant, who came first goes first.
+// Whoever was let in must call leave; to call it again does nothing.
+type QueryGate interface {
+	// Enter waits for a place, for a short time and unless too many of the tenant wait already.
+	// Errors: ErrTooManyQueries, and the context's.
+	Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
+	// Return waits, in the same line, for a place for the next piece of what was let in before, however many wait.
+	// Errors: the context's.
+	Return(ctx context.Context, tenant id.Tenant) (leave func(), err error)
 }
 
 // AuditLog writes audit entries where operators read them.

@@ -8,7 +8,6 @@ package ports
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
@@ -133,11 +132,12 @@ type Events interface {
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all.
 	List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error)
-	// Export yields all events, oldest first. No transaction is held between two events. An error ends it.
-	Export(ctx context.Context, scope access.Scope) iter.Seq2[event.Event, error]
-	// Totals counts the events in a window.
+	// After returns at most limit events in order of time, from the one that follows last; the zero event is before
+	// all others.
+	After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error)
+	// Totals counts the events in a window. Errors: analytics.ErrTooSlow.
 	Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error)
-	// Query answers a question.
+	// Query answers a question. Errors: analytics.ErrTooSlow.
 	Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error)
 }
 

@@ -1,4 +1,4 @@
-// Package memory provides the rate limiter and the revocation list of a single process.
+// Package memory provides the rate limiter and the revocation list of a single process, and its gate.
 package memory
 
 import (

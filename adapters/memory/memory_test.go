@@ -7,6 +7,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/memory"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
@@ -38,4 +39,10 @@ func TestRevocations_many_at_once(t *testing.T) {
 			t.Errorf("one of them is revoked: %t, %v", revoked, err)
 		}
 	}
+}
+
+func TestGate(t *testing.T) {
+	porttest.QueryGate(t, func(atOnce, perTenant, queue int, patience time.Duration) ports.QueryGate {
+		return memory.NewGate(atOnce, perTenant, queue, patience)
+	})
 }

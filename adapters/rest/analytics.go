@@ -215,7 +215,9 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 			err = flush()
 		}
 		if err != nil {
-			x.server.logUnexpected(x.ctx, fmt.Errorf("an export broke off after %d events: %w", n, err))
+			if !isGone(x.ctx) {
+				x.server.logUnexpected(x.ctx, fmt.Errorf("an export broke off after %d events: %w", n, err))
+			}
 			panic(http.ErrAbortHandler)
 		}
 	}

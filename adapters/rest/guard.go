@@ -21,6 +21,9 @@ const (
 	headerRateLimitPolicy = "RateLimit-Policy" // the same, 3
 )
 
+// exportRoute streams: it takes as long as it needs, and has a rate of its own.
+const exportRoute = "GET " + Prefix + "/analytics/export"
+
 var errRateLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Try again later.")
 
 // limited is a rate under its name.
@@ -91,7 +94,7 @@ func (s *Server) ownRate(route string, caller session.Caller) (limited, string) 
 	u, l := caller.User, s.settings.Limits
 	role := limited{u.Role.String(), l.Roles[u.Role]}
 	switch route {
-	case "GET " + Prefix + "/analytics/export":
+	case exportRoute:
 		return limited{"export", l.Export}, "export:" + string(u.ID)
 	case "POST " + Prefix + "/auth/logout":
 		return limited{"logout", role.rate}, "logout:" + string(caller.Claims.Session)

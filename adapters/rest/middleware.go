@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -38,6 +39,20 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// budget ends a request that takes too long, wherever it waits.
+func (s *Server) budget(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Method+" "+c.Path() == exportRoute {
+			return next(c)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), s.settings.RequestTimeout)
+		defer cancel()
+		c.SetRequest(r.WithContext(ctx))
+		return next(c)
+	}
+}
+
 func isPlain(s string) bool {
 	if s == "" || len(s) > maxRequestID {
 		return false
@@ -56,6 +71,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		path := c.Request().URL.Path
+		whole := false
 		defer func() {
 			if s.isOpen(c) {
 				return
@@ -65,6 +81,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				Origin: audit.OriginFrom(ctx), Method: c.Request().Method, Path: path,
 				Status: c.Response().Status, Duration: time.Since(began),
 			}
+			if !whole && isGone(ctx) {
+				line.Status = statusClientGone
+			}
 			if caller, ok := c.Get(contextCaller).(session.Caller); ok {
 				line.Tenant, line.User, line.Role = caller.User.TenantID, caller.User.ID, caller.User.Role.String()
 			}
@@ -73,9 +92,13 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
+		whole = true
 		return nil
 	}
 }
+
+// isGone reports whether the client of a request has gone.
+func isGone(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // secureHeaders sets what browsers must know (ASVS 3.4): nothing is sniffed, framed, cached or told to others.
 func secureHeaders(hsts bool) echo.MiddlewareFunc {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,16 +22,20 @@ const mediaProblem = "application/problem+json"
 var (
 	errInternal   = fault.New(fault.Internal, "internal", "Something went wrong here. The request id finds it in the log.")
 	errUnreadable = fault.New(fault.Malformed, "malformed_request", "The request can't be read.")
+	errTimeout    = fault.New(fault.Unavailable, "timeout", "The request took too long and was given up. Try again.").After(2 * time.Second)
 )
 
 // handleError answers with the problem document of an error (RFC 9457). What is unexpected is logged and not shown.
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
-	if c.Response().Committed {
+	switch {
+	case c.Response().Committed && isGone(ctx):
+		c.Response().Status = statusClientGone // for the log
+		return
+	case c.Response().Committed:
 		s.logUnexpected(ctx, err)
 		return
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	case isGone(ctx) && errors.Is(err, context.Canceled):
 		c.Response().WriteHeader(statusClientGone)
 		return
 	}
@@ -98,6 +103,9 @@ func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 		case http.StatusBadRequest:
 			return parameterFault(h)
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.asFault(ctx, errTimeout.Because(err))
 	}
 	s.logUnexpected(ctx, err)
 	return http.StatusInternalServerError, errInternal

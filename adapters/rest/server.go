@@ -107,6 +107,8 @@ type Settings struct {
 	HSTS           bool
 	// WriteTimeout is how long a client may take to read an answer, and each piece of an export.
 	WriteTimeout time.Duration
+	// RequestTimeout is how long a request may take, from its headers on. An export has it for each piece.
+	RequestTimeout time.Duration
 }
 
 // Server is the API.
@@ -126,7 +128,7 @@ func New(needs Needs, settings Settings) (*echo.Echo, error) {
 	e.IPExtractor = clientAddress(settings.TrustedProxies)
 
 	e.Pre(shortcuts)
-	e.Use(s.identify, s.observe, secureHeaders(settings.HSTS))
+	e.Use(s.identify, s.budget, s.observe, secureHeaders(settings.HSTS))
 	if len(settings.CORSOrigins) > 0 {
 		e.Use(cors(settings.CORSOrigins))
 	}

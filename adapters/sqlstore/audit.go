@@ -50,7 +50,7 @@ func (a auditTrail) Append(ctx context.Context, scope access.Scope, e audit.Entr
 	if err != nil {
 		return fmt.Errorf("writing an audit entry: %w", err)
 	}
-	return a.db.inTenant(ctx, e.TenantID, false, func(q sqlx.ExtContext) error {
+	return a.db.inTenant(ctx, e.TenantID, write, func(ctx context.Context, q sqlx.ExtContext) error {
 		_, err := a.exec(ctx, q, "appending an audit entry",
 			"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
@@ -65,7 +65,7 @@ func (a auditTrail) List(ctx context.Context, scope access.Scope, p page.Page) (
 		return nil, err
 	}
 	var rows []entryRow
-	err = a.db.inTenant(ctx, tenantID, true, func(q sqlx.ExtContext) error {
+	err = a.db.inTenant(ctx, tenantID, lookUp, func(ctx context.Context, q sqlx.ExtContext) error {
 		return a.list(ctx, q, &rows, "listing audit entries",
 			"SELECT "+entryColumns+" FROM audit_entries WHERE tenant_id = ? ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
 			tenantID, p.Limit, p.Skip)

@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"iter"
+	"errors"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -13,9 +13,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
-
-// exportChunk is how many events one statement of an export reads.
-const exportChunk = 1000
 
 const eventColumns = "id, tenant_id, event_type, user_identifier, session_id, value, source, occurred_at"
 
@@ -44,7 +41,7 @@ func (s events) Append(ctx context.Context, scope access.Scope, e event.Event) (
 		return false, err
 	}
 	var added int64
-	err := s.db.inTenant(ctx, e.TenantID, false, func(q sqlx.ExtContext) (err error) {
+	err := s.db.inTenant(ctx, e.TenantID, write, func(ctx context.Context, q sqlx.ExtContext) (err error) {
 		added, err = s.exec(ctx, q, "appending an event",
 			"INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, id) DO NOTHING",
 			e.ID, e.TenantID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, dbTime{e.OccurredAt})
@@ -85,10 +82,21 @@ func (f *filter) window(w analytics.Window) {
 }
 
 // read runs SELECT columns over the filter into dest.
-func (s events) read(ctx context.Context, f *filter, dest any, doing, columns, rest string, args ...any) error {
-	return s.db.inTenant(ctx, f.tenant, true, func(q sqlx.ExtContext) error {
+func (s events) read(ctx context.Context, what purpose, f *filter, dest any, doing, columns, rest string, args ...any) error {
+	return s.db.inTenant(ctx, f.tenant, what, func(ctx context.Context, q sqlx.ExtContext) error {
 		return s.list(ctx, q, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
 	})
+}
+
+// question gives all statements of a question the time of one, and tells where that was not enough.
+func (s events) question(caller context.Context, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
+	defer cancel()
+	err := ask(ctx)
+	if s.dialect.TimedOut(err) && !errors.Is(caller.Err(), context.Canceled) {
+		return analytics.ErrTooSlow.Because(err)
+	}
+	return err
 }
 
 func (s events) ByID(ctx context.Context, scope access.Scope, eventID id.Event) (event.Event, error) {
@@ -98,7 +106,7 @@ func (s events) ByID(ctx context.Context, scope access.Scope, eventID id.Event) 
 	}
 	f.and("id = ?", eventID)
 	var rows []eventRow
-	if err := s.read(ctx, f, &rows, "reading an event", eventColumns, ""); err != nil {
+	if err := s.read(ctx, lookUp, f, &rows, "reading an event", eventColumns, ""); err != nil {
 		return event.Event{}, err
 	}
 	if len(rows) == 0 {
@@ -116,47 +124,27 @@ func (s events) List(ctx context.Context, scope access.Scope, eventType string, 
 		f.and("event_type = ?", eventType)
 	}
 	var rows []eventRow
-	err = s.read(ctx, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
+	err = s.read(ctx, analyse, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
 	if err != nil {
 		return nil, err
 	}
 	return convert(rows, eventRow.event)
 }
 
-func (s events) Export(ctx context.Context, scope access.Scope) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		var last *eventRow
-		for {
-			rows, err := s.after(ctx, scope, last)
-			if err != nil {
-				yield(event.Event{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row.event()) {
-					return
-				}
-			}
-			if len(rows) < exportChunk {
-				return
-			}
-			last = &rows[len(rows)-1]
-		}
-	}
-}
-
-// after returns the next events in order of time, or the first ones.
-func (s events) after(ctx context.Context, scope access.Scope, last *eventRow) ([]eventRow, error) {
+func (s events) After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error) {
 	f, err := newFilter(scope)
 	if err != nil {
 		return nil, err
 	}
-	if last != nil {
-		f.and("(occurred_at, id) > (?, ?)", last.OccurredAt, last.ID)
+	if last.ID != "" {
+		f.and("(occurred_at, id) > (?, ?)", dbTime{last.OccurredAt}, last.ID)
 	}
 	var rows []eventRow
-	err = s.read(ctx, f, &rows, "exporting events", eventColumns, " ORDER BY occurred_at, id LIMIT ?", exportChunk)
-	return rows, err
+	err = s.read(ctx, analyse, f, &rows, "reading on in events", eventColumns, " ORDER BY occurred_at, id LIMIT ?", limit)
+	if err != nil {
+		return nil, err
+	}
+	return convert(rows, eventRow.event)
 }
 
 func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error) {
@@ -175,15 +163,17 @@ func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Wind
 			Count int64  `db:"count"`
 		}
 	)
-	err = s.db.inTenant(ctx, f.tenant, true, func(q sqlx.ExtContext) error {
-		err := s.get(ctx, q, &totals, nil, "counting events",
-			"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
-		if err != nil {
-			return err
-		}
-		return s.list(ctx, q, &top, "counting event types",
-			"SELECT event_type, COUNT(*) AS count"+f.text.String()+" GROUP BY event_type ORDER BY 2 DESC, 1 LIMIT ?",
-			append(f.args, analytics.TopEventTypes)...)
+	err = s.question(ctx, func(ctx context.Context) error {
+		return s.db.inTenant(ctx, f.tenant, analyse, func(ctx context.Context, q sqlx.ExtContext) error {
+			err := s.get(ctx, q, &totals, nil, "counting events",
+				"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
+			if err != nil {
+				return err
+			}
+			return s.list(ctx, q, &top, "counting event types",
+				"SELECT event_type, COUNT(*) AS count"+f.text.String()+" GROUP BY event_type ORDER BY 2 DESC, 1 LIMIT ?",
+				append(f.args, analytics.TopEventTypes)...)
+		})
 	})
 	if err != nil {
 		return analytics.Totals{}, err
@@ -222,8 +212,10 @@ func (s events) Query(ctx context.Context, scope access.Scope, question analytic
 		Count    int64    `db:"count"`
 		AvgValue *float64 `db:"avg_value"`
 	}
-	err = s.read(ctx, f, &rows, "querying events",
-		expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", question.Limit)
+	err = s.question(ctx, func(ctx context.Context) error {
+		return s.read(ctx, analyse, f, &rows, "querying events",
+			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", question.Limit)
+	})
 	if err != nil {
 		return nil, err
 	}

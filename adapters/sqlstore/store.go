@@ -39,6 +39,8 @@ type Dialect interface {
 	GaveWay(err error) bool
 	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
 	RolledBack(err error) bool
+	// TimedOut reports whether err says that the database was at work on a statement until its time was up.
+	TimedOut(err error) bool
 	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
 	Patience() time.Duration
 }
@@ -46,25 +48,42 @@ type Dialect interface {
 // Store is a database.
 type Store struct {
 	repositories
-	writer, reader *sqlx.DB
-	dialect        Dialect
-	pulse          pulse
+	writer, reader, analyst *sqlx.DB
+	dialect                 Dialect
+	pulse                   pulse
 }
 
-// New returns a store that writes through one pool and reads through another, or the same.
-func New(writer, reader *sqlx.DB, dialect Dialect) *Store {
-	s := &Store{writer: writer, reader: reader, dialect: dialect}
+// New returns a store that writes through one pool and looks up through another, or the same. The analyst is a pool
+// apart from both, so that questions that take long keep nobody from signing in.
+func New(writer, reader, analyst *sqlx.DB, dialect Dialect) *Store {
+	s := &Store{writer: writer, reader: reader, analyst: analyst, dialect: dialect}
 	s.repositories = repositories{db: pool{s}, dialect: dialect}
 	return s
 }
 
 // Close closes the pools.
 func (s *Store) Close() error {
-	err := s.writer.Close()
-	if s.reader != s.writer {
-		err = errors.Join(err, s.reader.Close())
+	return errors.Join(s.writer.Close(), s.reader.Close(), s.analyst.Close()) // to close a pool twice does nothing
+}
+
+// purpose is what a statement about a tenant's own data is for. It decides on the pool.
+type purpose int
+
+const (
+	write purpose = iota
+	lookUp
+	analyse
+)
+
+func (s *Store) pool(p purpose) *sqlx.DB {
+	switch p {
+	case lookUp:
+		return s.reader
+	case analyse:
+		return s.analyst
+	default:
+		return s.writer
 	}
-	return err
 }
 
 // attempts is how often a unit of work is tried that the database gives up in favour of another one.
@@ -73,7 +92,7 @@ const attempts = 3
 // InTx runs a unit of work; see ports.Store.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
 	for left := attempts - 1; ; left-- {
-		err := s.inTx(ctx, nil, func(tx *sqlx.Tx) error {
+		err := s.inTx(ctx, write, func(ctx context.Context, tx *sqlx.Tx) error {
 			return fn(ctx, repositories{db: transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
 		})
 		if left == 0 || ctx.Err() != nil || !s.dialect.GaveWay(err) {
@@ -82,46 +101,47 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.
 	}
 }
 
-func (s *Store) inTx(ctx context.Context, options *sql.TxOptions, fn func(tx *sqlx.Tx) error) error {
-	db := s.writer
-	if options != nil && options.ReadOnly {
-		db = s.reader
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.dialect.Patience())
+func (s *Store) inTx(caller context.Context, p purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
 	defer cancel()
-	tx, err := db.BeginTxx(ctx, options)
+	tx, err := s.pool(p).BeginTxx(ctx, &sql.TxOptions{ReadOnly: p != write})
 	if err != nil {
-		return s.fault("opening a transaction", err)
+		return asFault(caller, s.dialect, "opening a transaction", err)
 	}
 	// Also where fn panics. Where the rollback fails the connection is lost, which rolls back too; after the commit
 	// it does nothing.
 	defer func() { _ = tx.Rollback() }()
-	if err := fn(tx); err != nil {
+	err = fn(ctx, tx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = asFault(caller, s.dialect, "working in a transaction", err)
+	}
+	if err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return s.commitFault(err)
+		return s.commitFault(caller, err)
 	}
 	return nil
 }
 
 // commitFault tells a commit that certainly failed from one of which it is not known.
-func (s *Store) commitFault(err error) error {
+func (s *Store) commitFault(caller context.Context, err error) error {
 	if s.dialect.RolledBack(err) {
-		return s.fault("committing", err)
+		return asFault(caller, s.dialect, "committing", err)
 	}
 	return ports.ErrOutcomeUnknown.Because(err)
 }
 
-// fault gives an error of the database its place among the faults of a store.
-func (s *Store) fault(doing string, err error) error { return asFault(s.dialect, doing, err) }
-
-func asFault(d Dialect, doing string, err error) error {
+// asFault gives an error of the database its place among the faults of a store. Where the caller's own context has
+// ended that is the cause, whatever the driver makes of it.
+func asFault(caller context.Context, d Dialect, doing string, err error) error {
 	var f *fault.Error
-	if err == nil || errors.As(err, &f) {
+	switch {
+	case err == nil || errors.As(err, &f):
 		return err
-	}
-	if d.Lost(err) || errors.Is(err, context.DeadlineExceeded) {
+	case caller.Err() != nil:
+		return fmt.Errorf("%s: %w: %w", doing, caller.Err(), err)
+	case d.Lost(err) || errors.Is(err, context.DeadlineExceeded):
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -133,7 +153,7 @@ type handle interface {
 	reading() sqlx.ExtContext
 	writing() sqlx.ExtContext
 	// inTenant runs statements about one tenant's own data: events, audit entries.
-	inTenant(ctx context.Context, tenant id.Tenant, readOnly bool, fn func(sqlx.ExtContext) error) error
+	inTenant(ctx context.Context, tenant id.Tenant, p purpose, fn func(context.Context, sqlx.ExtContext) error) error
 }
 
 // pool runs each statement by itself.
@@ -144,18 +164,15 @@ type pool struct {
 func (p pool) reading() sqlx.ExtContext { return p.store.reader }
 func (p pool) writing() sqlx.ExtContext { return p.store.writer }
 
-func (p pool) inTenant(ctx context.Context, tenant id.Tenant, readOnly bool, fn func(sqlx.ExtContext) error) error {
+func (p pool) inTenant(ctx context.Context, tenant id.Tenant, what purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if !p.store.dialect.GuardsTenants() {
-		if readOnly {
-			return fn(p.store.reader)
-		}
-		return fn(p.store.writer)
+		return fn(ctx, p.store.pool(what))
 	}
-	return p.store.inTx(ctx, &sql.TxOptions{ReadOnly: readOnly}, func(tx *sqlx.Tx) error {
+	return p.store.inTx(ctx, what, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := p.store.dialect.EnterTenant(ctx, tx, tenant); err != nil {
-			return p.store.fault("entering a tenant", err)
+			return asFault(ctx, p.store.dialect, "entering a tenant", err)
 		}
-		return fn(tx)
+		return fn(ctx, tx)
 	})
 }
 
@@ -168,13 +185,13 @@ type transaction struct {
 func (t transaction) reading() sqlx.ExtContext { return t.tx }
 func (t transaction) writing() sqlx.ExtContext { return t.tx }
 
-func (t transaction) inTenant(ctx context.Context, tenant id.Tenant, _ bool, fn func(sqlx.ExtContext) error) error {
+func (t transaction) inTenant(ctx context.Context, tenant id.Tenant, _ purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if t.dialect.GuardsTenants() {
 		if err := t.dialect.EnterTenant(ctx, t.tx, tenant); err != nil {
-			return asFault(t.dialect, "entering a tenant", err)
+			return asFault(ctx, t.dialect, "entering a tenant", err)
 		}
 	}
-	return fn(t.tx)
+	return fn(ctx, t.tx)
 }
 
 // repositories are the collections on a handle.
@@ -192,33 +209,33 @@ func (r repositories) Events() ports.Events                   { return events{r}
 func (r repositories) Audit() ports.AuditTrail                { return auditTrail{r} }
 
 // get reads one row into dest, or returns absent where there is none.
-func (r repositories) get(ctx context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+func (r repositories) get(caller context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
 	err := sqlx.GetContext(ctx, q, dest, r.dialect.Rebind(query), args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return absent
 	}
-	return asFault(r.dialect, doing, err)
+	return asFault(caller, r.dialect, doing, err)
 }
 
 // list reads all rows into dest.
-func (r repositories) list(ctx context.Context, q sqlx.ExtContext, dest any, doing, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+func (r repositories) list(caller context.Context, q sqlx.ExtContext, dest any, doing, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
-	return asFault(r.dialect, doing, sqlx.SelectContext(ctx, q, dest, r.dialect.Rebind(query), args...))
+	return asFault(caller, r.dialect, doing, sqlx.SelectContext(ctx, q, dest, r.dialect.Rebind(query), args...))
 }
 
 // exec changes rows and returns how many.
-func (r repositories) exec(ctx context.Context, q sqlx.ExtContext, doing, query string, args ...any) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.dialect.Patience())
+func (r repositories) exec(caller context.Context, q sqlx.ExtContext, doing, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
 	result, err := q.ExecContext(ctx, r.dialect.Rebind(query), args...)
 	if err != nil {
-		return 0, asFault(r.dialect, doing, err)
+		return 0, asFault(caller, r.dialect, doing, err)
 	}
 	n, err := result.RowsAffected()
-	return n, asFault(r.dialect, doing, err)
+	return n, asFault(caller, r.dialect, doing, err)
 }
 
 // execOne changes one row, or returns absent where there is none.

@@ -4,6 +4,7 @@ package analytics
 import (
 	"context"
 	"iter"
+	"time"
 
 	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
@@ -16,27 +17,47 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Service carries out the use cases.
-type Service struct {
-	events   ports.Events
-	tenants  *tenants.Service
-	recorder *recorder.Recorder
-	clock    ports.Clock
+// pieceSize is how many events of an export are read at a time.
+const pieceSize = 1000
+
+// Needs are what the use cases work with.
+type Needs struct {
+	Events   ports.Events
+	Tenants  *tenants.Service
+	Recorder *recorder.Recorder
+	Gate     ports.QueryGate
+	Clock    ports.Clock
 }
 
-// NewService returns a service.
-func NewService(events ports.Events, tenants *tenants.Service, recorder *recorder.Recorder, clock ports.Clock) *Service {
-	return &Service{events: events, tenants: tenants, recorder: recorder, clock: clock}
+// Service carries out the use cases. Whatever reads many events goes through the gate; to report one does not.
+type Service struct {
+	events    ports.Events
+	tenants   *tenants.Service
+	recorder  *recorder.Recorder
+	gate      ports.QueryGate
+	clock     ports.Clock
+	pieceTime time.Duration
+}
+
+// NewService returns a service. Each piece of an export may take pieceTime, with the wait for its turn.
+func NewService(n Needs, pieceTime time.Duration) *Service {
+	return &Service{events: n.Events, tenants: n.Tenants, recorder: n.Recorder, gate: n.Gate, clock: n.Clock, pieceTime: pieceTime}
+}
+
+// enter authorizes a principal in one tenant, and returns which one that is.
+func (s *Service) enter(ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant) (access.Scope, id.Tenant, error) {
+	scope, err := s.tenants.Enter(ctx, p, permission, tenantID)
+	if err != nil {
+		return access.Scope{}, "", err
+	}
+	entered, err := scope.Tenant()
+	return scope, entered, err
 }
 
 // Record stores an event once per tenant and key: to repeat it with the same key returns what is stored.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, event.ErrKeyReused, and an invalid request that names the fields.
 func (s *Service) Record(ctx context.Context, p access.Principal, tenantID id.Tenant, d event.Draft, key string) (event.Event, error) {
-	scope, err := s.tenants.Enter(ctx, p, access.Ingest, tenantID)
-	if err != nil {
-		return event.Event{}, err
-	}
-	entered, err := scope.Tenant()
+	scope, entered, err := s.enter(ctx, p, access.Ingest, tenantID)
 	if err != nil {
 		return event.Event{}, err
 	}
@@ -59,25 +80,32 @@ func (s *Service) Record(ctx context.Context, p access.Principal, tenantID id.Te
 }
 
 // Events returns a page of a tenant's events, newest first; an empty type means all.
-// Errors: access.ErrForbidden, tenant.ErrNotFound.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries.
 func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Tenant, eventType string, part page.Page) ([]event.Event, error) {
-	scope, err := s.tenants.Enter(ctx, p, access.ReadTenantData, tenantID)
+	scope, entered, err := s.enter(ctx, p, access.ReadTenantData, tenantID)
 	if err != nil {
 		return nil, err
 	}
+	leave, err := s.gate.Enter(ctx, entered)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return s.events.List(ctx, scope, eventType, part)
 }
 
-// Summary returns a tenant's events of a period at a glance. Errors: access.ErrForbidden, tenant.ErrNotFound.
+// Summary returns a tenant's events of a period at a glance.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooSlow.
 func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
-	scope, err := s.tenants.Enter(ctx, p, access.ReadSummary, tenantID)
+	scope, entered, err := s.enter(ctx, p, access.ReadSummary, tenantID)
 	if err != nil {
 		return analytics.Summary{}, err
 	}
-	entered, err := scope.Tenant()
+	leave, err := s.gate.Enter(ctx, entered)
 	if err != nil {
 		return analytics.Summary{}, err
 	}
+	defer leave()
 	now := s.clock.Now()
 	totals, err := s.events.Totals(ctx, scope, period.Window(now))
 	if err != nil {
@@ -86,16 +114,18 @@ func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.T
 	return analytics.Summary{TenantID: entered, Period: period, Totals: totals, GeneratedAt: now}, nil
 }
 
-// Query answers a question about a tenant's events. Errors: access.ErrForbidden, tenant.ErrNotFound.
+// Query answers a question about a tenant's events.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooSlow.
 func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Tenant, q analytics.Query) (analytics.Result, error) {
-	scope, err := s.tenants.Enter(ctx, p, access.RunQueries, tenantID)
+	scope, entered, err := s.enter(ctx, p, access.RunQueries, tenantID)
 	if err != nil {
 		return analytics.Result{}, err
 	}
-	entered, err := scope.Tenant()
+	leave, err := s.gate.Enter(ctx, entered)
 	if err != nil {
 		return analytics.Result{}, err
 	}
+	defer leave()
 	rows, err := s.events.Query(ctx, scope, q)
 	if err != nil {
 		return analytics.Result{}, err
@@ -104,13 +134,24 @@ func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Ten
 }
 
 // Export returns all of a tenant's events, oldest first. That they leave is on record before the first one does.
-// Errors: access.ErrForbidden, tenant.ErrNotFound.
+// No place and no transaction is held while events are yielded; an error ends them.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries.
 func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Tenant) (iter.Seq2[event.Event, error], error) {
-	scope, err := s.tenants.Enter(ctx, p, access.Export, tenantID)
+	scope, entered, err := s.enter(ctx, p, access.Export, tenantID)
 	if err != nil {
 		return nil, err
 	}
-	entered, err := scope.Tenant()
+	piece := func(enter func(context.Context, id.Tenant) (func(), error), last event.Event) ([]event.Event, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.pieceTime)
+		defer cancel()
+		leave, err := enter(ctx, entered)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		return s.events.After(ctx, scope, last, pieceSize)
+	}
+	first, err := piece(s.gate.Enter, event.Event{})
 	if err != nil {
 		return nil, err
 	}
@@ -120,5 +161,27 @@ func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Te
 	if err != nil {
 		return nil, err
 	}
-	return s.events.Export(ctx, scope), nil
+	return inPieces(first, func(last event.Event) ([]event.Event, error) { return piece(s.gate.Return, last) }), nil
+}
+
+// inPieces yields the events of a first piece and of all that follow.
+func inPieces(piece []event.Event, next func(last event.Event) ([]event.Event, error)) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for piece := piece; ; {
+			for _, e := range piece {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if len(piece) < pieceSize {
+				return
+			}
+			following, err := next(piece[len(piece)-1])
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+			piece = following
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,10 @@ type Config struct {
 	StatementTimeout time.Duration
 	RedisURL         string // empty: limits and revocation are this process's own
 	MetricsAddress   string // empty: no metrics are served
+
+	QueriesAtOnce    int
+	QueriesPerTenant int
+	QueryQueue       int // of each tenant
 
 	JWTSecret       []byte // empty: to be made, in development
 	JWTAlgorithm    string
@@ -133,6 +138,12 @@ func Load(sources Sources) (Config, error) {
 	}
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = schemeSQLite + filepath.ToSlash(filepath.Join(c.DataDir, "secure-data.db"))
+	}
+	if c.QueriesAtOnce == 0 {
+		c.QueriesAtOnce = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if c.QueriesPerTenant == 0 {
+		c.QueriesPerTenant = max(1, c.QueriesAtOnce-1)
 	}
 	if c.Debug {
 		c.LogLevel = slog.LevelDebug

@@ -19,6 +19,9 @@ const (
 	TopEventTypes = 5
 )
 
+// ErrTooSlow is the fault of a question that the database was still at work on when its time was up.
+var ErrTooSlow = fault.New(fault.Invalid, "query_too_slow", "The question takes too long over so many events. Narrow its window of time.")
+
 // Period is how far back a summary looks.
 type Period struct {
 	name string

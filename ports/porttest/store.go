@@ -101,7 +101,7 @@ func Store(t *testing.T, s ports.Store) {
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
 		"sessions": testSessions, "session limit": testSessionLimit, "sign-in addresses": testSignInAddresses,
 		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testAppend,
-		"events and their answers": testAnswers, "totals": testTotals, "query": testQuery, "export": testExport, "audit": testAudit,
+		"events and their answers": testAnswers, "totals": testTotals, "query": testQuery, "after": testAfter, "audit": testAudit,
 		"a unit of work is whole": testRollback, "a unit of work outlives a panic": testPanic,
 		"administrators change one at a time": testAdministrators, "sessions change one at a time": testSessionRace,
 	} {
@@ -431,9 +431,8 @@ func testEventScopes(t *testing.T, s ports.Store) {
 		wantErr(t, "totals with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().Query(ctx, scope, analytics.Query{Limit: 1})
 		wantErr(t, "a query with "+name+" scope", err, access.ErrNoScope)
-		for _, err := range s.Events().Export(ctx, scope) {
-			wantErr(t, "an export with "+name+" scope", err, access.ErrNoScope)
-		}
+		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
+		wantErr(t, "going on with "+name+" scope", err, access.ErrNoScope)
 	}
 	_, err = s.Events().Append(ctx, access.Scope{}, e)
 	wantErr(t, "appending without a scope", err, access.ErrNoScope)
@@ -568,40 +567,40 @@ func testQuery(t *testing.T, s ports.Store) {
 	}
 }
 
-func testExport(t *testing.T, s ports.Store) {
+func testAfter(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
-	const many = 2050 // more than two pieces
+	const many, piece = 25, 10
 	want := map[id.Event]bool{}
-	must(t, s.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
-		for i := range many {
-			e := anEvent(home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // many at the same time
-			want[e.ID] = true
-			if _, err := tx.Events().Append(ctx, scope, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	for i := range many {
+		e := anEvent(home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // several at the same time
+		want[e.ID] = true
+		add(t, s, e)
+	}
 	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
-	var last time.Time
-	got := 0
-	for e, err := range s.Events().Export(t.Context(), scope) {
+	var (
+		last   event.Event
+		pieces []int
+	)
+	for {
+		list, err := s.Events().After(t.Context(), scope, last, piece)
 		must(t, err)
-		if e.OccurredAt.Before(last) {
-			t.Fatal("the events are not in order of time")
+		pieces = append(pieces, len(list))
+		for _, e := range list {
+			if e.OccurredAt.Before(last.OccurredAt) {
+				t.Fatal("the events are not in order of time")
+			}
+			if !want[e.ID] {
+				t.Fatalf("event %s came twice or is another tenant's", e.ID)
+			}
+			delete(want, e.ID)
+			last = e
 		}
-		if !want[e.ID] {
-			t.Fatalf("event %s came twice or is another tenant's", e.ID)
+		if len(list) == 0 {
+			break
 		}
-		delete(want, e.ID)
-		last = e.OccurredAt
-		got++
 	}
-	equal(t, "how many", got, many)
-	for range s.Events().Export(t.Context(), scope) {
-		break // whoever stops listening is not told more
-	}
+	equal(t, "the pieces", pieces, []int{10, 10, 5, 0})
 }
 
 func testAudit(t *testing.T, s ports.Store) {

@@ -54,8 +54,10 @@ const (
 type Options struct {
 	URL string
 	// MigrationURL connects as the owner of the tables; empty where that is the same role.
-	MigrationURL     string
-	PoolSize         int
+	MigrationURL string
+	PoolSize     int
+	// Questions is how many connections there are for questions, on top of the pool.
+	Questions        int
 	StatementTimeout time.Duration
 	ApplicationName  string
 }
@@ -74,22 +76,27 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	db := sqlx.NewDb(sql.OpenDB(connector), driverName)
-	db.SetMaxOpenConns(o.PoolSize)
-	db.SetMaxIdleConns(o.PoolSize)
-	db.SetConnMaxLifetime(connectionLifetime)
-	db.SetConnMaxIdleTime(idleTime)
+	db, analyst := newPool(connector, o.PoolSize), newPool(connector, o.Questions)
 	if o.MigrationURL == "" {
 		o.MigrationURL = o.URL
 	}
 	// Migrations may take as long as they need.
 	ownerConnector, err := connect(o.MigrationURL, o, false)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close(), analyst.Close())
 	}
 	return &Database{
-		Store: sqlstore.New(db, db, dialect{patience: connectTimeout + o.StatementTimeout + grace}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
+		Store: sqlstore.New(db, db, analyst, dialect{patience: connectTimeout + o.StatementTimeout + grace}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
 	}, nil
+}
+
+func newPool(connector *pq.Connector, size int) *sqlx.DB {
+	db := sqlx.NewDb(sql.OpenDB(attentive{connector}), driverName)
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxLifetime(connectionLifetime)
+	db.SetConnMaxIdleTime(idleTime)
+	return db
 }
 
 // connect returns what makes connections to a URL. The error does not show the URL.
@@ -149,7 +156,11 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	if err != nil || d.patience == 0 {
 		return c, err
 	}
-	return impatient{Conn: c, patience: d.patience}, nil
+	watched := &impatient{Conn: c, patience: d.patience}
+	if w, ok := ctx.Value(wireKey{}).(*wire); ok {
+		w.Store(watched)
+	}
+	return watched, nil
 }
 
 // impatient is a connection whose every read and write has a deadline.
@@ -159,7 +170,7 @@ type impatient struct {
 }
 
 // Read reads within the patience.
-func (c impatient) Read(p []byte) (int, error) {
+func (c *impatient) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
 	}
@@ -167,7 +178,7 @@ func (c impatient) Read(p []byte) (int, error) {
 }
 
 // Write writes within the patience.
-func (c impatient) Write(p []byte) (int, error) {
+func (c *impatient) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
 	}
@@ -276,4 +287,10 @@ func (dialect) Lost(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
+}
+
+// TimedOut knows a statement that was cancelled (57014), which its own timeout does and a context that ends.
+func (dialect) TimedOut(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "57014"
 }

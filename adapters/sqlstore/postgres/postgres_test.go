@@ -25,7 +25,7 @@ import (
 )
 
 func options(ownerURL, serviceURL string) postgres.Options {
-	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
+	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, Questions: 2, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
 }
 
 func open(t *testing.T, o postgres.Options) *postgres.Database {
@@ -442,7 +442,7 @@ func testKeys(t *testing.T, server *container.Container) {
 
 func TestOpen_shows_no_password(t *testing.T) {
 	for _, url := range []string{"postgres://u:hush-hush@", "postgres://u:hush-hush@host:99999999/x", "postgres://u:hush-hush@h/x?sslmode=nonsense", "postgres://u:hush-hush%zz@h/x"} {
-		db, err := postgres.Open(postgres.Options{URL: url, PoolSize: 1})
+		db, err := postgres.Open(postgres.Options{URL: url, PoolSize: 1, Questions: 1})
 		if err == nil {
 			err = db.Ping(t.Context())
 		}

@@ -39,8 +39,8 @@ type Database struct {
 	name   string
 }
 
-// Open opens the file and creates it where it is not there, for its owner's eyes only.
-func Open(ctx context.Context, path string) (*Database, error) {
+// Open opens the file and creates it where it is not there, for its owner's eyes only. So many questions run at once.
+func Open(ctx context.Context, path string, questions int) (*Database, error) {
 	if err := prepare(path); err != nil {
 		return nil, err
 	}
@@ -50,14 +50,25 @@ func Open(ctx context.Context, path string) (*Database, error) {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	writer.SetMaxOpenConns(1)
-	reader, err := sqlx.ConnectContext(ctx, driver, source+"&_pragma=query_only(1)")
+	reader, err := openReaders(ctx, source, max(4, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close())
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	reader.SetMaxOpenConns(readers)
-	reader.SetMaxIdleConns(readers)
-	return &Database{Store: sqlstore.New(writer, reader, dialect{}), writer: writer, name: filepath.Base(path)}, nil
+	analyst, err := openReaders(ctx, source, questions)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close(), reader.Close())
+	}
+	return &Database{Store: sqlstore.New(writer, reader, analyst, dialect{}), writer: writer, name: filepath.Base(path)}, nil
+}
+
+func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
+	db, err := sqlx.ConnectContext(ctx, driver, source+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	return db, nil
 }
 
 // prepare makes sure that the file and its folder are there, can be written, and can't be read by others, whom it would
@@ -122,7 +133,8 @@ func (dialect) Lost(err error) bool {
 	}
 	switch e.Code() & 0xff { // the primary code; the rest says more
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT,
+		sqlite3.SQLITE_NOTADB:
 		return true
 	}
 	return false
@@ -135,6 +147,12 @@ func (dialect) GaveWay(error) bool { return false }
 func (dialect) RolledBack(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
+}
+
+// TimedOut: nothing but the end of a context ends a statement.
+func (dialect) TimedOut(err error) bool {
+	var e *sqlite.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Code() == sqlite3.SQLITE_INTERRUPT
 }
 
 // Patience is longer than the busy timeout: it is the wait for the one writer.

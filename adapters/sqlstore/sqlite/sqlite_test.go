@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -12,15 +13,17 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 func open(t *testing.T, path string) *sqlite.Database {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), path)
+	db, err := sqlite.Open(t.Context(), path, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +86,7 @@ func TestOpen_fails_where_nothing_can_be_written(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.Open(t.Context(), filepath.Join(file, "data.db")); err == nil {
+	if _, err := sqlite.Open(t.Context(), filepath.Join(file, "data.db"), 1); err == nil {
 		t.Error("a database was opened below a file")
 	}
 }
@@ -96,7 +99,7 @@ func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 		if err := os.Chmod(path+suffix, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		db, err := sqlite.Open(t.Context(), path)
+		db, err := sqlite.Open(t.Context(), path, 1)
 		if err == nil {
 			err = errors.Join(errors.New("it was opened"), db.Close())
 		}
@@ -191,7 +194,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 		t.Skipf("skipped: a small disk can't be had here: %v", err)
 	}
 	path := filepath.Join(dir, "data.db")
-	db, err := sqlite.Open(t.Context(), path)
+	db, err := sqlite.Open(t.Context(), path, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +236,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 // TestCorrupt: a file that is damaged can't be read now, which is no fault of this program.
 func TestCorrupt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
-	whole, err := sqlite.Open(t.Context(), path)
+	whole, err := sqlite.Open(t.Context(), path, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,8 +248,8 @@ func TestCorrupt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const page = 4096
-	for i := page; i < len(content); i++ { // all but the first page, which says where the others are
+	const pageSize = 4096
+	for i := pageSize; i < len(content); i++ { // all but the first page, which says where the others are
 		content[i] = 0xa5
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -258,5 +261,66 @@ func TestCorrupt(t *testing.T) {
 	}
 	if err := db.Ping(t.Context()); !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("ready: %v", err)
+	}
+}
+
+// TestEndless asks what would never be answered, of a table that has no end.
+func TestEndless(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := open(t, path)
+	migrate(t, db)
+	home := porttest.NewTenant(t, db)
+	scope := porttest.ScopeOf(t, home.ID)
+	plain, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	for _, statement := range []string{"ALTER TABLE events RENAME TO stored",
+		`CREATE VIEW events AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+		SELECT '` + string(home.ID) + `' AS tenant_id, 'x' AS id, 't' AS event_type, 'u' AS user_identifier, NULL AS session_id, 1.0 AS value, 's' AS source,
+			'2026-01-01T00:00:00.000000Z' AS occurred_at FROM n`,
+	} {
+		if _, err := plain.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	questions := map[string]func(context.Context) error{
+		"totals": func(ctx context.Context) error {
+			_, err := db.Events().Totals(ctx, scope, analytics.Window{})
+			return err
+		},
+		"query": func(ctx context.Context) error {
+			_, err := db.Events().Query(ctx, scope, analytics.Query{GroupBy: analytics.BySource, Limit: 1})
+			return err
+		},
+	}
+	lists := map[string]func(context.Context) error{
+		"list": func(ctx context.Context) error {
+			_, err := db.Events().List(ctx, scope, "", page.Page{Limit: 1})
+			return err
+		},
+		"after": func(ctx context.Context) error {
+			_, err := db.Events().After(ctx, scope, event.Event{}, 1)
+			return err
+		},
+	}
+	for timeUp, asked := range map[error]map[string]func(context.Context) error{analytics.ErrTooSlow: questions, context.DeadlineExceeded: lists} {
+		for name, ask := range asked {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if err := ask(ctx); !errors.Is(err, timeUp) {
+				t.Errorf("%s, whose time is up: %v, want %v", name, err, timeUp)
+			}
+			cancel()
+			ctx, leave := context.WithCancel(t.Context())
+			left := make(chan time.Time, 1)
+			time.AfterFunc(20*time.Millisecond, func() { left <- time.Now(); leave() })
+			if err := ask(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, whose client left: %v", name, err)
+			}
+			if took := time.Since(<-left); took > time.Second {
+				t.Errorf("%s went on for %s", name, took)
+			}
+		}
 	}
 }

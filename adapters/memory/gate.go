@@ -1,0 +1,120 @@
+package memory
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// NewGate returns a gate that lets in so many at once, at most perTenant of them of one tenant. Of each tenant at most
+// queue more wait to enter, for at most patience.
+func NewGate(atOnce, perTenant, queue int, patience time.Duration) *Gate {
+	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, patience: patience, lines: map[id.Tenant]*line{}}
+}
+
+// Gate bounds how many questions this process works on at once.
+type Gate struct {
+	atOnce, perTenant, queue int
+	patience                 time.Duration
+
+	mu     sync.Mutex
+	inside int
+	lines  map[id.Tenant]*line
+	turns  []id.Tenant // the tenants of which some wait; whose turn it is comes first
+}
+
+// line is what is known of a tenant of which some are inside or wait.
+type line struct {
+	inside  int
+	waiting []chan struct{} // closed for whoever is let in
+}
+
+// Enter waits for a place, for a short time and in a short line. Errors: ports.ErrTooManyQueries.
+func (g *Gate) Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.patience, ports.ErrTooManyQueries)
+	defer cancel()
+	return g.wait(ctx, tenant, g.queue)
+}
+
+// Return waits for a place as long as the context lasts.
+func (g *Gate) Return(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
+	return g.wait(ctx, tenant, math.MaxInt)
+}
+
+func (g *Gate) wait(ctx context.Context, tenant id.Tenant, queue int) (leave func(), err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	turn := make(chan struct{})
+	leave = sync.OnceFunc(func() { g.leave(tenant, turn) })
+	if waiting := g.join(tenant, turn); waiting > queue {
+		leave()
+		return nil, ports.ErrTooManyQueries
+	}
+	select {
+	case <-turn:
+		return leave, nil
+	case <-ctx.Done():
+		leave()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// join stands at the end of a tenant's line and returns how many wait in it then, none where there was a place.
+func (g *Gate) join(tenant id.Tenant, turn chan struct{}) (waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.lines[tenant]
+	if l == nil {
+		l = &line{}
+		g.lines[tenant] = l
+	}
+	if len(l.waiting) == 0 {
+		g.turns = append(g.turns, tenant)
+	}
+	l.waiting = append(l.waiting, turn)
+	g.admit()
+	return len(l.waiting)
+}
+
+// leave takes a turn away, which may have waited until now or be inside.
+func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.lines[tenant]
+	if i := slices.Index(l.waiting, turn); i < 0 {
+		g.inside--
+		l.inside--
+	} else if l.waiting = slices.Delete(l.waiting, i, i+1); len(l.waiting) == 0 {
+		g.turns = slices.DeleteFunc(g.turns, func(t id.Tenant) bool { return t == tenant })
+	}
+	g.admit()
+	if l.inside == 0 && len(l.waiting) == 0 {
+		delete(g.lines, tenant)
+	}
+}
+
+// admit lets in who may go, one of each tenant in turn.
+func (g *Gate) admit() {
+	for i := 0; i < len(g.turns) && g.inside < g.atOnce; {
+		tenant := g.turns[i]
+		l := g.lines[tenant]
+		if l.inside == g.perTenant {
+			i++
+			continue
+		}
+		close(l.waiting[0])
+		l.waiting = l.waiting[1:]
+		l.inside++
+		g.inside++
+		g.turns = slices.Delete(g.turns, i, i+1)
+		if len(l.waiting) > 0 {
+			g.turns = append(g.turns, tenant) // behind all others
+		}
+	}
+}

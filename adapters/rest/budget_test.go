@@ -1,0 +1,93 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// waiting stands for whatever the API needs: it waits until the request's context ends.
+type waiting struct {
+	rest.Auth
+	lines []audit.Request
+}
+
+func (*waiting) Authenticate(ctx context.Context, _ string) (session.Caller, error) {
+	<-ctx.Done()
+	return session.Caller{}, ctx.Err()
+}
+
+func (*waiting) Ping(ctx context.Context) error {
+	<-ctx.Done()
+	return ports.ErrUnavailable.Because(ctx.Err())
+}
+
+func (*waiting) Now() time.Time                               { return time.Now() }
+func (*waiting) New() string                                  { return "id" }
+func (*waiting) Note(context.Context, audit.Entry)            {}
+func (w *waiting) Request(_ context.Context, r audit.Request) { w.lines = append(w.lines, r) }
+
+// TestBudget: whoever waits too long has an answer, and whoever goes is noted as gone.
+func TestBudget(t *testing.T) {
+	const budget = 25 * time.Second
+	for name, c := range map[string]struct {
+		path   string
+		leaves time.Duration // 0: never
+		status int
+		code   string
+		after  time.Duration
+	}{
+		"too long":         {"/api/v1/auth/me", 0, 503, "timeout", budget},
+		"too long to ping": {"/health/ready", 0, 503, "", budget},
+		"gone":             {"/api/v1/auth/me", time.Second, 499, "", time.Second},
+		"an export":        {"/api/v1/analytics/export", time.Hour, 499, "", time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &waiting{}
+				e, err := rest.New(rest.Needs{
+					Auth: w, Database: w, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
+				}, rest.Settings{RequestTimeout: budget})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if c.leaves > 0 {
+					time.AfterFunc(c.leaves, leave)
+				}
+				r := httptest.NewRequestWithContext(ctx, http.MethodGet, c.path, nil)
+				r.Header.Set("Authorization", "Bearer token")
+				answer, began := httptest.NewRecorder(), time.Now()
+				e.ServeHTTP(answer, r)
+				if took := time.Since(began); answer.Code != c.status || took != c.after {
+					t.Errorf("it was answered %d after %s, want %d after %s: %s", answer.Code, took, c.status, c.after, answer.Body)
+				}
+				var problem struct{ Code string }
+				if c.code != "" {
+					if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil || answer.Header().Get("Retry-After") == "" {
+						t.Errorf("%v %s %v", answer.Header(), answer.Body, err)
+					}
+				}
+				for _, line := range w.lines {
+					if line.Status != c.status {
+						t.Errorf("on the log it is %d", line.Status)
+					}
+				}
+				if problem.Code != c.code {
+					t.Errorf("the code is %q, want %q", problem.Code, c.code)
+				}
+			})
+		})
+	}
+}

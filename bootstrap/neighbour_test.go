@@ -1,0 +1,338 @@
+package bootstrap_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+func TestNeighbour(t *testing.T) { testNeighbour(t, onSQLite) }
+
+// TestNeighbourOnContainer is the same on Postgres, and what becomes of a statement there.
+func TestNeighbourOnContainer(t *testing.T) {
+	postgres := container.Postgres(t)
+	on := func(t testing.TB) settings {
+		ownerURL, serviceURL := postgres.Database(t)
+		return settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4"}
+	}
+	t.Run("neighbour", func(t *testing.T) { testNeighbour(t, on) })
+	t.Run("a client leaves", func(t *testing.T) { testLeavingPostgres(t, on) })
+	t.Run("too slow", func(t *testing.T) { testTooSlowPostgres(t, on) })
+	t.Run("a client leaves while it is silent", func(t *testing.T) { testLeavingSilent(t, on) })
+}
+
+// openDatabase opens what a service runs on, as the owner of the tables.
+func openDatabase(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
+	t.Helper()
+	path, sqlite := strings.CutPrefix(s["DATABASE_URL"], "sqlite://")
+	driver, source := "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
+	if !sqlite {
+		driver, source = "postgres", s["MIGRATION_DATABASE_URL"]
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db, sqlite
+}
+
+// fill adds many events of the last 90 days to a tenant, past the API.
+func fill(t testing.TB, s settings, tenant id.Tenant, events int) {
+	t.Helper()
+	db, sqlite := openDatabase(t, s)
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	const columns = "INSERT INTO events (tenant_id, id, event_type, user_identifier, value, source, occurred_at) "
+	insert := columns + `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+		SELECT $1, printf('%08x-0000-4000-8000-%012x', i * 2654435761 % 4294967296, i), 'type-' || (i % 20), 'user-' || (i * 7919 % 5000), i % 100, 'source-' || (i % 4),
+			strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (i * 7919 % 7700000) || ' seconds') FROM n`
+	if !sqlite {
+		if _, err := tx.ExecContext(t.Context(), "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
+			t.Fatal(err)
+		}
+		insert = columns + `SELECT $1, gen_random_uuid(), 'type-' || (i % 20), 'user-' || (i * 7919 % 5000), i % 100, 'source-' || (i % 4),
+			now() - make_interval(secs => i * 7919 % 7700000) FROM generate_series(1, $2::bigint) AS i`
+	}
+	if _, err := tx.ExecContext(t.Context(), insert, tenant, events); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func summary(token string) request {
+	return request{method: "GET", path: api + "/analytics/metrics/summary" + query("period", "90d"), token: token}
+}
+
+// testNeighbour: while one tenant asks more than the service can work on, the others do not notice, and it is told so.
+func testNeighbour(t *testing.T, on backend) {
+	all := generous().with(on(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "1"})
+	s := start(t, all)
+	a, b := s.newPerson(t, newSlug(), access.Viewer), s.newPerson(t, newSlug(), access.Analyst)
+	fill(t, all, a.user.TenantID, 10_000)
+	var (
+		asking          sync.WaitGroup
+		served, refused atomic.Int32
+		enough          atomic.Bool
+	)
+	defer asking.Wait()
+	defer enough.Store(true)
+	for range 4 {
+		asking.Go(func() {
+			for !enough.Load() {
+				switch answer := s.send(t, summary(a.access)); {
+				case answer.status == 200:
+					served.Add(1)
+				case answer.status == 429 && answer.body["code"] == "too_many_queries" && answer.header.Get("Retry-After") != "":
+					refused.Add(1)
+				default:
+					t.Errorf("a question was answered %d %v %s", answer.status, answer.header, answer.raw)
+				}
+			}
+		})
+	}
+	eventually(t, "a question is served and another refused", func() bool { return served.Load() > 0 && refused.Load() > 0 })
+	for range 3 {
+		s.signIn(t, &b)
+		s.me(t, 200, b.access)
+		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: b.access, body: anEventDraft()})
+		s.want(t, 200, request{method: "GET", path: "/health/ready"})
+	}
+	s.want(t, 200, summary(b.access)) // it has its turn, and is not behind all of the other's
+}
+
+// ask sends a request, and returns where its status comes; nothing does once the context has ended.
+func (s *service) ask(ctx context.Context, t *testing.T, r request) <-chan int {
+	t.Helper()
+	q, err := http.NewRequestWithContext(ctx, r.method, s.url+r.path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+r.token)
+	status := make(chan int, 1)
+	go func() {
+		defer close(status)
+		if response, err := client.Do(q); err == nil {
+			_ = response.Body.Close()
+			status <- response.StatusCode
+		}
+	}()
+	return status
+}
+
+// leave asks and goes before there is an answer, as soon as the question has arrived.
+func (s *service) leave(t *testing.T, r request, arrived func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	answer := s.ask(ctx, t, r)
+	eventually(t, "the request arrives", arrived)
+	cancel()
+	wantStatus(t, <-answer, 0)
+}
+
+func wantStatus(t *testing.T, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("it was answered %d, want %d", got, want)
+	}
+}
+
+// wantGone expects that a request whose client has gone ends within a time, and that the log says so and no more.
+func (s *service) wantGone(t *testing.T, within time.Duration) {
+	t.Helper()
+	began := time.Now()
+	eventually(t, "the request ends", func() bool {
+		for _, line := range s.log.lines(t, "http.request") {
+			if line["status_code"] == 499.0 {
+				return true
+			}
+		}
+		return false
+	})
+	if took := time.Since(began); took > within {
+		t.Errorf("it ended after %s", took)
+	}
+	for _, event := range []string{"unexpected error", "something that is needed does not answer"} {
+		if lines := s.log.lines(t, event); len(lines) > 0 {
+			t.Errorf("the log has %v", lines)
+		}
+	}
+}
+
+// TestLeaving: a question that would never end ends with its client, and another has its place.
+func TestLeaving(t *testing.T) {
+	all := generous().with(onSQLite(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "0"})
+	s := start(t, all)
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	db, _ := openDatabase(t, all)
+	swap := func(statements ...string) {
+		t.Helper()
+		for _, statement := range statements {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	swap("ALTER TABLE events RENAME TO stored", `CREATE VIEW events AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+		SELECT '`+string(p.user.TenantID)+`' AS tenant_id, 't' AS event_type, 'u' AS user_identifier, date('now', '-1 day') AS occurred_at FROM n`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	one, other := s.ask(ctx, t, summary(p.access)), s.ask(ctx, t, summary(p.access))
+	select { // there is a place for one of them
+	case status := <-one:
+		one = other
+		wantStatus(t, status, 429)
+	case status := <-other:
+		wantStatus(t, status, 429)
+	}
+	for _, path := range []string{"/analytics/events", "/analytics/export"} {
+		if a := s.want(t, 429, request{method: "GET", path: api + path, token: p.access}); a.body["code"] != "too_many_queries" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+	if lines := s.log.lines(t, "analytics.exported"); len(lines) > 0 {
+		t.Errorf("an export that was refused is on record: %v", lines)
+	}
+	cancel()
+	wantStatus(t, <-one, 0)
+	s.wantGone(t, time.Second)
+	swap("DROP VIEW events", "ALTER TABLE stored RENAME TO events")
+	s.want(t, 200, summary(p.access))
+}
+
+// TestExportGivesWay: an export that its client does not read holds no place.
+func TestExportGivesWay(t *testing.T) {
+	all := generous().with(onSQLite(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "1"})
+	s := start(t, all)
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	const many = 20_000 // more than the buffers of such a connection hold
+	slow := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.(*net.TCPConn).SetReadBuffer(64 << 10)
+	}}}
+	defer slow.CloseIdleConnections()
+	fill(t, all, p.user.TenantID, many)
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+api+"/analytics/export", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+p.access)
+	response, err := slow.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	s.want(t, 200, summary(p.access))
+	lines := 0
+	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+		lines++
+	}
+	if lines != many {
+		t.Errorf("%d lines, want %d", lines, many)
+	}
+}
+
+// stuck locks the events until the test ends: whoever asks about them waits.
+func stuck(t *testing.T, s settings) *sql.DB {
+	t.Helper()
+	db, _ := openDatabase(t, s)
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func testLeavingPostgres(t *testing.T, on backend) {
+	all := generous().with(on(t))
+	s := start(t, all)
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	db := stuck(t, all)
+	working := func() (n int) {
+		t.Helper()
+		const ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'secure-data-api' AND state = 'active'"
+		if err := db.QueryRowContext(t.Context(), ours).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.leave(t, summary(p.access), func() bool { return working() == 1 })
+	began := time.Now()
+	eventually(t, "the database works no more", func() bool { return working() == 0 })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the database worked on for %s", took)
+	}
+	s.wantGone(t, time.Second)
+}
+
+// testTooSlowPostgres: a question whose time is up was too large; anything else can be repeated.
+func testTooSlowPostgres(t *testing.T, on backend) {
+	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"})
+	s := start(t, all)
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	stuck(t, all)
+	for _, r := range []request{summary(p.access), {method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]any{}}} {
+		if a := s.want(t, 422, r); a.body["code"] != "query_too_slow" {
+			t.Errorf("%s: %s", r.path, a.raw)
+		}
+	}
+	for _, path := range []string{"/analytics/events", "/analytics/export"} {
+		a := s.want(t, 503, request{method: "GET", path: api + path, token: p.access})
+		if a.body["code"] != "unavailable" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+	if lines := s.log.lines(t, "analytics.exported"); len(lines) > 0 {
+		t.Errorf("an export that never began is on record: %v", lines)
+	}
+}
+
+// testLeavingSilent: a client that goes while the database is silent does not wait for it, nor does what it asked for.
+func testLeavingSilent(t *testing.T, on backend) {
+	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "6"})
+	u, err := url.Parse(all["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := newCutter(t, u.Host)
+	u.Host = cut.address
+	s := start(t, all.with(settings{"DATABASE_URL": u.String()}))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	cut.silent.Store(true)
+	s.leave(t, request{method: "GET", path: api + "/auth/me", token: p.access}, func() bool { return cut.unheard.Load() > 0 })
+	s.wantGone(t, 5*time.Second) // and not after the time of a statement, which is more
+	cut.silent.Store(false)
+	eventually(t, "ready: 200", func() bool {
+		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 200
+	})
+	s.me(t, 200, p.access)
+}

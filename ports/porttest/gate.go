@@ -1,0 +1,272 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// NewQueryGate makes a gate: how many may be inside, in all and of one tenant, how many of a tenant may wait to enter,
+// and for how long.
+type NewQueryGate func(atOnce, perTenant, queue int, patience time.Duration) ports.QueryGate
+
+// QueryGate tests a gate of this process. Time stands still in it until all wait, and then goes to where one goes on.
+func QueryGate(t *testing.T, newGate NewQueryGate) {
+	const a, b, c = id.Tenant("a"), id.Tenant("b"), id.Tenant("c")
+	for name, test := range map[string]func(*testing.T){
+		"so many in all": func(t *testing.T) {
+			g := newGateTest(t, newGate(2, 2, 8, time.Second))
+			g.enters(a, b)
+			g.waits(c)
+			g.leaves(a)
+			g.inside(b, c)
+		},
+		"so many of a tenant": func(t *testing.T) {
+			g := newGateTest(t, newGate(3, 2, 8, time.Second))
+			g.enters(a, a)
+			g.waits(a)
+			g.enters(b) // who waits for another reason is not in the way
+			g.leaves(b)
+			g.inside(a, a)
+			g.leaves(a)
+			g.inside(a, a)
+		},
+		"a short line": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 2, time.Second))
+			g.enters(a)
+			g.waits(a)
+			g.waits(a)
+			g.refused(a)
+			g.waits(b) // each tenant has its own
+			for range 3 {
+				g.returns(a) // what was let in before has no bound
+			}
+			g.refused(a)
+			g.leavesAll(a, a, b, a, a, a, a)
+		},
+		"no line": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 0, time.Second))
+			g.enters(a)
+			g.refused(b)
+			g.leaves(a)
+			g.enters(b)
+		},
+		"a short wait": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 8, 5*time.Second))
+			g.enters(a)
+			began := time.Now()
+			_, err := g.gate.Enter(t.Context(), b)
+			wantErr(t, "waiting too long", err, ports.ErrTooManyQueries)
+			equal(t, "how long it waited", time.Since(began), 5*time.Second)
+			within, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, err = g.gate.Return(within, b)
+			wantErr(t, "returning", err, context.DeadlineExceeded)
+			equal(t, "how long it waited to return", time.Since(began), time.Hour+5*time.Second)
+			g.leaves(a)
+			g.enters(c)
+		},
+		"tenants take turns": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 8, time.Minute))
+			g.enters(a)
+			for range 5 {
+				g.waits(a)
+			}
+			g.waits(b)
+			g.returns(b)
+			g.waits(c)
+			g.leavesAll(a, a, b, c, a, b, a, a, a)
+		},
+		"who has gone leaves no trace": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 1, time.Minute))
+			gone, cancel := context.WithCancel(t.Context())
+			g.enters(a)
+			left := make(chan error, 2)
+			for _, enter := range []func(context.Context, id.Tenant) (func(), error){g.gate.Enter, g.gate.Return} {
+				go func() {
+					_, err := enter(gone, b)
+					left <- err
+				}()
+				synctest.Wait()
+			}
+			cancel()
+			for range 2 {
+				wantErr(t, "who has gone", <-left, context.Canceled)
+			}
+			_, err := g.gate.Enter(gone, c)
+			wantErr(t, "who had gone before", err, context.Canceled)
+			g.waits(b) // there is room in the line again
+			g.leaves(a)
+			g.inside(b)
+		},
+		"to leave twice is to leave once": func(t *testing.T) {
+			g := newGateTest(t, newGate(1, 1, 8, time.Minute))
+			leave, err := g.gate.Enter(t.Context(), a)
+			must(t, err)
+			leave()
+			g.enters(b)
+			leave()
+			g.waits(c)
+			g.leaves(b)
+			g.inside(c)
+		},
+		"all at once": func(t *testing.T) { testCrowd(t, newGate(3, 2, 1000, time.Hour)) },
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+}
+
+// gateTest keeps who is inside, each with what lets it leave.
+type gateTest struct {
+	t      *testing.T
+	gate   ports.QueryGate
+	came   chan visitor
+	within []visitor
+}
+
+type visitor struct {
+	tenant id.Tenant
+	leave  func()
+}
+
+func newGateTest(t *testing.T, gate ports.QueryGate) *gateTest {
+	return &gateTest{t: t, gate: gate, came: make(chan visitor, 100)}
+}
+
+// settle waits until nobody moves, and takes in who came.
+func (g *gateTest) settle() {
+	synctest.Wait()
+	for len(g.came) > 0 {
+		g.within = append(g.within, <-g.came)
+	}
+}
+
+func (g *gateTest) inside(want ...id.Tenant) {
+	g.t.Helper()
+	g.settle()
+	var got []id.Tenant
+	for _, v := range g.within {
+		got = append(got, v.tenant)
+	}
+	equal(g.t, "who is inside", got, want)
+}
+
+// enters expects that each is let in at once.
+func (g *gateTest) enters(tenants ...id.Tenant) {
+	g.t.Helper()
+	for _, tenant := range tenants {
+		leave, err := g.gate.Enter(g.t.Context(), tenant)
+		must(g.t, err)
+		g.within = append(g.within, visitor{tenant, leave})
+	}
+}
+
+// waits expects that one is let in only later.
+func (g *gateTest) waits(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Enter) }
+
+// returns does so for the next piece of something.
+func (g *gateTest) returns(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Return) }
+
+func (g *gateTest) wait(tenant id.Tenant, enter func(context.Context, id.Tenant) (func(), error)) {
+	g.t.Helper()
+	before := len(g.within)
+	go func() {
+		leave, err := enter(g.t.Context(), tenant)
+		if err == nil {
+			g.came <- visitor{tenant, leave}
+		} else if !errors.Is(err, context.Canceled) { // the test has ended
+			g.t.Error(err)
+		}
+	}()
+	g.settle()
+	if len(g.within) != before {
+		g.t.Errorf("%s was let in at once", tenant)
+	}
+}
+
+// refused expects that there is no place for one, nor in the line.
+func (g *gateTest) refused(tenant id.Tenant) {
+	g.t.Helper()
+	began := time.Now()
+	_, err := g.gate.Enter(g.t.Context(), tenant)
+	wantErr(g.t, "entering beyond the line", err, ports.ErrTooManyQueries)
+	equal(g.t, "how long it waited", time.Since(began), time.Duration(0))
+}
+
+// leaves lets the first one of a tenant go.
+func (g *gateTest) leaves(tenant id.Tenant) {
+	g.t.Helper()
+	for i, v := range g.within {
+		if v.tenant == tenant {
+			g.within = append(g.within[:i], g.within[i+1:]...)
+			v.leave()
+			return
+		}
+	}
+	g.t.Fatalf("%s is not inside", tenant)
+}
+
+// leavesAll expects that these are inside one after the other, until nobody waits.
+func (g *gateTest) leavesAll(tenants ...id.Tenant) {
+	g.t.Helper()
+	for _, tenant := range tenants {
+		g.inside(tenant)
+		g.leaves(tenant)
+	}
+	g.settle()
+	equal(g.t, "how many are left", len(g.within), 0)
+}
+
+// testCrowd sends many of several tenants at once, of which some leave the line.
+func testCrowd(t *testing.T, gate ports.QueryGate) {
+	type count struct {
+		tenant id.Tenant
+		by     int
+	}
+	counts, done := make(chan count), make(chan struct{})
+	tenants := []id.Tenant{"a", "b", "c"}
+	const each = 50
+	for i := range each * len(tenants) {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%7)*100*time.Millisecond)
+			defer cancel()
+			tenant := tenants[i%len(tenants)]
+			leave, err := []func(context.Context, id.Tenant) (func(), error){gate.Enter, gate.Return}[i%2](ctx, tenant)
+			if err != nil {
+				wantErr(t, "in the crowd", err, context.DeadlineExceeded)
+				return
+			}
+			counts <- count{tenant, 1}
+			<-time.After(10 * time.Millisecond)
+			counts <- count{tenant, -1}
+			leave()
+		}()
+	}
+	inside, all, served := map[id.Tenant]int{}, 0, 0
+	for ended := 0; ended < each*len(tenants); {
+		select {
+		case <-done:
+			ended++
+		case c := <-counts:
+			inside[c.tenant] += c.by
+			all += c.by
+			served += max(c.by, 0)
+			if all > 3 || inside[c.tenant] > 2 {
+				t.Errorf("inside are %d of %s and %d in all", inside[c.tenant], c.tenant, all)
+			}
+		}
+	}
+	if served < each {
+		t.Errorf("%d were served", served)
+	}
+	for _, tenant := range []id.Tenant{"d", "e", "f"} { // all places are free again
+		_, err := gate.Enter(t.Context(), tenant)
+		must(t, err)
+	}
+}
