@@ -21,8 +21,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/telemetry"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
-	"github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
@@ -113,31 +113,48 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 		return nil, errors.Join(err, app.Close())
 	}
 
-	db, log := app.database, auditlog.NewLog(auditLogger)
-	recorder := audit.NewRecorder(db, log, in.Clock, system.IDs{})
-	enter := tenants.NewService(db.Tenants(), recorder, in.Clock, system.IDs{})
-	app.Tenants = enter
-	app.Users = users.NewService(db.Users(), enter, recorder, revocations, in.Clock, c.AccessLifetime)
+	log := auditlog.NewLog(auditLogger)
+	p := parts{
+		limiter: limiter, log: log, record: recorder.New(app.database, log, in.Clock, system.IDs{}),
+	}
+	app.Tenants = tenants.NewService(app.database.Tenants(), p.record, in.Clock, system.IDs{})
+	app.Users = users.NewService(app.database.Users(), app.Tenants, p.record, revocations, in.Clock, c.AccessLifetime)
 	app.Auth = auth.NewService(auth.Needs{
-		Store: db, Recorder: recorder, Tokens: signer, Passwords: hasher, Policy: policy,
+		Store: app.database, Recorder: p.record, Tokens: signer, Passwords: hasher, Policy: policy,
 		Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
 	}, auth.Settings{
 		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
 		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount, SessionsPerUser: c.SessionsPerUser,
 	})
-	app.handler, err = rest.New(rest.Needs{
-		Auth: app.Auth, Users: app.Users,
+	if app.handler, err = app.api(p, in.Version); err != nil {
+		return nil, errors.Join(err, app.Close())
+	}
+	return app, nil
+}
+
+// parts are what the API shares with the use cases.
+type parts struct {
+	limiter ports.RateLimiter
+	log     *auditlog.Log
+	record  *recorder.Recorder
+}
+
+// api puts the REST API before the use cases.
+func (a *App) api(p parts, version string) (http.Handler, error) {
+	c := a.config
+	return rest.New(rest.Needs{
+		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Needs{
-			Events: db.Events(), Tenants: enter, Recorder: recorder, Clock: in.Clock,
+			Events: a.database.Events(), Tenants: a.Tenants, Recorder: p.record, Clock: a.clock,
 			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryPatience),
 		}, requestTimeout),
 		AuditLog: struct {
 			*auditlog.Log
-			*audit.Recorder
-		}{log, recorder},
-		Database: db, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{}, Logger: logger,
+			*recorder.Recorder
+		}{p.log, p.record},
+		Database: a.database, Limiter: p.limiter, Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
-		Version: in.Version, Environment: c.Environment,
+		Version: version, Environment: c.Environment,
 		Limits: rest.Limits{
 			Roles: map[access.Role]ports.Rate{
 				access.Viewer: c.RateViewer, access.Analyst: c.RateAnalyst,
@@ -149,10 +166,6 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 		HSTS:         len(c.TLSCert) > 0 || c.Environment == config.Production,
 		WriteTimeout: writeTimeout, RequestTimeout: requestTimeout,
 	})
-	if err != nil {
-		return nil, errors.Join(err, app.Close())
-	}
-	return app, nil
 }
 
 func (a *App) openDatabase(ctx context.Context) error {

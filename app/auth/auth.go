@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"

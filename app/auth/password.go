@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"

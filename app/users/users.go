@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	recorder "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"

@@ -1,6 +1,6 @@
-// Package audit puts sensitive acts on record: in the database in the same transaction as the act, and on the log
+// Package recorder puts sensitive acts on record: in the database in the same transaction as the act, and on the log
 // once that has been committed.
-package audit
+package recorder
 
 import (
 	"context"
@@ -19,8 +19,8 @@ type Recorder struct {
 	ids   ports.IDs
 }
 
-// NewRecorder returns a recorder.
-func NewRecorder(store ports.Store, log ports.AuditLog, clock ports.Clock, ids ports.IDs) *Recorder {
+// New returns a recorder.
+func New(store ports.Store, log ports.AuditLog, clock ports.Clock, ids ports.IDs) *Recorder {
 	return &Recorder{store: store, log: log, clock: clock, ids: ids}
 }
 
