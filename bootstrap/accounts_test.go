@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +65,48 @@ func testGuessing(t *testing.T, on backend) {
 	}
 }
 
+// testRegistrationsAtOnce: where anybody may join, whoever comes second joins the tenant that the first has made.
+func testRegistrationsAtOnce(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"REGISTRATION_MODE": "open"}))
+	slug := newSlug()
+	tenants := make(chan any, 8)
+	var wg sync.WaitGroup
+	for range cap(tenants) {
+		wg.Go(func() {
+			a := s.want(t, 201, request{method: "POST", path: api + "/auth/register", body: map[string]string{
+				"email": uuid.NewString() + "@example.com", "password": password, "full_name": "Some Body", "tenant_slug": slug}})
+			profile, _ := a.body["user"].(map[string]any)
+			tenants <- profile["tenant_id"]
+		})
+	}
+	wg.Wait()
+	first := <-tenants
+	for range cap(tenants) - 1 {
+		if other := <-tenants; other != first {
+			t.Errorf("one slug is two tenants: %v and %v", first, other)
+		}
+	}
+}
+
+// testChangesInARow: a change of password opens a session whose requests are counted anew, and is counted by user.
+func testChangesInARow(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_LOGIN_ACCOUNT": "3/minute"}))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	words := []string{password, "a good new phrase"}
+	token := p.access
+	for i := range 4 {
+		status := 200
+		if i == 3 {
+			status = 429
+		}
+		a := s.want(t, status, request{method: "POST", path: api + "/auth/password", token: token,
+			body: map[string]string{"current_password": words[i%2], "new_password": words[(i+1)%2]}})
+		if status == 200 {
+			token = a.text(t, "access_token")
+		}
+	}
+}
+
 // testSessionLimit: one more session than a user may have ends the oldest.
 func testSessionLimit(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"SESSIONS_PER_USER": "2"}))
@@ -78,6 +121,18 @@ func testSessionLimit(t *testing.T, on backend) {
 	s.refresh(t, 401, first.refresh)
 	s.me(t, 200, second.access)
 	s.me(t, 200, third.access)
+}
+
+// testAddressThrottled: what is refused for its address is on record as an attempt, too (ASVS 16.3.1).
+func testAddressThrottled(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_LOGIN": "2/minute"}))
+	for _, status := range []int{401, 401, 429} {
+		s.want(t, status, request{method: "POST", path: api + "/auth/login", body: credentials("nobody@example.com", "x")})
+	}
+	lines := s.log.lines(t, "auth.sign_in_throttled")
+	if len(lines) != 1 || lines[0]["client_ip"] != "127.0.0.1" {
+		t.Errorf("on record: %v", lines)
+	}
 }
 
 // testThief: who holds a stolen token can't keep its owner from signing out and changing the password, by whatever else

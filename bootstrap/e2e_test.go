@@ -41,6 +41,9 @@ func endToEnd(t *testing.T, on backend) {
 		{"sign out", testSignOut},
 		{"guessing", testGuessing},
 		{"session limit", testSessionLimit},
+		{"registrations at once", testRegistrationsAtOnce},
+		{"changes in a row", testChangesInARow},
+		{"address throttled", testAddressThrottled},
 		{"thief", testThief},
 		{"grace", testGrace},
 		{"dead tokens on record", testDeadTokensOnRecord},
@@ -916,6 +919,27 @@ func TestRehash(t *testing.T) {
 	s.signIn(t, &p)
 	if hash() != after {
 		t.Error("a hash of today was made anew")
+	}
+}
+
+// TestRehash_at_once: of several devices that sign in after the cost was raised, one makes the hash anew, and all get in.
+func TestRehash_at_once(t *testing.T) {
+	all := generous().with(onSQLite(t))
+	s := start(t, all)
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = startAt(t, all.with(settings{"ARGON2_ITERATIONS": "3"}), s.clock)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			s.want(t, 200, request{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)})
+		})
+	}
+	wg.Wait()
+	if failed := s.log.lines(t, "auth.sign_in_failed"); len(failed) > 0 {
+		t.Errorf("on record: %v", failed)
 	}
 }
 

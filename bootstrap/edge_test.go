@@ -128,6 +128,7 @@ func testCrossSite(t *testing.T, on backend) {
 		{"Origin": evil}, {"Origin": evil, "Content-Type": form}, {"Origin": "null", "Content-Type": form},
 		{"Origin": evil, "Sec-Fetch-Site": "cross-site"}, {"Origin": evil, "Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "cross-site"},
 		{"Origin": ours + ".evil.example"}, {"Origin": "http://app.example.com"},
+		{"Origin": evil, "Authorization": "Basic YTpi"}, // which browsers add by themselves
 	}
 	for _, header := range refused {
 		if a := login(403, header); a.body["code"] != "cross_site" || a.header.Get("Content-Type") != "application/problem+json" {

@@ -31,10 +31,11 @@ func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
 	case !serving:
 		secret = randomSecret() // which signs nothing
 	default:
-		if err := a.checkDevelopment(ctx); err != nil {
+		path := filepath.Join(a.config.DataDir, secretFile)
+		if err := a.checkDevelopment(ctx, path); err != nil {
 			return nil, err
 		}
-		kept, err := a.keptSecret(ctx)
+		kept, err := a.keptSecret(ctx, path)
 		if err != nil {
 			return nil, err
 		}
@@ -43,22 +44,27 @@ func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
 	return token.NewSigner(a.config.JWTAlgorithm, secret)
 }
 
-// checkDevelopment refuses to make a key of development beside a database that has served production.
-func (a *App) checkDevelopment(ctx context.Context) error {
+// checkDevelopment refuses to make a key of development beside a database that has served production, or may have: an old
+// one of development has its key at the path already.
+func (a *App) checkDevelopment(ctx context.Context, path string) error {
 	runner, err := a.database.Migrations()
 	if err != nil {
 		return err
 	}
 	served, err := a.served(ctx, runner)
-	if err == nil && slices.Contains(served, config.Production) {
-		return errors.New("this database has served production: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
+	if err != nil {
+		return err
 	}
-	return err
+	_, err = os.Stat(path)
+	hasNoKey := errors.Is(err, fs.ErrNotExist)
+	if slices.Contains(served, config.Production) || slices.Contains(served, unknown) && hasNoKey {
+		return errors.New("this database has served production, or is older than its record of that: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
+	}
+	return nil
 }
 
 // keptSecret returns the secret of this machine, which is made where there is none.
-func (a *App) keptSecret(ctx context.Context) ([]byte, error) {
-	path := filepath.Join(a.config.DataDir, secretFile)
+func (a *App) keptSecret(ctx context.Context, path string) ([]byte, error) {
 	a.logger.WarnContext(ctx, "JWT_SECRET_KEY is not set: tokens are signed with a random key of this machine, which is for development only", "file", path)
 	if err := os.MkdirAll(a.config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)

@@ -33,7 +33,7 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 // Faults of taking a version of the schema back.
 var (
 	// ErrForwardOnly: the database has served production, or nobody knows that it has not.
-	ErrForwardOnly = errors.New("this database has served production, where the schema goes forward only")
+	ErrForwardOnly = errors.New("this database has served production, or is older than its record of that: its schema goes forward only")
 	// ErrOtherDatabase: the database is not the one that was named.
 	ErrOtherDatabase = errors.New("this is another database")
 )

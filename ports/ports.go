@@ -43,8 +43,7 @@ type PasswordHasher interface {
 	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
 	// VerifyNobody takes the time of Verify and finds no match: for an e-mail address that nobody has.
 	VerifyNobody(ctx context.Context, password string) error
-	// Expect has Verify take the time of the dearest of these hashes from now on, whatever the hash that it is given
-	// cost, as far as that is more than it takes already.
+	// Expect tells of stored hashes, so that Verify takes the same time for each of them: that of all costs they have.
 	Expect(hashes ...user.PasswordHash) error
 }
 
@@ -77,7 +76,7 @@ type RateLimiter interface {
 	// Take counts one request under the key, and says what is left. Of an unlimited rate it counts nothing and says
 	// no more than that it is not exceeded.
 	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
-	// GiveBack undoes a Take in the same window; where that has ended, it does nothing.
+	// GiveBack undoes a Take, within the window of that; see Allowance.Reset. Where nothing has been taken, it does nothing.
 	GiveBack(ctx context.Context, key string, rate Rate) error
 }
 

@@ -34,6 +34,9 @@ var (
 // PingInterval is how long a Ping of a store holds: how often, at most, a database is written to find out that it can be.
 const PingInterval = time.Second
 
+// RevokedKept is how long a revoked session is kept, to tell of it; nobody can have many.
+const RevokedKept = time.Hour
+
 // Store is the database.
 type Store interface {
 	Repositories
@@ -119,8 +122,8 @@ type Sessions interface {
 	Save(ctx context.Context, s session.Session) error
 	// RevokeAll revokes a user's live sessions and returns their ids.
 	RevokeAll(ctx context.Context, user id.User, why session.Reason, now time.Time) ([]id.Session, error)
-	// MakeRoom forgets a user's sessions that have expired, revokes the oldest live ones over so many, and returns the ids
-	// of those.
+	// MakeRoom forgets a user's sessions that have expired or were revoked before RevokedKept, revokes the oldest live ones
+	// over so many, and returns the ids of those.
 	MakeRoom(ctx context.Context, user id.User, room int, why session.Reason, now time.Time) ([]id.Session, error)
 }
 

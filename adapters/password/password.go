@@ -4,8 +4,8 @@ package password
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync/atomic"
+	"slices"
+	"sync"
 
 	"github.com/alexedwards/argon2id"
 
@@ -31,8 +31,6 @@ type Params struct {
 const (
 	saltLength = 16
 	keyLength  = 32
-	// leastWork is the least that argon2id can be asked for: 8 KiB once (RFC 9106 3.1).
-	leastWork = 8
 )
 
 // Hasher hashes passwords.
@@ -43,8 +41,10 @@ type Hasher struct {
 	queue chan struct{}
 	// nobody is a hash with today's cost whose password nobody knows.
 	nobody string
-	// dearest is the most work that a verification may have to do; each does as much.
-	dearest atomic.Pointer[argon2id.Params]
+
+	mu sync.Mutex
+	// costs are all that stored hashes are known to have, and today's.
+	costs []cost
 }
 
 // NewHasher returns a hasher that runs at most `atOnce` hashes and lets at most `waiting` more wait for their turn.
@@ -57,7 +57,7 @@ func NewHasher(p Params, atOnce, waiting int) (*Hasher, error) {
 		slots: make(chan struct{}, atOnce),
 		queue: make(chan struct{}, atOnce+waiting),
 	}
-	h.dearest.Store(&h.params)
+	h.learn(costOf(&h.params))
 	// The password is of no use to anyone: the result of verifying against this hash is thrown away.
 	nobody, err := argon2id.CreateHash("nobody", &h.params)
 	if err != nil {
@@ -67,50 +67,50 @@ func NewHasher(p Params, atOnce, waiting int) (*Hasher, error) {
 	return h, nil
 }
 
-// Expect has Verify take the time of the dearest of the hashes from now on, if that is more than it takes already.
+// cost is what a hash takes.
+type cost struct {
+	memory, iterations uint32
+	parallelism        uint8
+}
+
+func costOf(p *argon2id.Params) cost { return cost{p.Memory, p.Iterations, p.Parallelism} }
+
+// Expect tells of hashes that may have to be verified, so that verifying any one takes the time of all their costs.
 func (h *Hasher) Expect(hashes ...user.PasswordHash) error {
 	for _, hash := range hashes {
 		params, _, _, err := argon2id.DecodeHash(string(hash))
 		if err != nil {
 			return fmt.Errorf("reading the cost of a password hash: %w", err)
 		}
-		h.raise(params)
+		h.learn(costOf(params))
 	}
 	return nil
 }
 
-// raise makes p the dearest, if it is.
-func (h *Hasher) raise(p *argon2id.Params) {
-	for {
-		dearest := h.dearest.Load()
-		if work(p) <= work(dearest) || h.dearest.CompareAndSwap(dearest, p) {
-			return
+// learn adds a cost to those that are known, and returns all.
+func (h *Hasher) learn(c cost) []cost {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.costs, c) {
+		h.costs = append(slices.Clone(h.costs), c)
+	}
+	return h.costs
+}
+
+// evenOut does, after a hash has been verified, the work of one hash of each other cost. So each attempt does the same,
+// whatever its account has stored and whether there is one (ASVS 6.3.8). To work for as long as the dearest hash would,
+// in another way than that, does not come out the same: memory, passes and lanes do not weigh alike on every machine.
+func (h *Hasher) evenOut(verified cost) error {
+	for _, c := range h.learn(verified) {
+		if c == verified {
+			continue
 		}
-	}
-}
-
-// work returns how long a hash takes, in passes over a KiB of memory one after the other.
-func work(p *argon2id.Params) uint64 {
-	lanes := min(int(p.Parallelism), runtime.GOMAXPROCS(0))
-	return uint64(p.Memory) * uint64(p.Iterations) / uint64(max(lanes, 1))
-}
-
-// catchUp does the work that the dearest hash takes beyond a hash that has just been verified, so that an account whose
-// hash is from a cheaper time can't be told from one that does not exist (ASVS 6.3.8).
-func (h *Hasher) catchUp(verified *argon2id.Params) error {
-	h.raise(verified)
-	dearest := h.dearest.Load()
-	missing := work(dearest) - work(verified)
-	if missing < leastWork {
-		return nil
-	}
-	// So many passes over so much memory that it is just the work that is missing, in no more memory than the dearest takes.
-	passes := (missing + uint64(dearest.Memory) - 1) / uint64(dearest.Memory)
-	_, err := argon2id.CreateHash("", &argon2id.Params{
-		Memory: uint32(missing / passes), Iterations: uint32(passes), Parallelism: 1, SaltLength: saltLength, KeyLength: keyLength,
-	})
-	if err != nil {
-		return fmt.Errorf("taking the time of the dearest hash: %w", err)
+		_, err := argon2id.CreateHash("", &argon2id.Params{
+			Memory: c.memory, Iterations: c.iterations, Parallelism: c.parallelism, SaltLength: saltLength, KeyLength: keyLength,
+		})
+		if err != nil {
+			return fmt.Errorf("taking the time of another hash: %w", err)
+		}
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (h *Hasher) Verify(ctx context.Context, password string, hash user.Password
 	if err != nil {
 		return false, false, fmt.Errorf("verifying a password: %w", err)
 	}
-	if err := h.catchUp(used); err != nil {
+	if err := h.evenOut(costOf(used)); err != nil {
 		return false, false, err
 	}
 	outdated = used.Memory < h.params.Memory || used.Iterations < h.params.Iterations || used.Parallelism < h.params.Parallelism

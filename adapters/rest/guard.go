@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -20,6 +22,8 @@ const (
 	headerRateLimit       = "RateLimit"        // draft-ietf-httpapi-ratelimit-headers-10 4
 	headerRateLimitPolicy = "RateLimit-Policy" // the same, 3
 )
+
+const signInRoute = "POST " + Prefix + "/auth/login"
 
 // exportRoute streams: it takes as long as it needs, and has a rate of its own.
 const exportRoute = "GET " + Prefix + "/analytics/export"
@@ -39,7 +43,7 @@ func (s *Server) publicRoutes(route string) (limited, bool) {
 	switch route {
 	case "POST " + Prefix + "/auth/register":
 		return limited{"register", l.Register}, true
-	case "POST " + Prefix + "/auth/login":
+	case signInRoute:
 		return limited{"login", l.SignIn}, true
 	case "POST " + Prefix + "/auth/refresh":
 		return limited{"refresh", l.Refresh}, true
@@ -63,7 +67,13 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // to 404 or 405
 		}
 		if rate, public := s.publicRoutes(route); public {
-			if err := s.countAddress(c, rate); err != nil {
+			err := s.countAddress(c, rate)
+			if errors.Is(err, errRateLimited) && route == signInRoute { // ASVS 16.3.1
+				s.needs.AuditLog.Note(c.Request().Context(), audit.Entry{
+					Severity: audit.Warning, Act: audit.SignInThrottled, Detail: map[string]string{"reason": "too_many_from_address"},
+				})
+			}
+			if err != nil {
 				return err
 			}
 			return next(c)

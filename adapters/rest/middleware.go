@@ -126,7 +126,7 @@ var (
 
 // refuseCrossSite returns a middleware that refuses what pages of sites other than this and the trusted ones make a
 // browser send (ASVS 3.5.1): a form can sign a visitor in as somebody else. A request with a token in its header is
-// no form's. What is no browser's is let through.
+// no form's; a password of Basic authentication is, which browsers add by themselves. What is no browser's is let through.
 func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 	sites := http.NewCrossOriginProtection()
 	for _, origin := range trusted {
@@ -136,7 +136,7 @@ func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if c.Request().Header.Get(echo.HeaderAuthorization) == "" {
+			if bearer(c.Request()) == "" {
 				if err := sites.Check(c.Request()); err != nil {
 					return errCrossSite.Because(err)
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const tenantColumns = "id, slug, created_at"
@@ -340,19 +341,21 @@ func (s sessions) RevokeAll(ctx context.Context, owner id.User, why session.Reas
 // reference table lets nobody else write to it until the transaction ends.
 func (s sessions) MakeRoom(ctx context.Context, owner id.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
 	var count struct {
-		Expired int `db:"expired"`
-		Live    int `db:"live"`
+		Dead int `db:"dead"`
+		Live int `db:"live"`
 	}
+	const dead = "(expires_at <= ? OR revoked_at <= ?)"
+	revokedBefore := dbTime{now.Add(-ports.RevokedKept)}
 	err := s.get(ctx, s.db.reading(), &count, nil, "counting a user's sessions",
-		`SELECT COUNT(CASE WHEN expires_at <= ? THEN 1 END) AS expired,
+		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
-		dbTime{now}, dbTime{now}, owner)
+		dbTime{now}, revokedBefore, dbTime{now}, owner)
 	if err != nil {
 		return nil, err
 	}
-	if count.Expired > 0 {
-		if _, err := s.exec(ctx, s.db.writing(), "forgetting expired sessions",
-			"DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?", owner, dbTime{now}); err != nil {
+	if count.Dead > 0 {
+		if _, err := s.exec(ctx, s.db.writing(), "forgetting dead sessions",
+			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner, dbTime{now}, revokedBefore); err != nil {
 			return nil, err
 		}
 	}

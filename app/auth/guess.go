@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -37,13 +38,13 @@ func (s *Service) guess(ctx context.Context, key string, verify func() (right bo
 	if left.Exceeded {
 		return false, ErrTooManyAttempts.After(left.Reset)
 	}
+	began := s.clock.Now()
 	right, err := verify()
-	if right || err != nil { // what could not be verified is no failure either
-		if err := s.limiter.GiveBack(context.WithoutCancel(ctx), key, rate); err != nil {
-			return false, err
-		}
+	wrong := !right && err == nil // what could not be verified is no failure
+	if over := s.clock.Now().Sub(began) >= left.Reset; wrong || over {
+		return right, err
 	}
-	return right, err
+	return right, errors.Join(err, s.limiter.GiveBack(context.WithoutCancel(ctx), key, rate))
 }
 
 // accountKey returns what an attempt to sign in is counted under.

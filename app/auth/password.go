@@ -15,13 +15,32 @@ var errWrongPassword = fault.ErrInvalid.OnField("current_password", "is wrong")
 
 // ChangePassword replaces the caller's password by one that the policy lets pass. It ends all of the caller's sessions,
 // the present one too, which a thief may hold, and returns the pair of a new one (ASVS 6.2.3, 7.4.3).
-// Errors: ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request that names the field.
+// Errors: session.ErrInvalidToken, ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request that names the field.
 func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
-	u := caller.User
-	if err := s.checkChange(ctx, u, current, chosen); err != nil {
+	if err := s.checkChange(ctx, caller.User, current, chosen); err != nil {
 		return session.TokenPair{}, err
 	}
+	pair, err := s.changePassword(ctx, caller, current, chosen)
+	if !errors.Is(err, errStale) {
+		return pair, err
+	}
+	var opened session.Session
+	if caller.User, opened, err = s.store.Identities().BySession(ctx, caller.Claims.Session); err != nil {
+		return session.TokenPair{}, err
+	}
+	if !opened.Live(s.clock.Now()) || !caller.User.Active {
+		return session.TokenPair{}, session.ErrInvalidToken
+	}
+	return s.changePassword(ctx, caller, current, chosen)
+}
+
+// changePassword does so for an account as it was a moment ago. Errors: those of ChangePassword, and errStale.
+func (s *Service) changePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
+	u := caller.User
 	if err := s.confirm(ctx, caller, current); err != nil {
+		return session.TokenPair{}, err
+	}
+	if err := s.pace(ctx, u); err != nil {
 		return session.TokenPair{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, chosen)
@@ -35,7 +54,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, cur
 			return err
 		}
 		if now.PasswordHash != u.PasswordHash || !now.Active {
-			return errWrongPassword // the account changed meanwhile
+			return errStale
 		}
 		if err := tx.Identities().SetPassword(ctx, u.ID, hash); err != nil {
 			return err
@@ -54,6 +73,16 @@ func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, cur
 		return session.TokenPair{}, err
 	}
 	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+}
+
+// pace bounds how often a user changes the password, over all sessions: each change opens a new one, whose requests are
+// counted from the beginning.
+func (s *Service) pace(ctx context.Context, u user.User) error {
+	left, err := s.limiter.Take(ctx, "password-changed:"+string(u.ID), s.settings.AccountRate)
+	if err == nil && left.Exceeded {
+		return ErrTooManyAttempts.After(left.Reset)
+	}
+	return err
 }
 
 // checkChange finds what is wrong with a change of password that the passwords themselves tell.

@@ -54,11 +54,19 @@ func (s *Service) Register(ctx context.Context, a user.Account) (user.User, sess
 	if err != nil {
 		return user.User{}, session.TokenPair{}, err
 	}
+	created, pair, err := s.register(ctx, wanted, hash)
+	if errors.Is(err, tenant.ErrSlugTaken) { // a moment ago; whether one may join is decided anew
+		created, pair, err = s.register(ctx, wanted, hash)
+	}
+	return created, pair, err
+}
+
+func (s *Service) register(ctx context.Context, wanted checked, hash user.PasswordHash) (user.User, session.TokenPair, error) {
 	var (
 		created user.User
 		opened  opening
 	)
-	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+	err := s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
 		home, isNew, err := s.home(ctx, tx, wanted.slug)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -215,6 +216,9 @@ func (c *Config) check() []error {
 	if c.Environment == Development && !c.OnNetwork && !isLoopback(c.Host) {
 		fault("HOST must be an address of this machine alone in development, such as 127.0.0.1: set ENVIRONMENT=production, or DEVELOPMENT_ON_NETWORK=true to let others in all the same")
 	}
+	if host, _, err := net.SplitHostPort(c.MetricsAddress); err == nil && c.Environment == Development && !c.OnNetwork && !isLoopback(host) {
+		fault("METRICS_ADDRESS must be of this machine alone in development, such as 127.0.0.1:9090, or DEVELOPMENT_ON_NETWORK=true")
+	}
 	for _, network := range c.TrustedProxies {
 		if c.Environment == Production && coversInternet(network) {
 			fault("TRUSTED_PROXIES must be the networks of your own proxies in production, and %s is the internet: anybody could claim any address", network)
@@ -247,7 +251,7 @@ func coversInternet(p netip.Prefix) bool {
 	if p.Addr().Is4() {
 		return p.Bits() < 8
 	}
-	return p.Bits() <= 3 && p.Overlaps(netip.MustParsePrefix("2000::/3"))
+	return p.Bits() < 7 && p.Overlaps(netip.MustParsePrefix("2000::/3"))
 }
 
 // SQLitePath returns the path of the SQLite file, or false where the database is another.

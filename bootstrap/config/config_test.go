@@ -114,7 +114,7 @@ func TestMisspelt(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
 	for name, want := range map[string]string{
 		"ENVIROMENT": "ENVIRONMENT", "enviroment": "ENVIRONMENT", "ENVIRONMENTS": "ENVIRONMENT", "JWT_SECRETKEY": "JWT_SECRET_KEY",
-		"JWT_SECRET_KEY_FLIE": "JWT_SECRET_KEY_FILE", "DATABASEURL": "DATABASE_URL", "R_A_T_E_LIMITLOGIN": "RATE_LIMIT_LOGIN",
+		"JWT_SECRET_KEY_FLIE": "JWT_SECRET_KEY_FILE", "JWT_SECRET": "JWT_SECRET_KEY", "TRUSTED_PROXY": "TRUSTED_PROXIES", "DATABASEURL": "DATABASE_URL", "R_A_T_E_LIMITLOGIN": "RATE_LIMIT_LOGIN",
 		"port": "PORT", "PROT": "PORT",
 		"PORT": "", "LOG_LEVEL_FILE": "", // as they should be
 		"LISTEN": "", "VERSION": "", "SECRETS": "", "COMPOSE_FILE": "", "BUILD_IMAGE": "", "POSTGRES_IMAGE": "", "PATH": "", // of others

@@ -21,11 +21,18 @@ func misspelt(path string, file map[string]string) []string {
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(file)) {
 		meant := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
-		if !slices.Contains(known, name) && distance(name, meant) <= nearly {
+		if !slices.Contains(known, name) && isNear(name, meant) {
 			warnings = append(warnings, fmt.Sprintf("%s sets %s, which is no setting and does nothing: is it %s?", path, name, meant))
 		}
 	}
 	return warnings
+}
+
+// isNear reports whether a name is a misspelt setting's, or one without its end, such as JWT_SECRET or TRUSTED_PROXY.
+func isNear(name, setting string) bool {
+	const telling = 8 // letters that no other name begins with by accident
+	short := strings.ToUpper(strings.TrimSuffix(name, "Y"))
+	return distance(name, setting) <= nearly || len(short) >= telling && strings.HasPrefix(setting, short)
 }
 
 // distance returns how many letters have to be changed, added or taken away to make one name of the other

@@ -268,6 +268,9 @@ func TestMigrateDown_before_the_record(t *testing.T) {
 	if _, errs := c.want(t, 1, "", "migrate", "down", "--database", name); !strings.Contains(errs, "served production") {
 		t.Errorf("with a record that begins after its users: %s", errs)
 	}
+	if _, errs := c.want(t, 1, "", "serve", "--port", "0"); !strings.Contains(errs, "JWT_SECRET_KEY") {
+		t.Errorf("served in development without a key that was there: %s", errs)
+	}
 }
 
 // TestNoKeyFromCommands: commands sign nothing, and so leave no key of development behind, least of all beside a database

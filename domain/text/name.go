@@ -45,7 +45,7 @@ func isSeen(s string) bool {
 
 // isHidden reports whether r is drawn as nothing, or as nobody knows what.
 func isHidden(r rune) bool {
-	return r == blankBraille || r == emptyNoteHead || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs,
+	return r == blankBraille || r == emptyNoteHead || !unicode.IsGraphic(r) || unicode.In(r,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 

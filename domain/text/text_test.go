@@ -104,6 +104,9 @@ func TestCheckName(t *testing.T) {
 		{"variation selector twice", "葛\U000e0100\U000e0101", false},
 		{"variation selector at the start", "\ufe00葛", false},
 		{"Mongolian vowel separator in Latin", "Al\u180eice", false},
+		{"not assigned", "\u0378\u0378", false},
+		{"no character", "Al\uffffice", false},
+		{"no character of a later plane", "\U000c0000\U000c0000", false},
 		{"annotation", "\ufff9Alice\ufffb", false},
 		{"too short", "张", false},
 	} {

@@ -280,11 +280,18 @@ func testSessions(t *testing.T, s ports.Store) {
 		_, err := s.Sessions().MakeRoom(ctx, u.ID, 10, session.TooMany, now)
 		must(t, err)
 	}
-	makeRoom(third.ExpiresAt.Add(-time.Second))
-	find(third.ID) // it had not expired by then
-	makeRoom(third.ExpiresAt)
-	wantErr(t, "an expired session", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+	fourth := newSession(t, s, u)
+	makeRoom(at.Add(ports.RevokedKept - time.Second))
+	find(third.ID) // it had been revoked not long before
+	makeRoom(fourth.ExpiresAt.Add(-time.Second))
+	find(fourth.ID) // it had not expired by then
+	wantErr(t, "a session that was revoked long ago", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
 		_, err := tx.Sessions().ForUpdate(ctx, third.ID)
+		return err
+	}), session.ErrNotFound)
+	makeRoom(fourth.ExpiresAt)
+	wantErr(t, "an expired session", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		_, err := tx.Sessions().ForUpdate(ctx, fourth.ID)
 		return err
 	}), session.ErrNotFound)
 	equal(t, "another user's", find(stranger.ID), stranger)

@@ -23,6 +23,7 @@ func TestDuplicate(t *testing.T) {
 		"another constraint":       {&pq.Error{Code: "23505", Constraint: "users_pkey"}, false},
 		"another name like it":     {&pq.Error{Code: "23505", Constraint: "users_email_key_old"}, false},
 		"a number without its end": {&pq.Error{Code: "23505", Constraint: "users_email_key_"}, false},
+		"of a worker in French":    {&pq.Error{Code: "23505", Message: "la valeur d'une clé dupliquée rompt la contrainte unique « users_email_key_102009 »"}, true},
 		"a message without a name": {&pq.Error{Code: "23505", Message: "duplicate key"}, false},
 		"another fault":            {&pq.Error{Code: "23503", Constraint: "users_email_key"}, false},
 		"no answer of a database":  {errors.New("users_email_key"), false},
@@ -36,7 +37,7 @@ func TestDuplicate(t *testing.T) {
 
 // TestRolledBack: only a broken constraint and a transaction that could not be serialized leave no doubt about a COMMIT.
 func TestRolledBack(t *testing.T) {
-	for code, want := range map[pq.ErrorCode]bool{"23503": true, "40001": true, "40P01": true, "XX000": false, "08006": false, "57P01": false, "53100": false, "58030": false} {
+	for code, want := range map[pq.ErrorCode]bool{"23503": true, "40001": true, "40P01": true, "40003": false, "XX000": false, "08006": false, "57P01": false, "53100": false, "58030": false} {
 		if got := (dialect{}).RolledBack(fmt.Errorf("committing: %w", &pq.Error{Code: code})); got != want {
 			t.Errorf("%s: %t, want %t", code, got, want)
 		}

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +32,8 @@ import (
 const (
 	uniqueViolation       = "23505"
 	insufficientPrivilege = "42501"
+	serializationFailure  = "40001"
+	deadlockDetected      = "40P01"
 )
 
 const (
@@ -67,6 +71,7 @@ type Database struct {
 	*sqlstore.Store
 	db      *sqlx.DB
 	owner   *sql.DB
+	dialect dialect
 	options Options
 }
 
@@ -85,8 +90,9 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close(), analyst.Close())
 	}
+	d := dialect{patience: connectTimeout + o.StatementTimeout + grace}
 	return &Database{
-		Store: sqlstore.New(db, db, analyst, dialect{patience: connectTimeout + o.StatementTimeout + grace}), db: db, owner: sql.OpenDB(ownerConnector), options: o,
+		Store: sqlstore.New(db, db, analyst, d), db: db, owner: sql.OpenDB(ownerConnector), dialect: d, options: o,
 	}, nil
 }
 
@@ -188,6 +194,22 @@ func (c *impatient) Write(p []byte) (int, error) {
 // Close closes the pools.
 func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.owner.Close()) }
 
+// Serves and Served look where the migrations are made, so that they speak of the database that would be destroyed.
+
+// Serves keeps on record that the database serves an environment.
+func (d *Database) Serves(ctx context.Context, environment string, now time.Time) error {
+	return d.asOwner().Serves(ctx, environment, now)
+}
+
+// Served returns the environments that the database has served.
+func (d *Database) Served(ctx context.Context) ([]string, error) { return d.asOwner().Served(ctx) }
+
+// asOwner returns the store as the owner of the tables sees it. It shares the owner's connections and is not to be closed.
+func (d *Database) asOwner() *sqlstore.Store {
+	db := sqlx.NewDb(d.owner, driverName)
+	return sqlstore.New(db, db, db, d.dialect)
+}
+
 // Name returns the name of the database.
 func (d *Database) Name(ctx context.Context) (string, error) {
 	var name string
@@ -242,33 +264,21 @@ func (dialect) Duplicate(err error, table, column string) bool {
 	if !errors.As(err, &e) || e.Code != uniqueViolation {
 		return false
 	}
-	name := e.Constraint
-	if name == "" {
-		_, name, _ = strings.Cut(e.Message, `"`)
-		name, _, _ = strings.Cut(name, `"`)
-	}
-	shard, found := strings.CutPrefix(name, table+"_"+column+"_key")
-	return found && (shard == "" || isShardSuffix(shard))
+	// The message puts quotes around the name, of the kind that the server's language has.
+	return regexp.MustCompile(`\b` + table + `_` + column + `_key(_\d+)?\b`).MatchString(cmp.Or(e.Constraint, e.Message))
 }
 
-// isShardSuffix reports whether s is what Citus appends to a name for one of its shards, such as _102009.
-func isShardSuffix(s string) bool {
-	number, found := strings.CutPrefix(s, "_")
-	return found && number != "" && strings.Trim(number, "0123456789") == ""
-}
-
-// GaveWay knows deadlocks and failures to serialize (class 40).
+// GaveWay knows deadlocks and failures to serialize. The rest of class 40 does not say that nothing was changed.
 func (dialect) GaveWay(err error) bool {
 	var e *pq.Error
-	return errors.As(err, &e) && e.Code.Class() == "40"
+	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }
 
-// RolledBack knows the two answers to COMMIT that leave no doubt: a constraint was found broken (class 23), and the
-// transaction could not be serialized (40). All else, such as a node of a cluster that was lost (XX000), may come after
-// a part was committed.
-func (dialect) RolledBack(err error) bool {
+// RolledBack knows the answers to COMMIT that leave no doubt: a constraint was found broken (class 23), and another
+// transaction went first. All else, such as a node of a cluster that was lost (XX000), may come after a part was committed.
+func (d dialect) RolledBack(err error) bool {
 	var e *pq.Error
-	return errors.As(err, &e) && (e.Code.Class() == "23" || e.Code.Class() == "40")
+	return d.GaveWay(err) || errors.As(err, &e) && e.Code.Class() == "23"
 }
 
 // Lost knows the ways in which a connection or a server goes, and those in which a server says that it can't now:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,7 @@ func TestOnContainer(t *testing.T) {
 	})
 	t.Run("second wall", func(t *testing.T) { testSecondWall(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })
+	t.Run("served", func(t *testing.T) { testServed(t, server) })
 	t.Run("replicas migrate at once", func(t *testing.T) { testReplicasMigrate(t, server) })
 	t.Run("down", func(t *testing.T) { testDown(t, server) })
 	t.Run("distribute without citus", func(t *testing.T) {
@@ -193,6 +195,20 @@ func testRoles(t *testing.T, server *container.Container) {
 	replica := open(t, options("", serviceURL)) // which has not been told who the owner is
 	if _, err := up(ctx, replica); err != nil {
 		t.Errorf("a replica finds the schema up to date: %v", err)
+	}
+}
+
+// testServed: the record is that of the database whose schema is changed, also where the service's URL is another's.
+func testServed(t *testing.T, server *container.Container) {
+	ownerURL, serviceURL := server.Database(t)
+	if err := migrated(t, options(ownerURL, serviceURL)).Serves(t.Context(), "production", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	otherOwnerURL, otherServiceURL := server.Database(t)
+	migrated(t, options(otherOwnerURL, otherServiceURL))
+	mixed := open(t, options(ownerURL, otherServiceURL))
+	if served, err := mixed.Served(t.Context()); err != nil || !slices.Equal(served, []string{"production"}) {
+		t.Errorf("it has served %q, %v", served, err)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const (
@@ -36,12 +37,14 @@ const (
 type Database struct {
 	*sqlstore.Store
 	writer *sqlx.DB
-	name   string
+	path   string
+	opened os.FileInfo
 }
 
 // Open opens the file and creates it where it is not there, for its owner's eyes only. So many questions run at once.
 func Open(ctx context.Context, path string, questions int) (*Database, error) {
-	if err := prepare(path); err != nil {
+	path, opened, err := prepare(path)
+	if err != nil {
 		return nil, err
 	}
 	source := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -58,7 +61,7 @@ func Open(ctx context.Context, path string, questions int) (*Database, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close(), reader.Close())
 	}
-	return &Database{Store: sqlstore.New(writer, reader, analyst, dialect{}), writer: writer, name: filepath.Base(path)}, nil
+	return &Database{Store: sqlstore.New(writer, reader, analyst, dialect{}), writer: writer, path: path, opened: opened}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -72,35 +75,52 @@ func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error)
 }
 
 // prepare makes sure that the file and its folder are there, can be written, and can't be read by others, whom it would
-// show every tenant's data.
-func prepare(path string) error {
+// show every tenant's data. It returns the path without links, beside which SQLite keeps its other files.
+func prepare(path string) (string, os.FileInfo, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+		return "", nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("opening the database file: %w", err)
+		return "", nil, fmt.Errorf("opening the database file: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("opening the database file: %w", err)
+	opened, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
+		return "", nil, fmt.Errorf("opening the database file: %w", err)
 	}
-	for _, file := range []string{path, path + "-wal"} { // the second holds what was written last
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", nil, fmt.Errorf("following links to the database file: %w", err)
+	}
+	for _, file := range []string{path, path + "-wal", path + "-journal"} { // the others hold what was written last
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("looking at the database file: %w", err)
+			return "", nil, fmt.Errorf("looking at the database file: %w", err)
 		}
 		if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-			return fmt.Errorf("the database file %s can be read by others: chmod 600 it", file)
+			return "", nil, fmt.Errorf("the database file %s can be read by others: chmod 600 it", file)
 		}
 	}
-	return nil
+	return path, opened, nil
 }
 
 // Name returns the name of the file, without its folder.
-func (d *Database) Name(context.Context) (string, error) { return d.name, nil }
+func (d *Database) Name(context.Context) (string, error) { return filepath.Base(d.path), nil }
+
+// Ping reports whether the database can be written, and still stands where it was opened: what is written to a file that
+// was removed is lost with this process. Errors: ports.ErrUnavailable.
+func (d *Database) Ping(ctx context.Context) error {
+	now, err := os.Stat(d.path)
+	if err == nil && !os.SameFile(now, d.opened) {
+		err = errors.New("the database file is another one than was opened")
+	}
+	if err != nil {
+		return ports.ErrUnavailable.Because(err)
+	}
+	return d.Store.Ping(ctx)
+}
 
 // Migrations returns what brings the schema to its version.
 func (d *Database) Migrations() (*migrations.Runner, error) {

@@ -109,6 +109,46 @@ func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 	}
 }
 
+// TestOpen_follows_links: beside the file that a link leads to stands what was written last.
+func TestOpen_follows_links(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "data.db"), filepath.Join(t.TempDir(), "link.db")
+	migrate(t, open(t, path))
+	if err := errors.Join(os.Symlink(path, link), os.Chmod(path+"-wal", 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.Open(t.Context(), link, 1)
+	if err == nil {
+		err = errors.Join(errors.New("it was opened"), db.Close())
+	}
+	if !strings.Contains(err.Error(), "chmod 600") {
+		t.Error(err)
+	}
+}
+
+// TestPing_of_a_file_that_was_removed: what is written to it is lost.
+func TestPing_of_a_file_that_was_removed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := open(t, path)
+	migrate(t, db)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	aside := path + "-aside"
+	if err := os.Rename(path, aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(t.Context()); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("where the file was: %v", err)
+	}
+	if err := os.Rename(aside, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("put back: %v", err)
+	}
+}
+
 // TestServed: what a database has served stays in it, and one that is older than the record is known to have served what
 // nobody knows.
 func TestServed(t *testing.T) {

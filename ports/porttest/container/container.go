@@ -212,7 +212,9 @@ func (c *Container) Database(t testing.TB) (ownerURL, serviceURL string) {
 	t.Helper()
 	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
 	own, secret := "owner_"+name, rand.Text()
-	c.Admin(t, admin, `CREATE ROLE "`+own+`" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '`+secret+`'`, `CREATE DATABASE "`+name+`" OWNER "`+own+`"`)
+	c.Admin(t, admin, `CREATE ROLE "`+own+`" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '`+secret+`'`,
+		`GRANT pg_read_all_stats TO "`+own+`"`, // to see in a test what the service is at
+		`CREATE DATABASE "`+name+`" OWNER "`+own+`"`)
 	return databaseURL(c.Address, own, secret, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
 }
 
