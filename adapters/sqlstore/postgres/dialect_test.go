@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // TestDuplicate: a shard of Citus names its constraint after itself, and a worker names it in the message alone.
@@ -37,7 +38,7 @@ func TestDuplicate(t *testing.T) {
 
 // TestRolledBack: only a broken constraint and a transaction that could not be serialized leave no doubt about a COMMIT.
 func TestRolledBack(t *testing.T) {
-	for code, want := range map[pq.ErrorCode]bool{"23503": true, "40001": true, "40P01": true, "40003": false, "XX000": false, "08006": false, "57P01": false, "53100": false, "58030": false} {
+	for code, want := range map[pqerror.Code]bool{"23503": true, "40001": true, "40P01": true, "40003": false, "XX000": false, "08006": false, "57P01": false, "53100": false, "58030": false} {
 		if got := (dialect{}).RolledBack(fmt.Errorf("committing: %w", &pq.Error{Code: code})); got != want {
 			t.Errorf("%s: %t, want %t", code, got, want)
 		}
