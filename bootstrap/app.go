@@ -114,45 +114,38 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	}
 
 	log := auditlog.NewLog(auditLogger)
-	p := parts{
-		limiter: limiter, log: log, record: recorder.New(app.database, log, in.Clock, system.IDs{}),
-	}
-	app.Tenants = tenants.NewService(app.database.Tenants(), p.record, in.Clock, system.IDs{})
-	app.Users = users.NewService(app.database.Users(), app.Tenants, p.record, revocations, in.Clock, c.AccessLifetime)
+	record := recorder.New(app.database, log, in.Clock, system.IDs{})
+	app.Tenants = tenants.NewService(app.database.Tenants(), record, in.Clock, system.IDs{})
+	app.Users = users.NewService(app.database.Users(), app.Tenants, record, revocations, in.Clock, c.AccessLifetime)
 	app.Auth = auth.NewService(auth.Needs{
-		Store: app.database, Recorder: p.record, Tokens: signer, Passwords: hasher, Policy: policy,
+		Store: app.database, Recorder: record, Tokens: signer, Passwords: hasher, Policy: policy,
 		Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
 	}, auth.Settings{
 		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
 		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount, SessionsPerUser: c.SessionsPerUser,
 	})
-	if app.handler, err = app.api(p, in.Version); err != nil {
+	if app.handler, err = app.api(limiter, auditLog{log, record}, in.Version); err != nil {
 		return nil, errors.Join(err, app.Close())
 	}
 	return app, nil
 }
 
-// parts are what the API shares with the use cases.
-type parts struct {
-	limiter ports.RateLimiter
-	log     *auditlog.Log
-	record  *recorder.Recorder
+// auditLog is where the API writes requests, and acts that change nothing.
+type auditLog struct {
+	*auditlog.Log
+	*recorder.Recorder
 }
 
 // api puts the REST API before the use cases.
-func (a *App) api(p parts, version string) (http.Handler, error) {
+func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http.Handler, error) {
 	c := a.config
 	return rest.New(rest.Needs{
 		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Needs{
-			Events: a.database.Events(), Tenants: a.Tenants, Recorder: p.record, Clock: a.clock,
+			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Clock: a.clock,
 			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryPatience),
 		}, requestTimeout),
-		AuditLog: struct {
-			*auditlog.Log
-			*recorder.Recorder
-		}{p.log, p.record},
-		Database: a.database, Limiter: p.limiter, Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
+		AuditLog: log, Database: a.database, Limiter: limiter, Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
 		Version: version, Environment: c.Environment,
 		Limits: rest.Limits{

@@ -16,11 +16,9 @@ import (
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
-
-// patience is how long a test waits for what must come.
-const patience = 60 * time.Second
 
 // TestOnContainers runs the service as replicas run: on Postgres and Redis.
 func TestOnContainers(t *testing.T) {
@@ -124,21 +122,6 @@ func testAuditedOrNotAtAll(t *testing.T, on backend) {
 	s.signIn(t, &p) // with the old password; a sign-in is on the log alone
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never came: %s", what)
-		}
-	}
-}
-
 // load reports events, each under a key of its own, and repeats what failed under the same key until it is acknowledged.
 type load struct {
 	url, token string
@@ -219,7 +202,7 @@ func (l *load) count() int {
 func (l *load) goesOn(t *testing.T) {
 	t.Helper()
 	enough := l.count() + 200
-	eventually(t, "more acknowledged events", func() bool { return l.count() >= enough })
+	porttest.Eventually(t, "more acknowledged events", func() bool { return l.count() >= enough })
 }
 
 // failedOnly fails for a failure that is none of the allowed ones.
@@ -278,7 +261,7 @@ func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	l.goesOn(t)
 
 	begin(t)
-	eventually(t, "ready: 503", func() bool {
+	porttest.Eventually(t, "ready: 503", func() bool {
 		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 503
 	})
 	for _, r := range []request{
@@ -294,7 +277,7 @@ func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	s.me(t, 401, "garbage")
 
 	end(t)
-	eventually(t, "ready: 200", func() bool {
+	porttest.Eventually(t, "ready: 200", func() bool {
 		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 200
 	})
 	l.goesOn(t)
@@ -310,7 +293,7 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	p, out, viewer := s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Viewer)
 	gauge := func(want string) {
 		t.Helper()
-		eventually(t, "redis_up "+want, func() bool {
+		porttest.Eventually(t, "redis_up "+want, func() bool {
 			response, err := client.Get("http://" + metrics + "/metrics")
 			if err != nil {
 				t.Fatal(err)
@@ -361,90 +344,32 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Where a cutter cuts the connection to the database: nowhere, as the commit is on its way, or once it has been carried out.
-const (
-	nowhere int32 = iota
-	beforeCommit
-	afterCommit
-)
-
 // cutter stands between the service and Postgres.
 type cutter struct {
-	address string
-	at      atomic.Int32
-	silent  atomic.Bool  // what the service says is dropped
-	unheard atomic.Int32 // how many times
+	address  string
+	atCommit atomic.Int32 // what becomes of the next COMMIT, and of all that follows where it is dropped
+	silent   atomic.Bool  // what the service says is dropped
+	unheard  atomic.Int32 // how many times
 }
 
 // newCutter stands before the server at an address until the test ends.
 func newCutter(t *testing.T, server string) *cutter {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cutter{address: listener.Addr().String()}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", server)
-			if err != nil {
-				t.Error(err)
-				_ = in.Close()
-				return
-			}
-			var mute atomic.Bool
-			running.Go(func() { // what the server says
-				buffer := make([]byte, 1<<16)
-				for {
-					n, err := out.Read(buffer)
-					if err != nil || mute.Load() {
-						break
-					}
-					if _, err := in.Write(buffer[:n]); err != nil {
-						break
-					}
-				}
-				_, _ = in.Close(), out.Close()
-			})
-			running.Go(func() { // what the service says
-				buffer := make([]byte, 1<<16)
-				for {
-					n, err := in.Read(buffer)
-					if err != nil {
-						break
-					}
-					if c.silent.Load() {
-						c.unheard.Add(1)
-						continue
-					}
-					if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) {
-						switch c.at.Swap(nowhere) {
-						case beforeCommit:
-							_, _ = in.Close(), out.Close()
-							return
-						case afterCommit:
-							mute.Store(true)
-						}
-					}
-					if _, err := out.Write(buffer[:n]); err != nil {
-						break
-					}
-				}
-				if !mute.Load() {
-					_, _ = in.Close(), out.Close()
-				}
-			})
+	c := &cutter{}
+	c.address = container.Proxy(t, server, func(piece []byte) container.Verdict {
+		verdict := container.Pass
+		if bytes.Contains(piece, []byte("COMMIT\x00")) {
+			verdict = container.Verdict(c.atCommit.Swap(int32(container.Pass)))
 		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		running.Wait()
-	})
+		if verdict == container.Drop {
+			c.silent.Store(true)
+		}
+		if c.silent.Load() {
+			c.unheard.Add(1)
+			return container.Drop
+		}
+		return verdict
+	}, func() {})
 	return c
 }
 
@@ -460,9 +385,9 @@ func testOutcomeUnknown(t *testing.T, on backend) {
 	u.Host = cut.address
 	s := start(t, all.with(settings{"DATABASE_URL": u.String()}))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	for name, at := range map[string]int32{"before": beforeCommit, "after": afterCommit} {
+	for name, at := range map[string]container.Verdict{"before": container.Cut, "after": container.CutOnAnswer} {
 		r := request{method: "POST", path: api + "/analytics/events", token: p.access, body: map[string]any{"event_type": name, "user_identifier": "u"}}
-		cut.at.Store(at)
+		cut.atCommit.Store(int32(at))
 		a := s.want(t, 503, r)
 		key := a.header.Get("Idempotency-Key")
 		if a.body["code"] != "outcome_unknown" || a.header.Get("Retry-After") == "" || key == "" {
@@ -470,7 +395,7 @@ func testOutcomeUnknown(t *testing.T, on backend) {
 		}
 		list := request{method: "GET", path: api + "/analytics/events" + query("event_type", name), token: p.access}
 		stored := strings.Count(s.want(t, 200, list).raw, `"id"`)
-		if want := map[int32]int{beforeCommit: 0, afterCommit: 1}[at]; stored != want {
+		if want := map[container.Verdict]int{container.Cut: 0, container.CutOnAnswer: 1}[at]; stored != want {
 			t.Errorf("cut %s the commit, %d events are stored, want %d", name, stored, want)
 		}
 		r.header = map[string]string{"Idempotency-Key": key}

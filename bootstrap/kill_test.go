@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 // TestKill kills the service itself, as the kernel does when memory runs out.
@@ -59,7 +61,7 @@ func (p program) serve(t *testing.T) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill() }) // where the test did not come to its end
-	eventually(t, "health", func() bool { return p.healthy(t) })
+	porttest.Eventually(t, "health", func() bool { return p.healthy(t) })
 	return c
 }
 

@@ -31,12 +31,6 @@ var (
 		"The database was lost while the change was being committed, so it is not known whether it was made. To repeat the request is safe.").After(2 * time.Second)
 )
 
-// PingInterval is how long a Ping of a store holds: how often, at most, a database is written to find out that it can be.
-const PingInterval = time.Second
-
-// RevokedKept is how long a revoked session is kept, to tell of it; nobody can have many.
-const RevokedKept = time.Hour
-
 // Store is the database.
 type Store interface {
 	Repositories
@@ -45,7 +39,7 @@ type Store interface {
 	// the database gave it up in favour of another one. Units of work do not nest.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
-	// Ping reports whether the database answers and can be written. What it found holds for PingInterval.
+	// Ping reports whether the database answers and can be written. What it found may hold for a second.
 	// Errors: ErrUnavailable.
 	Ping(ctx context.Context) error
 }
@@ -122,7 +116,7 @@ type Sessions interface {
 	Save(ctx context.Context, s session.Session) error
 	// RevokeAll revokes a user's live sessions and returns their ids.
 	RevokeAll(ctx context.Context, user id.User, why session.Reason, now time.Time) ([]id.Session, error)
-	// MakeRoom forgets a user's sessions that have expired or were revoked before RevokedKept, revokes the oldest live ones
+	// MakeRoom forgets a user's sessions that have expired or were revoked longer ago than session.RevokedKept, revokes the oldest live ones
 	// over so many, and returns the ids of those.
 	MakeRoom(ctx context.Context, user id.User, room int, why session.Reason, now time.Time) ([]id.Session, error)
 }

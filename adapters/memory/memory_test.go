@@ -31,7 +31,7 @@ func TestRevocations_many_at_once(t *testing.T) {
 	if err := list.Revoke(t.Context(), revocations...); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 200*time.Millisecond {
+	if took := time.Since(began); took > 500*time.Millisecond {
 		t.Errorf("%d revocations took %v", many, took)
 	}
 	for _, r := range []session.Revocation{revocations[0], revocations[many-1]} {

@@ -124,7 +124,7 @@ func TestVerify_takes_the_same_time_for_a_cheaper_hash(t *testing.T) {
 	}
 }
 
-// TestVerify_takes_the_time_of_the_dearest_hash: also after the cost was lowered.
+// TestVerify_takes_the_time_of_all_costs: also after the cost was lowered.
 func TestVerify_takes_the_time_of_the_dearest_hash(t *testing.T) {
 	dear := password.Params{MemoryKiB: 19456, Iterations: 12, Parallelism: 1}
 	hash, err := hasher(t, dear, 1, 0).Hash(t.Context(), "SecurePass1")
@@ -132,12 +132,16 @@ func TestVerify_takes_the_time_of_the_dearest_hash(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := hasher(t, password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}, 1, 0)
-	nobody := func() time.Duration {
-		began := time.Now()
-		if err := h.VerifyNobody(t.Context(), "x"); err != nil {
-			t.Fatal(err)
+	nobody := func() time.Duration { // the least of a few, since the machine has other work
+		least := time.Hour
+		for range 5 {
+			began := time.Now()
+			if err := h.VerifyNobody(t.Context(), "x"); err != nil {
+				t.Fatal(err)
+			}
+			least = min(least, time.Since(began))
 		}
-		return time.Since(began)
+		return least
 	}
 	before := nobody()
 	if err := h.Expect(hash); err != nil {

@@ -54,7 +54,8 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	}, nil
 }
 
-// GiveBack undoes a Take in the same window.
+// GiveBack undoes a Take in the same window. Between the look and the change the window may end; then one request more is
+// allowed in the next.
 func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
 	if rate.Unlimited {
 		return nil

@@ -12,7 +12,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
-	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const tenantColumns = "id, slug, created_at"
@@ -200,6 +199,11 @@ func (a signInAddresses) Remember(ctx context.Context, owner id.User, address st
 	if err != nil {
 		return err
 	}
+	var known int
+	err = a.get(ctx, a.db.reading(), &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner)
+	if err != nil || known <= atMost {
+		return err
+	}
 	_, err = a.exec(ctx, a.db.writing(), "forgetting addresses",
 		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
 		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner, owner, atMost)
@@ -345,7 +349,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner id.User, room int, why ses
 		Live int `db:"live"`
 	}
 	const dead = "(expires_at <= ? OR revoked_at <= ?)"
-	revokedBefore := dbTime{now.Add(-ports.RevokedKept)}
+	revokedBefore := dbTime{now.Add(-session.RevokedKept)}
 	err := s.get(ctx, s.db.reading(), &count, nil, "counting a user's sessions",
 		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,

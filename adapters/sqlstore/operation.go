@@ -22,8 +22,12 @@ func (s *Store) Served(ctx context.Context) ([]string, error) {
 	return environments, err
 }
 
-// pingPatience is how long a database may take to show that it can be written.
-const pingPatience = 4 * time.Second
+const (
+	// pingInterval is how long the answer to a Ping holds: how often, at most, a database is written to find out that it can be.
+	pingInterval = time.Second
+	// pingPatience is how long a database may take to show that it can be written.
+	pingPatience = 4 * time.Second
+)
 
 // pulse is the last proof that the database can be written. Probes ask for it more often than it is worth a write.
 type pulse struct {
@@ -32,12 +36,12 @@ type pulse struct {
 	err error
 }
 
-// Ping reports whether the database answers and can be written, by a write. What it found holds for ports.PingInterval.
+// Ping reports whether the database answers and can be written, by a write. What it found holds for pingInterval.
 // Errors: ports.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	s.pulse.mu.Lock()
 	defer s.pulse.mu.Unlock()
-	if time.Since(s.pulse.at) >= ports.PingInterval {
+	if time.Since(s.pulse.at) >= pingInterval {
 		s.pulse.err = s.beat(ctx)
 		s.pulse.at = time.Now()
 	}

@@ -75,8 +75,8 @@ const (
 	analyse
 )
 
-func (s *Store) pool(p purpose) *sqlx.DB {
-	switch p {
+func (s *Store) pool(use purpose) *sqlx.DB {
+	switch use {
 	case lookUp:
 		return s.reader
 	case analyse:
@@ -101,10 +101,10 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.
 	}
 }
 
-func (s *Store) inTx(caller context.Context, p purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
+func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
 	defer cancel()
-	tx, err := s.pool(p).BeginTxx(ctx, &sql.TxOptions{ReadOnly: p != write})
+	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != write})
 	if err != nil {
 		return asFault(caller, s.dialect, "opening a transaction", err)
 	}
@@ -118,18 +118,14 @@ func (s *Store) inTx(caller context.Context, p purpose, fn func(ctx context.Cont
 	if err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return s.commitFault(caller, err)
-	}
-	return nil
-}
-
-// commitFault tells a commit that certainly failed from one of which it is not known.
-func (s *Store) commitFault(caller context.Context, err error) error {
-	if s.dialect.RolledBack(err) {
+	switch err := tx.Commit(); {
+	case err == nil:
+		return nil
+	case use == write && !s.dialect.RolledBack(err) && !errors.Is(err, sql.ErrTxDone):
+		return ports.ErrOutcomeUnknown.Because(err)
+	default: // there was nothing to change, or certainly nothing was changed
 		return asFault(caller, s.dialect, "committing", err)
 	}
-	return ports.ErrOutcomeUnknown.Because(err)
 }
 
 // asFault gives an error of the database its place among the faults of a store. Where the caller's own context has
@@ -141,7 +137,7 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 		return err
 	case caller.Err() != nil:
 		return fmt.Errorf("%s: %w: %w", doing, caller.Err(), err)
-	case d.Lost(err) || errors.Is(err, context.DeadlineExceeded):
+	case d.Lost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // the last by its time
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -153,7 +149,7 @@ type handle interface {
 	reading() sqlx.ExtContext
 	writing() sqlx.ExtContext
 	// inTenant runs statements about one tenant's own data: events, audit entries.
-	inTenant(ctx context.Context, tenant id.Tenant, p purpose, fn func(context.Context, sqlx.ExtContext) error) error
+	inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error
 }
 
 // pool runs each statement by itself.
@@ -164,11 +160,11 @@ type pool struct {
 func (p pool) reading() sqlx.ExtContext { return p.store.reader }
 func (p pool) writing() sqlx.ExtContext { return p.store.writer }
 
-func (p pool) inTenant(ctx context.Context, tenant id.Tenant, what purpose, fn func(context.Context, sqlx.ExtContext) error) error {
+func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if !p.store.dialect.GuardsTenants() {
-		return fn(ctx, p.store.pool(what))
+		return fn(ctx, p.store.pool(use))
 	}
-	return p.store.inTx(ctx, what, func(ctx context.Context, tx *sqlx.Tx) error {
+	return p.store.inTx(ctx, use, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := p.store.dialect.EnterTenant(ctx, tx, tenant); err != nil {
 			return asFault(ctx, p.store.dialect, "entering a tenant", err)
 		}

@@ -167,16 +167,18 @@ func readHeader(token string) (header, error) {
 	if len(parts) != 3 {
 		return header{}, errors.New("the token has not three parts")
 	}
-	var decoded [3][]byte
+	var first []byte
 	for i, part := range parts {
 		raw, err := base64.RawURLEncoding.DecodeString(part)
 		if err != nil || base64.RawURLEncoding.EncodeToString(raw) != part {
 			return header{}, errors.New("the token is no canonical base64url")
 		}
-		decoded[i] = raw
+		if i == 0 {
+			first = raw
+		}
 	}
 	var h header
-	if err := json.Unmarshal(decoded[0], &h, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(first, &h, json.RejectUnknownMembers(true)); err != nil {
 		return header{}, errors.New("the header has other members than it should")
 	}
 	return h, nil

@@ -22,7 +22,7 @@ const addressesPerUser = 20
 // not let a stranger lock anybody out (ASVS 6.3.1):
 //
 //   - Failures alone are counted. An attempt takes its place in the count before the password is looked at, so that many
-//     at once are no way round it, and gives it back where the password was right.
+//     at once are no way round it, and gives it back where the password was right. So no more than the rate are under way.
 //   - All addresses share one count for an account, whether there is such an account or not: many of them guess no faster
 //     than one does.
 //   - An address (of IPv6 the /64) from which the account signed in before has a count of its own, of the same rate. So

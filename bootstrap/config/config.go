@@ -224,6 +224,9 @@ func (c *Config) check() []error {
 			fault("TRUSTED_PROXIES must be the networks of your own proxies in production, and %s is the internet: anybody could claim any address", network)
 		}
 	}
+	if c.QueriesAtOnce > 0 && c.QueriesPerTenant > c.QueriesAtOnce {
+		fault("QUERIES_PER_TENANT must not be more than QUERIES_AT_ONCE")
+	}
 	if c.SessionLifetime <= c.AccessLifetime {
 		fault("REFRESH_TOKEN_EXPIRE_DAYS must be longer than ACCESS_TOKEN_EXPIRE_MINUTES")
 	}

@@ -78,22 +78,9 @@ func TestFaults(t *testing.T) {
 			t.Errorf("a secret shows: %v", err)
 		}
 	}
-	files, err := filepath.Glob(porttest.Fixture(t, "config/*.env"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files of broken configuration: %v", len(files), err)
-	}
-	for _, file := range files {
+	for file, blamed := range porttest.BrokenConfigurations(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			first, _, _ := strings.Cut(string(content), "\n")
-			blamed, found := strings.CutPrefix(first, "# blames: ")
-			if !found {
-				t.Fatal("it does not say whom to blame")
-			}
-			fails(t, config.Sources{Env: lookUp(nil), EnvFile: file}, strings.Split(blamed, ", ")...)
+			fails(t, config.Sources{Env: lookUp(nil), EnvFile: file}, blamed...)
 		})
 	}
 	for _, c := range []struct {

@@ -409,7 +409,8 @@ func migrateDownCommand(t terminal) *cobra.Command {
 		Use: "down --database NAME", Short: "Take the newest version of the schema back, with all data that it holds", Args: exactly(0),
 		Long: `Takes the newest version of the schema back, with all data that it holds. NAME is the name of the database, or of its
 file where it is SQLite, so that it can't be another one than you mean. A database that has ever served production is
-never taken back, whatever the environment of this command.`,
+never taken back, whatever the environment of this command; nor is one without a record of that, such as one from which
+the version that keeps it was taken back.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			app, err := open(c, t, t.err, false)
 			if err != nil {

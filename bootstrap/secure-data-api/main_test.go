@@ -144,22 +144,13 @@ func TestMigrateConfigVersion(t *testing.T) {
 
 // TestBrokenConfiguration: whatever the command, it says which settings are to blame, shows no secret and does nothing.
 func TestBrokenConfiguration(t *testing.T) {
-	files, err := filepath.Glob(porttest.Fixture(t, "config/*.env"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files of broken configuration: %v", len(files), err)
-	}
-	for _, file := range files {
+	for file, blamed := range porttest.BrokenConfigurations(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			first, _, _ := strings.Cut(string(content), "\n")
 			c := newCommand(t)
 			c.envFile = file
 			for _, args := range [][]string{{"serve"}, {"config"}, {"tenant", "list"}} {
 				out, errs := c.want(t, 1, "", args...)
-				for name := range strings.SplitSeq(strings.TrimPrefix(first, "# blames: "), ", ") {
+				for _, name := range blamed {
 					if !strings.Contains(errs, name) {
 						t.Errorf("%v: %s is not named: %s", args, name, errs)
 					}

@@ -16,6 +16,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
+// RevokedKept is how long a session is kept once it has been revoked: long enough to tell of it, and short enough that
+// whoever opens and ends sessions in a row does not leave many.
+const RevokedKept = time.Hour
+
 // Faults of this package. All that show to a client read the same, so that a guess teaches nothing.
 var (
 	ErrInvalidToken       = fault.New(fault.Unauthenticated, "invalid_token", "The token is invalid, expired or revoked.")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,4 +101,27 @@ func ask(t testing.TB, question map[string]any) analytics.Query {
 		t.Fatal(err)
 	}
 	return q
+}
+
+// BrokenConfigurations returns the files in testdata/config, and what the first line of each says is to blame.
+func BrokenConfigurations(t testing.TB) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob(Fixture(t, "config/*.env"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of broken configuration: %v", len(files), err)
+	}
+	broken := make(map[string][]string, len(files))
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(content), "\n")
+		blamed, found := strings.CutPrefix(first, "# blames: ")
+		if !found {
+			t.Fatalf("%s does not say whom to blame", file)
+		}
+		broken[file] = strings.Split(blamed, ", ")
+	}
+	return broken
 }

@@ -281,7 +281,7 @@ func testSessions(t *testing.T, s ports.Store) {
 		must(t, err)
 	}
 	fourth := newSession(t, s, u)
-	makeRoom(at.Add(ports.RevokedKept - time.Second))
+	makeRoom(at.Add(session.RevokedKept - time.Second))
 	find(third.ID) // it had been revoked not long before
 	makeRoom(fourth.ExpiresAt.Add(-time.Second))
 	find(fourth.ID) // it had not expired by then

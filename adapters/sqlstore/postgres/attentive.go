@@ -28,7 +28,7 @@ type wireKey struct{}
 func (w *wire) watch(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		if c := w.Load(); c != nil {
-			_ = c.SetReadDeadline(time.Now().Add(grace)) // fails where it is closed, and nobody waits
+			c.endBy(time.Now().Add(grace))
 		}
 	})
 }
@@ -78,8 +78,38 @@ func (c attentiveConn) ExecContext(ctx context.Context, query string, args []dri
 	return c.connection.ExecContext(ctx, query, args)
 }
 
-// BeginTx begins a transaction.
+// BeginTx begins a transaction, which is watched until it ends: COMMIT has no context of its own.
 func (c attentiveConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	defer c.wire.watch(ctx)()
-	return c.connection.BeginTx(ctx, options)
+	stop := c.wire.watch(ctx)
+	tx, err := c.connection.BeginTx(ctx, options)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return attentiveTx{Tx: tx, stop: stop}, nil
+}
+
+// ResetSession makes the connection fit for another user, whose context has not ended.
+func (c attentiveConn) ResetSession(ctx context.Context) error {
+	if w := c.wire.Load(); w != nil {
+		w.until.Store(0)
+	}
+	return c.connection.ResetSession(ctx)
+}
+
+type attentiveTx struct {
+	driver.Tx
+	stop func() bool
+}
+
+// Commit commits.
+func (t attentiveTx) Commit() error {
+	defer t.stop()
+	return t.Tx.Commit()
+}
+
+// Rollback rolls back.
+func (t attentiveTx) Rollback() error {
+	defer t.stop()
+	return t.Tx.Rollback()
 }

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
+	"strings"
 
 	"github.com/lib/pq"
 )
@@ -15,7 +15,7 @@ var (
 	// ErrNoCitus says that the extension is absent.
 	ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
 	// ErrDistributed says that there is nothing left to do.
-	ErrDistributed = errors.New("the tables are distributed already; nothing was changed")
+	ErrDistributed = errors.New("tables are distributed already; nothing was changed")
 	// ErrTenantStaysHere says that the workers of a cluster would not be told in whose name a statement is run. They
 	// would show no row and take none.
 	ErrTenantStaysHere = errors.New("on Citus the role of DATABASE_URL needs citus.propagate_set_commands = 'local'; an administrator of the database sets it: " +
@@ -45,16 +45,24 @@ func hasCitus(ctx context.Context, q queryer) (there bool, err error) {
 	return there, nil
 }
 
-func isDistributed(ctx context.Context, q queryer) (distributed bool, err error) {
+// distributed returns which of the tables are spread over a cluster.
+func distributed(ctx context.Context, q queryer) ([]string, error) {
 	there, err := hasCitus(ctx, q)
 	if err != nil || !there {
-		return false, err
+		return nil, err
 	}
-	const query = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('events'))"
-	if err := q.QueryRowContext(ctx, query).Scan(&distributed); err != nil {
-		return false, fmt.Errorf("asking what is distributed: %w", err)
+	var found []string
+	for _, s := range sharded {
+		var is bool
+		const query = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass($1))"
+		if err := q.QueryRowContext(ctx, query, s.table).Scan(&is); err != nil {
+			return nil, fmt.Errorf("asking what is distributed: %w", err)
+		}
+		if is {
+			found = append(found, s.table)
+		}
 	}
-	return distributed, nil
+	return found, nil
 }
 
 // propagateTenant has the role's transactions tell the workers which tenant they have entered.
@@ -82,8 +90,8 @@ func (d *Database) tenantReachesWorkers(ctx context.Context) (bool, error) {
 
 // CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantStaysHere.
 func (d *Database) CheckCitus(ctx context.Context) error {
-	distributed, err := isDistributed(ctx, d.db)
-	if err != nil || !distributed {
+	tables, err := distributed(ctx, d.db)
+	if err != nil || len(tables) == 0 {
 		return err
 	}
 	reaches, err := d.tenantReachesWorkers(ctx)
@@ -103,12 +111,12 @@ func (d *Database) Distribute(ctx context.Context) error {
 	if !there {
 		return ErrNoCitus
 	}
-	distributed, err := isDistributed(ctx, d.owner)
+	tables, err := distributed(ctx, d.owner)
 	if err != nil {
 		return err
 	}
-	if distributed {
-		return ErrDistributed
+	if len(tables) > 0 {
+		return fmt.Errorf("%w: %s", ErrDistributed, strings.Join(tables, ", "))
 	}
 	reaches, err := d.tenantReachesWorkers(ctx)
 	if err != nil {
@@ -120,11 +128,11 @@ func (d *Database) Distribute(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	if !reaches {
-		runtime, err := url.Parse(d.options.URL)
+		service, err := d.serviceRole()
 		if err != nil {
-			return errors.New("DATABASE_URL can't be read")
+			return err
 		}
-		if err := propagateTenant(ctx, tx, runtime.User.Username()); err != nil {
+		if err := propagateTenant(ctx, tx, service.Username()); err != nil {
 			return err
 		}
 	}
@@ -179,9 +187,9 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// unblinded runs fn while row level security does not bind the owner of the tables. Whatever reads or copies a tenant's
-// table as its owner, in a migration too, must do so within it: forced row level security shows the owner no rows, which
-// looks like an empty table.
+// unblinded runs fn while row level security does not bind the owner of the tables, to whom it shows no rows when it is
+// forced, which looks like an empty table. What reads or copies a tenant's table as its owner must do so within it, and a
+// migration must do the same by itself.
 func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	rows, err := tx.QueryContext(ctx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -173,12 +174,24 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 type impatient struct {
 	net.Conn
 	patience time.Duration
+	until    atomic.Int64 // when all waiting ends, in nanoseconds since 1970; 0: by the patience alone
+}
+
+// endBy ends all waiting by a time, also that which is under way.
+func (c *impatient) endBy(end time.Time) {
+	c.until.Store(end.UnixNano())
+	_ = c.SetReadDeadline(end) // fails where it is closed, and nobody waits
 }
 
 // Read reads within the patience.
 func (c *impatient) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
+	}
+	if until := c.until.Load(); until != 0 { // set before now, or while the deadline above was
+		if err := c.SetReadDeadline(time.Unix(0, until)); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Read(p)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -334,77 +333,27 @@ func testRoundTrips(t *testing.T, server *container.Container) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counter := newTurnCounter(t, u.Host)
-	u.Host = counter.address
+	var (
+		turns    atomic.Int64
+		answered atomic.Bool
+	)
+	u.Host = container.Proxy(t, u.Host, func([]byte) container.Verdict {
+		if answered.Swap(false) {
+			turns.Add(1)
+		}
+		return container.Pass
+	}, func() { answered.Store(true) })
 	db := open(t, options(ownerURL, u.String()))
 	home := porttest.NewTenant(t, db) // which connects
-	before := counter.turns.Load()
+	before := turns.Load()
 	e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
 	if _, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
 		t.Fatal(err)
 	}
 	const want = 4 // BEGIN, SET LOCAL, INSERT, COMMIT
-	if got := counter.turns.Load() - before; got != want {
+	if got := turns.Load() - before; got != want {
 		t.Errorf("an event took %d round trips, want %d", got, want)
 	}
-}
-
-// turnCounter stands between the service and Postgres and counts how often the service speaks after the server did.
-type turnCounter struct {
-	address string
-	turns   atomic.Int64
-}
-
-func newTurnCounter(t *testing.T, server string) *turnCounter {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &turnCounter{address: listener.Addr().String()}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", server)
-			if err != nil {
-				t.Error(err)
-				_ = in.Close()
-				return
-			}
-			var answered atomic.Bool
-			pass := func(from, to net.Conn, seen func()) {
-				buffer := make([]byte, 1<<16)
-				for {
-					n, err := from.Read(buffer)
-					if err != nil {
-						break
-					}
-					seen()
-					if _, err := to.Write(buffer[:n]); err != nil {
-						break
-					}
-				}
-				_, _ = in.Close(), out.Close()
-			}
-			running.Go(func() { pass(out, in, func() { answered.Store(true) }) })
-			running.Go(func() {
-				pass(in, out, func() {
-					if answered.Swap(false) {
-						c.turns.Add(1)
-					}
-				})
-			})
-		}
-	})
-	t.Cleanup(func() { // after the database, which was opened later, has closed its connections
-		_ = listener.Close()
-		running.Wait()
-	})
-	return c
 }
 
 // testStatementTimeout: the server ends a statement that takes too long, and the caller is told that nothing changed.

@@ -21,7 +21,7 @@ var grants = []string{
 	"GRANT UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT, INSERT, UPDATE ON users, sessions, sign_in_addresses TO %s",
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
-	"GRANT SELECT, INSERT ON served TO %s",              // what has been served stays on record
+	"GRANT SELECT, INSERT ON served TO %s",              // for a replica that has no other role; what was served stays
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
@@ -29,11 +29,11 @@ var grants = []string{
 // Authorize makes the role of URL where it is not there yet, and grants it what the service needs. It is done as the
 // owner, after migrating, and does nothing where both are the same role.
 func (d *Database) Authorize(ctx context.Context) error {
-	runtime, err := url.Parse(d.options.URL)
+	service, err := d.serviceRole()
 	if err != nil {
-		return errors.New("DATABASE_URL can't be read")
+		return err
 	}
-	name := runtime.User.Username()
+	name := service.Username()
 	var owner string
 	if err := d.owner.QueryRowContext(ctx, "SELECT current_user").Scan(&owner); err != nil {
 		return fmt.Errorf("asking who owns the tables: %w", err)
@@ -55,7 +55,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	if !exists {
-		password, _ := runtime.User.Password()
+		password, _ := service.Password()
 		statement := fmt.Sprintf("CREATE ROLE %s LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD %s", pq.QuoteIdentifier(name), pq.QuoteLiteral(password))
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("making the role %s: %w", name, err)
@@ -84,6 +84,15 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	return nil
+}
+
+// serviceRole returns the name and the password of the role that the service runs as.
+func (d *Database) serviceRole() (*url.Userinfo, error) {
+	u, err := url.Parse(d.options.URL)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL can't be read")
+	}
+	return u.User, nil
 }
 
 // CheckRole makes sure that row level security binds the service. Errors: ErrUnsafeRole.

@@ -181,21 +181,6 @@ func TestServed(t *testing.T) {
 	served("unknown")
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never came: %s", what)
-		}
-	}
-}
-
 // TestPing: a database that can't be written is not ready, and is again once it can be.
 func TestPing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
@@ -220,11 +205,11 @@ func TestPing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "not ready", func() bool { return !ready() })
+	porttest.Eventually(t, "not ready", func() bool { return !ready() })
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ready", ready)
+	porttest.Eventually(t, "ready", ready)
 }
 
 // TestPing_on_a_full_disk fills a small disk.
@@ -258,7 +243,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 	}
 	// The log of writes has room within itself for a while.
 	e := event.Event{TenantID: home.ID, Type: strings.Repeat("x", event.MaxTypeLength), UserIdentifier: "u", OccurredAt: time.Now()}
-	eventually(t, "a full disk", func() bool {
+	porttest.Eventually(t, "a full disk", func() bool {
 		e.ID = porttest.NewID[id.Event]()
 		_, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e)
 		if err != nil && !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) {
@@ -266,11 +251,11 @@ func TestPing_on_a_full_disk(t *testing.T) {
 		}
 		return err != nil
 	})
-	eventually(t, "not ready", func() bool { return errors.Is(db.Ping(t.Context()), ports.ErrUnavailable) })
+	porttest.Eventually(t, "not ready", func() bool { return errors.Is(db.Ping(t.Context()), ports.ErrUnavailable) })
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ready", func() bool { return db.Ping(t.Context()) == nil })
+	porttest.Eventually(t, "ready", func() bool { return db.Ping(t.Context()) == nil })
 }
 
 // TestCorrupt: a file that is damaged can't be read now, which is no fault of this program.
@@ -358,7 +343,7 @@ func TestEndless(t *testing.T) {
 			if err := ask(ctx); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s, whose client left: %v", name, err)
 			}
-			if took := time.Since(<-left); took > time.Second {
+			if took := time.Since(<-left); took > 3*time.Second { // it is a millisecond on a machine that is not busy
 				t.Errorf("%s went on for %s", name, took)
 			}
 		}

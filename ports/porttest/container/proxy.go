@@ -1,0 +1,91 @@
+package container
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Verdict is what becomes of a piece of what a client sends through a proxy.
+type Verdict int
+
+// The verdicts.
+const (
+	Pass        Verdict = iota
+	Drop                // the server never hears it
+	Cut                 // the connection ends on both sides
+	CutOnAnswer         // the server hears it, and the connection ends with its answer
+)
+
+// Proxy stands before the server at an address until the test ends, asks about each piece that a client sends, and tells
+// of each that the server answers. It returns its own address.
+func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answered func()) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			backend, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			var ending atomic.Bool
+			running.Go(func() {
+				relay(backend, client, func([]byte) Verdict {
+					answered()
+					if ending.Load() {
+						return Cut
+					}
+					return Pass
+				})
+				_, _ = client.Close(), backend.Close()
+			})
+			running.Go(func() {
+				relay(client, backend, func(piece []byte) Verdict {
+					verdict := sent(piece)
+					if verdict == CutOnAnswer {
+						ending.Store(true)
+					}
+					return verdict
+				})
+				if !ending.Load() {
+					_, _ = client.Close(), backend.Close()
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait()
+	})
+	return listener.Addr().String()
+}
+
+// relay passes on what is said, until one side ends or the verdict does.
+func relay(from, to net.Conn, decide func(piece []byte) Verdict) {
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		switch decide(buffer[:n]) {
+		case Drop:
+			continue
+		case Cut:
+			return
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package porttest
+
+import (
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
+// Eventually waits until a condition holds.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("never came: %s", what)
+		}
+	}
+}
