@@ -97,22 +97,29 @@ func (h *Hasher) learn(c cost) []cost {
 	return h.costs
 }
 
-// evenOut does, after a hash has been verified, the work of one hash of each other cost. So each attempt does the same,
-// whatever its account has stored and whether there is one (ASVS 6.3.8). To work for as long as the dearest hash would,
-// in another way than that, does not come out the same: memory, passes and lanes do not weigh alike on every machine.
-func (h *Hasher) evenOut(verified cost) error {
-	for _, c := range h.learn(verified) {
-		if c == verified {
-			continue
+// check reports whether the password has the hash, and hashes it once more at each other cost that is known. So each
+// attempt does the same in the same order, whatever its account has stored and whether there is one (ASVS 6.3.8). To work
+// for as long as the dearest hash would, in another way than that, does not come out the same: memory, passes and lanes do
+// not weigh alike on every machine.
+func (h *Hasher) check(password, hash string) (match bool, own cost, err error) {
+	params, _, _, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return false, cost{}, err
+	}
+	own = costOf(params)
+	for _, c := range h.learn(own) {
+		if c == own {
+			match, _, err = argon2id.CheckHash(password, hash)
+		} else {
+			_, err = argon2id.CreateHash(password, &argon2id.Params{
+				Memory: c.memory, Iterations: c.iterations, Parallelism: c.parallelism, SaltLength: saltLength, KeyLength: keyLength,
+			})
 		}
-		_, err := argon2id.CreateHash("", &argon2id.Params{
-			Memory: c.memory, Iterations: c.iterations, Parallelism: c.parallelism, SaltLength: saltLength, KeyLength: keyLength,
-		})
 		if err != nil {
-			return fmt.Errorf("taking the time of another hash: %w", err)
+			return false, cost{}, err
 		}
 	}
-	return nil
+	return match, own, nil
 }
 
 // Hash returns the hash of a password. Errors: ports.ErrHasherBusy.
@@ -137,14 +144,11 @@ func (h *Hasher) Verify(ctx context.Context, password string, hash user.Password
 		return false, false, err
 	}
 	defer leave()
-	match, used, err := argon2id.CheckHash(password, string(hash))
+	match, used, err := h.check(password, string(hash))
 	if err != nil {
 		return false, false, fmt.Errorf("verifying a password: %w", err)
 	}
-	if err := h.evenOut(costOf(used)); err != nil {
-		return false, false, err
-	}
-	outdated = used.Memory < h.params.Memory || used.Iterations < h.params.Iterations || used.Parallelism < h.params.Parallelism
+	outdated = used.memory < h.params.Memory || used.iterations < h.params.Iterations || used.parallelism < h.params.Parallelism
 	return match, match && outdated, nil
 }
 
