@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -151,6 +152,23 @@ func refuseMalformedQuery(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
 			return errMalformedQuery.Because(err)
+		}
+		return next(c)
+	}
+}
+
+// drain reads away the body of a request that should have none: while it stands unread, the server does not notice that
+// the client has gone.
+func drain(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r := c.Request(); r.Method == http.MethodGet || r.Method == http.MethodDelete {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				var tooLarge *echo.HTTPError
+				if errors.As(err, &tooLarge) {
+					return tooLarge
+				}
+				return errUnreadable.Because(err)
+			}
 		}
 		return next(c)
 	}

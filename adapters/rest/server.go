@@ -137,7 +137,7 @@ func New(needs Needs, settings Settings) (*echo.Echo, error) {
 		return nil, err
 	}
 	// What is refused after the guard has been counted.
-	e.Use(recoverPanics(), s.guard, sameSite, refuseMalformedQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)))
+	e.Use(recoverPanics(), s.guard, sameSite, refuseMalformedQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), drain)
 
 	RegisterHandlersWithBaseURL(e, keyed{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
 	if err := addDocs(e); err != nil {
