@@ -894,15 +894,21 @@ func TestSigningKey(t *testing.T) {
 	}
 }
 
-// TestRehash: the cost of a hash rises with the next sign-in (ASVS 11.4.2).
-func TestRehash(t *testing.T) {
+// restarted runs a service whose one user was made under other settings.
+func restarted(t *testing.T, before, now settings) (*service, person) {
+	t.Helper()
 	all := generous().with(onSQLite(t))
-	s := start(t, all)
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	if err := s.stop(); err != nil {
+	old := start(t, all.with(before))
+	p := old.newPerson(t, newSlug(), access.Viewer)
+	if err := old.stop(); err != nil {
 		t.Fatal(err)
 	}
-	s = startAt(t, all.with(settings{"ARGON2_ITERATIONS": "3"}), s.clock)
+	return startAt(t, all.with(now), old.clock), p
+}
+
+// TestRehash: the cost of a hash rises with the next sign-in (ASVS 11.4.2).
+func TestRehash(t *testing.T) {
+	s, p := restarted(t, nil, settings{"ARGON2_ITERATIONS": "3"})
 	hash := func() user.PasswordHash {
 		caller, err := s.app.Auth.Authenticate(t.Context(), p.access)
 		if err != nil {
@@ -924,13 +930,7 @@ func TestRehash(t *testing.T) {
 
 // TestRehash_at_once: of several devices that sign in after the cost was raised, one makes the hash anew, and all get in.
 func TestRehash_at_once(t *testing.T) {
-	all := generous().with(onSQLite(t))
-	s := start(t, all)
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	if err := s.stop(); err != nil {
-		t.Fatal(err)
-	}
-	s = startAt(t, all.with(settings{"ARGON2_ITERATIONS": "3"}), s.clock)
+	s, p := restarted(t, nil, settings{"ARGON2_ITERATIONS": "3"})
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
@@ -946,13 +946,7 @@ func TestRehash_at_once(t *testing.T) {
 // TestDearestHash: the service finds at its start what the dearest stored hash costs, and takes that time for an account
 // that does not exist, too, also where the cost has been lowered since (ASVS 6.3.8).
 func TestDearestHash(t *testing.T) {
-	all := generous().with(onSQLite(t))
-	s := start(t, all.with(settings{"ARGON2_ITERATIONS": "24"}))
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	if err := s.stop(); err != nil {
-		t.Fatal(err)
-	}
-	s = startAt(t, all, s.clock)
+	s, p := restarted(t, settings{"ARGON2_ITERATIONS": "24"}, nil)
 	signIn := func(email string) time.Duration {
 		t.Helper()
 		began := time.Now()

@@ -47,11 +47,7 @@ func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
 // checkDevelopment refuses to make a key of development beside a database that has served production, or may have: an old
 // one of development has its key at the path already.
 func (a *App) checkDevelopment(ctx context.Context, path string) error {
-	runner, err := a.database.Migrations()
-	if err != nil {
-		return err
-	}
-	served, err := a.served(ctx, runner)
+	served, err := a.served(ctx)
 	if err != nil {
 		return err
 	}

@@ -49,16 +49,16 @@ func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
 	if name != named {
 		return "", fmt.Errorf("%w: %q, not %q", ErrOtherDatabase, name, named)
 	}
-	runner, err := a.database.Migrations()
-	if err != nil {
-		return "", err
-	}
-	served, err := a.served(ctx, runner)
+	served, err := a.served(ctx)
 	if err != nil {
 		return "", err
 	}
 	if a.config.Environment == config.Production || slices.Contains(served, config.Production) || slices.Contains(served, unknown) {
 		return "", ErrForwardOnly
+	}
+	runner, err := a.database.Migrations()
+	if err != nil {
+		return "", err
 	}
 	return runner.Down(ctx)
 }
@@ -67,8 +67,8 @@ func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
 const unknown = "unknown"
 
 // served returns the environments that the database has served. One whose schema is older than the record may have served any.
-func (a *App) served(ctx context.Context, runner *migrations.Runner) ([]string, error) {
-	versions, err := runner.Status(ctx)
+func (a *App) served(ctx context.Context) ([]string, error) {
+	versions, err := a.SchemaStatus(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -43,8 +43,6 @@ type PasswordHasher interface {
 	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
 	// VerifyNobody takes the time of Verify and finds no match: for an e-mail address that nobody has.
 	VerifyNobody(ctx context.Context, password string) error
-	// Expect tells of stored hashes, so that Verify takes the same time for each of them: that of all costs they have.
-	Expect(hashes ...user.PasswordHash) error
 }
 
 // RevocationList knows which tokens were revoked of late, so that most dead tokens need no look into the database.

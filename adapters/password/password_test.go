@@ -32,6 +32,12 @@ func TestHasher(t *testing.T) {
 	porttest.PasswordHasher(t, hasher(t, cheap, 2, 2), hasher(t, stronger, 2, 2))
 }
 
+func TestExpect_refuses_what_is_no_hash(t *testing.T) {
+	if err := hasher(t, cheap, 1, 0).Expect("no hash"); err == nil {
+		t.Error("a cost that can't be read was taken")
+	}
+}
+
 func TestHash_has_the_parameters(t *testing.T) {
 	h := hasher(t, password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}, 1, 0)
 	hash, err := h.Hash(t.Context(), "SecurePass1")

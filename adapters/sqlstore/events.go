@@ -82,8 +82,8 @@ func (f *filter) window(w analytics.Window) {
 }
 
 // read runs SELECT columns over the filter into dest.
-func (s events) read(ctx context.Context, what purpose, f *filter, dest any, doing, columns, rest string, args ...any) error {
-	return s.db.inTenant(ctx, f.tenant, what, func(ctx context.Context, q sqlx.ExtContext) error {
+func (s events) read(ctx context.Context, use purpose, f *filter, dest any, doing, columns, rest string, args ...any) error {
+	return s.db.inTenant(ctx, f.tenant, use, func(ctx context.Context, q sqlx.ExtContext) error {
 		return s.list(ctx, q, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
 	})
 }

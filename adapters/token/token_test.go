@@ -56,10 +56,9 @@ func TestNewSigner(t *testing.T) {
 	}
 }
 
-// TestVerify_refuses_what_it_would_not_have_signed signs with the right key what this service never writes
-// (RFC 8725 3.8 to 3.11).
-func TestVerify_refuses_what_it_would_not_have_signed(t *testing.T) {
-	s := signer(t, "HS256", secret)
+// signed returns a token of the signer that is in force.
+func signed(t testing.TB, s *token.Signer) string {
+	t.Helper()
 	own, err := s.Sign(session.Claims{
 		Kind: session.Access, Token: "j", Session: "s", User: "u", Tenant: "t", Role: access.Viewer,
 		IssuedAt: now, ExpiresAt: now.Add(time.Minute),
@@ -67,6 +66,14 @@ func TestVerify_refuses_what_it_would_not_have_signed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return own
+}
+
+// TestVerify_refuses_what_it_would_not_have_signed signs with the right key what this service never writes
+// (RFC 8725 3.8 to 3.11).
+func TestVerify_refuses_what_it_would_not_have_signed(t *testing.T) {
+	s := signer(t, "HS256", secret)
+	own := signed(t, s)
 	message, err := jws.Parse([]byte(own))
 	if err != nil {
 		t.Fatal(err)
@@ -140,13 +147,7 @@ func TestVerify_refuses_what_it_would_not_have_signed(t *testing.T) {
 // other are taken (RFC 7515 4, 4.1.11).
 func TestVerify_header(t *testing.T) {
 	s := signer(t, "HS256", secret)
-	own, err := s.Sign(session.Claims{
-		Kind: session.Access, Token: "j", Session: "s", User: "u", Tenant: "t", Role: access.Viewer,
-		IssuedAt: now, ExpiresAt: now.Add(time.Minute),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := signed(t, s)
 	parts := strings.Split(own, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(parts[0])
 	if err != nil {
@@ -203,13 +204,7 @@ func TestVerify_header(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	s := signer(f, "HS256", secret)
-	good, err := s.Sign(session.Claims{
-		Kind: session.Access, Token: "j", Session: "s", User: "u", Tenant: "t", Role: access.Viewer,
-		IssuedAt: now, ExpiresAt: now.Add(time.Minute),
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
+	good := signed(f, s)
 	f.Add(good)
 	f.Add("")
 	f.Add("a.b.c")
@@ -225,13 +220,7 @@ func FuzzVerify(f *testing.F) {
 
 func BenchmarkVerify(b *testing.B) {
 	s := signer(b, "HS256", secret)
-	good, err := s.Sign(session.Claims{
-		Kind: session.Access, Token: "j", Session: "s", User: "u", Tenant: "t", Role: access.Viewer,
-		IssuedAt: now, ExpiresAt: now.Add(time.Minute),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	good := signed(b, s)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.Verify(good, now); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 // ErrTooManyAttempts is the fault of too many wrong passwords for one account; see Service.guess.
@@ -30,13 +31,9 @@ const addressesPerUser = 20
 //   - Who is signed in and changes the password is counted by session, so that a thief of one session spends no other's.
 //   - Nothing stays locked: the next window lets in again.
 func (s *Service) guess(ctx context.Context, key string, verify func() (right bool, err error)) (bool, error) {
-	rate := s.settings.AccountRate
-	left, err := s.limiter.Take(ctx, key, rate)
+	left, err := s.attempt(ctx, key)
 	if err != nil {
 		return false, err
-	}
-	if left.Exceeded {
-		return false, ErrTooManyAttempts.After(left.Reset)
 	}
 	began := s.clock.Now()
 	right, err := verify()
@@ -44,7 +41,16 @@ func (s *Service) guess(ctx context.Context, key string, verify func() (right bo
 	if over := s.clock.Now().Sub(began) >= left.Reset; wrong || over {
 		return right, err
 	}
-	return right, errors.Join(err, s.limiter.GiveBack(context.WithoutCancel(ctx), key, rate))
+	return right, errors.Join(err, s.limiter.GiveBack(context.WithoutCancel(ctx), key, s.settings.AccountRate))
+}
+
+// attempt counts one under a key. Errors: ErrTooManyAttempts.
+func (s *Service) attempt(ctx context.Context, key string) (ports.Allowance, error) {
+	left, err := s.limiter.Take(ctx, key, s.settings.AccountRate)
+	if err == nil && left.Exceeded {
+		return left, ErrTooManyAttempts.After(left.Reset)
+	}
+	return left, err
 }
 
 // accountKey returns what an attempt to sign in is counted under.

@@ -40,7 +40,8 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	if err := s.confirm(ctx, caller, current); err != nil {
 		return session.TokenPair{}, err
 	}
-	if err := s.pace(ctx, u); err != nil {
+	// Over all sessions: each change opens a new one, whose requests are counted from the beginning.
+	if _, err := s.attempt(ctx, "password-changed:"+string(u.ID)); err != nil {
 		return session.TokenPair{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, chosen)
@@ -73,16 +74,6 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 		return session.TokenPair{}, err
 	}
 	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
-}
-
-// pace bounds how often a user changes the password, over all sessions: each change opens a new one, whose requests are
-// counted from the beginning.
-func (s *Service) pace(ctx context.Context, u user.User) error {
-	left, err := s.limiter.Take(ctx, "password-changed:"+string(u.ID), s.settings.AccountRate)
-	if err == nil && left.Exceeded {
-		return ErrTooManyAttempts.After(left.Reset)
-	}
-	return err
 }
 
 // checkChange finds what is wrong with a change of password that the passwords themselves tell.

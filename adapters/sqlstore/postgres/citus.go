@@ -35,6 +35,7 @@ var sharded = []struct{ table, distribute string }{
 
 // queryer is a connection or a transaction.
 type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
@@ -51,16 +52,14 @@ func distributed(ctx context.Context, q queryer) ([]string, error) {
 	if err != nil || !there {
 		return nil, err
 	}
-	var found []string
+	names := make([]string, 0, len(sharded))
 	for _, s := range sharded {
-		var is bool
-		const query = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass($1))"
-		if err := q.QueryRowContext(ctx, query, s.table).Scan(&is); err != nil {
-			return nil, fmt.Errorf("asking what is distributed: %w", err)
-		}
-		if is {
-			found = append(found, s.table)
-		}
+		names = append(names, s.table)
+	}
+	const query = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IN (SELECT logicalrelid FROM pg_dist_partition)"
+	found, err := queryTexts(ctx, q, query, pq.Array(names))
+	if err != nil {
+		return nil, fmt.Errorf("asking what is distributed: %w", err)
 	}
 	return found, nil
 }
@@ -191,11 +190,7 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 // forced, which looks like an empty table. What reads or copies a tenant's table as its owner must do so within it, and a
 // migration must do the same by itself.
 func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
-	rows, err := tx.QueryContext(ctx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity ORDER BY relname")
-	if err != nil {
-		return fmt.Errorf("looking for tables under row level security: %w", err)
-	}
-	tables, err := scanTexts(rows)
+	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {
 		return fmt.Errorf("looking for tables under row level security: %w", err)
 	}
@@ -216,7 +211,12 @@ func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	return force("FORCE")
 }
 
-func scanTexts(rows *sql.Rows) (texts []string, err error) {
+// queryTexts returns the one column of what a query finds.
+func queryTexts(ctx context.Context, q queryer, query string, args ...any) (texts []string, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var text string
