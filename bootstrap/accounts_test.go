@@ -243,7 +243,7 @@ func testTakenAddress(t *testing.T, on backend) {
 		if told[0] != told[1] {
 			t.Errorf("%s: an existing and an absent tenant are told apart:\n%s\n%s", mode, told[0], told[1])
 		}
-		if list, err := s.app.Tenants.List(t.Context(), access.Operator()); err != nil || strings.Contains(fmt.Sprint(list), absent) {
+		if list, err := s.operator().Tenants.List(t.Context(), access.Operator()); err != nil || strings.Contains(fmt.Sprint(list), absent) {
 			t.Errorf("%s: a tenant was made, %v", mode, err)
 		}
 	}
@@ -256,7 +256,7 @@ func testEmptyTenant(t *testing.T, on backend) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.app.Tenants.Create(t.Context(), access.Operator(), slug)
+	made, err := s.operator().Tenants.Create(t.Context(), access.Operator(), slug)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,8 @@ type Surroundings struct {
 	Colour  bool      // whether the output is a terminal that shows colours
 	Version string
 	Clock   ports.Clock
-	// Serving is whether requests will be answered, which takes a signing key that lasts. Commands sign nothing.
+	// Serving is whether requests will be answered, which takes a signing key that lasts. Commands sign nothing, and work
+	// with the rights of the database's owner.
 	Serving bool
 }
 
@@ -101,7 +102,7 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 		return nil, err
 	}
 	app := &App{config: c, clock: in.Clock, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics()}
-	if err := app.openDatabase(ctx); err != nil {
+	if err := app.openDatabase(ctx, in.Serving); err != nil {
 		return nil, err
 	}
 	signer, err := app.signer(ctx, in.Serving)
@@ -161,7 +162,7 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http
 	})
 }
 
-func (a *App) openDatabase(ctx context.Context) error {
+func (a *App) openDatabase(ctx context.Context, serving bool) error {
 	if path, ok := a.config.SQLitePath(); ok {
 		db, err := sqlite.Open(ctx, path, a.config.QueriesAtOnce)
 		if err != nil {
@@ -171,7 +172,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return nil
 	}
 	db, err := postgres.Open(postgres.Options{
-		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, PoolSize: a.config.DatabasePoolSize,
+		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, AsOwner: !serving, PoolSize: a.config.DatabasePoolSize,
 		Questions: a.config.QueriesAtOnce, StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ func TestOnContainers(t *testing.T) {
 	}
 	t.Run("end to end", func(t *testing.T) { endToEnd(t, on) })
 	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
+	t.Run("clocks that differ", func(t *testing.T) { testClocks(t, on) })
 	t.Run("behind pgbouncer", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, backend){
 			"walkthrough": testWalkthrough, "matrix": testMatrix, "events": testEvents, "concurrent refreshes": testConcurrentRefresh, "export": testExport,
@@ -87,6 +88,22 @@ func testReplicas(t *testing.T, on backend) {
 	if won.Load() != 1 {
 		t.Errorf("%d refreshes won over both replicas", won.Load())
 	}
+}
+
+// testClocks: the grace of a refresh is told by the database's clock. To a replica whose own is ahead it is not over.
+func testClocks(t *testing.T, on backend) {
+	all := generous().with(on(t), settings{"REFRESH_TOKEN_GRACE_SECONDS": "10"})
+	one := start(t, all)
+	clock := porttest.NewClock()
+	clock.Advance(20 * time.Second)
+	ahead := startAt(t, all, clock)
+	p := one.newPerson(t, newSlug(), access.Viewer)
+	next := one.refresh(t, 200, p.refresh)
+	ahead.refresh(t, 401, p.refresh)
+	one.me(t, 200, next.text(t, "access_token"))
+	one.pass(t, 10*time.Second)
+	ahead.refresh(t, 401, p.refresh) // which ends the session
+	one.me(t, 401, next.text(t, "access_token"))
 }
 
 // testAuditedOrNotAtAll: where the entry can't be written, the change that it tells of is not made (ASVS 16.2.1).

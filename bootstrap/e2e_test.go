@@ -174,7 +174,7 @@ func testRotation(t *testing.T, on backend) {
 	s.refresh(t, 401, p.refresh) // within the grace: only refused
 	s.me(t, 200, second.text(t, "access_token"))
 	third := s.refresh(t, 200, second.text(t, "refresh_token"))
-	s.clock.Advance(10 * time.Second)
+	s.pass(t, 10*time.Second)
 	s.refresh(t, 401, second.text(t, "refresh_token")) // after it: the family ends
 	s.refresh(t, 401, third.text(t, "refresh_token"))
 	for _, dead := range []string{p.access, second.text(t, "access_token"), third.text(t, "access_token")} {
@@ -354,13 +354,12 @@ func testRestart(t *testing.T, on backend) {
 	s.refresh(t, 401, out.refresh)
 	s.me(t, 200, in.access)
 
-	other := startAt(t, all, s.clock) // as the command line is another process at the same database
 	s.me(t, 200, gone.access)
-	if err := other.app.Users.Deactivate(t.Context(), access.Operator(), "", gone.user.ID); err != nil {
+	if err := s.operator().Users.Deactivate(t.Context(), access.Operator(), "", gone.user.ID); err != nil {
 		t.Fatal(err)
 	}
 	s.me(t, 401, gone.access)
-	if _, err := other.app.Users.ChangeRole(t.Context(), access.Operator(), "", in.user.ID, access.Analyst); err != nil {
+	if _, err := s.operator().Users.ChangeRole(t.Context(), access.Operator(), "", in.user.ID, access.Analyst); err != nil {
 		t.Fatal(err)
 	}
 	s.want(t, 200, request{method: "GET", path: api + "/analytics/events", token: in.access})

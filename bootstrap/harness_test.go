@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,11 +105,14 @@ func (l *log) lines(t *testing.T, event string) []map[string]any {
 
 // service is a running service, as main runs it.
 type service struct {
-	app   *bootstrap.App
-	url   string
-	clock *porttest.Clock
-	log   *log
-	stop  func() error // once
+	app *bootstrap.App
+	// operator is what commands work with.
+	operator func() *bootstrap.App
+	url      string
+	clock    *porttest.Clock
+	log      *log
+	owner    string       // the URL of the database's owner; empty on SQLite
+	stop     func() error // once
 }
 
 // start runs a service until the test ends or stop is called.
@@ -117,17 +121,32 @@ func start(t testing.TB, s settings) *service {
 	return startAt(t, s, porttest.NewClock())
 }
 
-func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
+func open(t testing.TB, s settings, in bootstrap.Surroundings) *bootstrap.App {
 	t.Helper()
 	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := &service{clock: clock, log: &log{}}
-	running.app, err = bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, Serving: true})
+	app, err := bootstrap.Open(t.Context(), c, in)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return app
+}
+
+func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
+	t.Helper()
+	running := &service{clock: clock, log: &log{}, owner: s["MIGRATION_DATABASE_URL"]}
+	running.app = open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, Serving: true})
+	running.operator = sync.OnceValue(func() *bootstrap.App {
+		app := open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
+		t.Cleanup(func() {
+			if err := app.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return app
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	address, served := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { served <- running.app.Serve(ctx, func(a net.Addr) { address <- a }) }()
@@ -155,6 +174,23 @@ func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 		}
 	})
 	return running
+}
+
+// pass lets time pass since each session was used last, which Postgres tells by a clock of its own.
+func (s *service) pass(t testing.TB, d time.Duration) {
+	t.Helper()
+	s.clock.Advance(d)
+	if s.owner == "" {
+		return
+	}
+	db, err := sql.Open("postgres", s.owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "UPDATE sessions SET last_used_at = last_used_at - $1::interval", d.String())
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // answer is what came back.
@@ -332,9 +368,9 @@ func (s *service) newPerson(t testing.TB, tenantSlug string, role access.Role) p
 	t.Helper()
 	email := uuid.NewString() + "@example.com"
 	account := user.Account{Email: email, Password: password, FullName: "Some Body", Tenant: tenantSlug}
-	u, err := s.app.Auth.CreateUser(t.Context(), access.Operator(), account, role, false)
+	u, err := s.operator().Auth.CreateUser(t.Context(), access.Operator(), account, role, false)
 	if errors.Is(err, tenant.ErrSlugTaken) {
-		u, err = s.app.Auth.CreateUser(t.Context(), access.Operator(), account, role, true)
+		u, err = s.operator().Auth.CreateUser(t.Context(), access.Operator(), account, role, true)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -139,7 +139,7 @@ func targetPath(t *testing.T, s *service, route *echo.Route, target string, host
 		switch target {
 		case "own":
 			slug := "" // a new user beside the callers, since some routes change it
-			list, err := s.app.Tenants.List(t.Context(), access.Operator())
+			list, err := s.operator().Tenants.List(t.Context(), access.Operator())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,8 @@
 //
 // Whatever reads or writes a tenant's data takes a scope straight after the context and refuses one that does not
 // cover that data with access.ErrNoScope. The exceptions serve authentication, which comes before any principal:
-// Identities, Sessions and Tenants hold what is known over the whole service.
+// Identities, Sessions, SignInAddresses and Tenants. Of them, what is asked before any tenant is known takes what it is
+// known by, an address, a session or a slug; all else takes a tenant, or what is in one, and finds nothing outside of it.
 package ports
 
 import (
@@ -69,18 +70,22 @@ type Tenants interface {
 
 // Identities is what authentication knows of users, before there is a principal.
 type Identities interface {
-	// Add stores a new user of a tenant that exists. Errors: user.ErrEmailTaken.
+	// Add stores a new user of a tenant that exists, within a unit of work. A store may leave a super_admin to the operator.
+	// Errors: user.ErrEmailTaken, user.ErrOperatorGives.
 	Add(ctx context.Context, u user.User) error
 	// ByEmail returns the user with the address. Errors: user.ErrNotFound.
 	ByEmail(ctx context.Context, email user.Email) (user.User, error)
-	// BySession returns a session and its user as they are now, in one round trip. Errors: session.ErrNotFound.
+	// BySession returns a session and its user as they are now, in one round trip: the user without the password hash, of
+	// the session its times and whether it was revoked. Errors: session.ErrNotFound.
 	BySession(ctx context.Context, id id.Session) (user.User, session.Session, error)
-	// ForUpdate returns a user, which no other unit of work changes until this one ends. It must be called within
-	// a unit of work. Errors: user.ErrNotFound.
-	ForUpdate(ctx context.Context, id id.User) (user.User, error)
+	// ForUpdate returns a user of a tenant, without the password hash, which no other unit of work changes until this one
+	// ends. It must be called within a unit of work. Errors: user.ErrNotFound.
+	ForUpdate(ctx context.Context, tenant id.Tenant, id id.User) (user.User, error)
+	// HasPassword reports whether the user's password hash is still that of u.
+	HasPassword(ctx context.Context, u user.User) (bool, error)
 	// SetPassword replaces a user's password hash. Errors: user.ErrNotFound.
-	SetPassword(ctx context.Context, id id.User, hash user.PasswordHash) error
-	// PasswordCosts returns one password hash of each cost that stored hashes have.
+	SetPassword(ctx context.Context, u user.User, hash user.PasswordHash) error
+	// PasswordCosts returns a password hash, of no password, for each cost that stored hashes have.
 	PasswordCosts(ctx context.Context) ([]user.PasswordHash, error)
 }
 
@@ -90,10 +95,10 @@ type SignInAddresses interface {
 	// the same time for an account that does not exist.
 	Known(ctx context.Context, email user.Email, address string) (bool, error)
 	// Remember keeps an address of a user, and of the user's addresses so many of the latest, to the day.
-	Remember(ctx context.Context, user id.User, address string, now time.Time, atMost int) error
+	Remember(ctx context.Context, u user.User, address string, now time.Time, atMost int) error
 }
 
-// Users are the users of a tenant, to those who manage them.
+// Users are the users of a tenant, to those who manage them: without their password hashes.
 type Users interface {
 	// ByID returns a user within the scope. Errors: user.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.User) (user.User, error)
@@ -102,23 +107,28 @@ type Users interface {
 	// ForUpdate returns a user as ByID does, and how many other active administrators the user's tenant has. Until
 	// the unit of work ends, no other one changes these users. It must be called within a unit of work.
 	ForUpdate(ctx context.Context, scope access.Scope, id id.User) (u user.User, otherAdministrators int, err error)
-	// Save stores the role of a user and whether it is active. Errors: user.ErrNotFound.
-	Save(ctx context.Context, scope access.Scope, u user.User) error
+	// SetRole stores another role of a user who has been read for update. From and to super_admin, a store may want to see
+	// the live session of a super_admin, or the rights that the operator has.
+	// Errors: user.ErrNotFound, user.ErrOperatorGives.
+	SetRole(ctx context.Context, scope access.Scope, u user.User, role access.Role) error
+	// SetActive stores whether a user is active. Errors: user.ErrNotFound.
+	SetActive(ctx context.Context, scope access.Scope, u user.User) error
 }
 
 // Sessions are the refresh-token families.
 type Sessions interface {
 	Add(ctx context.Context, s session.Session) error
-	// ForUpdate returns a session, which no other unit of work changes until this one ends. It must be called
-	// within a unit of work. Errors: session.ErrNotFound.
-	ForUpdate(ctx context.Context, id id.Session) (session.Session, error)
+	// ForUpdate returns a session of a tenant, which no other unit of work changes until this one ends, and the present as
+	// all replicas have it, which is now where there is only one. It must be called within a unit of work.
+	// Errors: session.ErrNotFound.
+	ForUpdate(ctx context.Context, tenant id.Tenant, id id.Session, now time.Time) (session.Session, time.Time, error)
 	// Save stores what rotation and revocation change. Errors: session.ErrNotFound.
 	Save(ctx context.Context, s session.Session) error
 	// RevokeAll revokes a user's live sessions and returns their ids.
-	RevokeAll(ctx context.Context, user id.User, why session.Reason, now time.Time) ([]id.Session, error)
+	RevokeAll(ctx context.Context, u user.User, why session.Reason, now time.Time) ([]id.Session, error)
 	// MakeRoom forgets a user's sessions that have expired or were revoked longer ago than session.RevokedKept, revokes the oldest live ones
 	// over so many, and returns the ids of those.
-	MakeRoom(ctx context.Context, user id.User, room int, why session.Reason, now time.Time) ([]id.Session, error)
+	MakeRoom(ctx context.Context, u user.User, room int, why session.Reason, now time.Time) ([]id.Session, error)
 }
 
 // Events are the tenants' events. All methods need a scope of one tenant.

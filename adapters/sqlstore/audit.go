@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -50,13 +48,11 @@ func (a auditTrail) Append(ctx context.Context, scope access.Scope, e audit.Entr
 	if err != nil {
 		return fmt.Errorf("writing an audit entry: %w", err)
 	}
-	return a.db.inTenant(ctx, e.TenantID, write, func(ctx context.Context, q sqlx.ExtContext) error {
-		_, err := a.exec(ctx, q, "appending an audit entry",
-			"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
-			e.Origin.RequestID, e.Origin.Address, e.Origin.UserAgent, string(detail))
-		return err
-	})
+	_, err = a.in(e.TenantID, write).exec(ctx, "appending an audit entry",
+		"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
+		e.Origin.RequestID, e.Origin.Address, e.Origin.UserAgent, string(detail))
+	return err
 }
 
 func (a auditTrail) List(ctx context.Context, scope access.Scope, p page.Page) ([]audit.Entry, error) {
@@ -65,11 +61,9 @@ func (a auditTrail) List(ctx context.Context, scope access.Scope, p page.Page) (
 		return nil, err
 	}
 	var rows []entryRow
-	err = a.db.inTenant(ctx, tenantID, lookUp, func(ctx context.Context, q sqlx.ExtContext) error {
-		return a.list(ctx, q, &rows, "listing audit entries",
-			"SELECT "+entryColumns+" FROM audit_entries WHERE tenant_id = ? ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
-			tenantID, p.Limit, p.Skip)
-	})
+	err = a.in(tenantID, lookUp).list(ctx, &rows, "listing audit entries",
+		"SELECT "+entryColumns+" FROM audit_entries WHERE tenant_id = ? ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
+		tenantID, p.Limit, p.Skip)
 	if err != nil {
 		return nil, err
 	}

@@ -40,13 +40,9 @@ func (s events) Append(ctx context.Context, scope access.Scope, e event.Event) (
 	if err := scope.Covers(e.TenantID); err != nil {
 		return false, err
 	}
-	var added int64
-	err := s.db.inTenant(ctx, e.TenantID, write, func(ctx context.Context, q sqlx.ExtContext) (err error) {
-		added, err = s.exec(ctx, q, "appending an event",
-			"INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, id) DO NOTHING",
-			e.ID, e.TenantID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, dbTime{e.OccurredAt})
-		return err
-	})
+	added, err := s.in(e.TenantID, write).exec(ctx, "appending an event",
+		"INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, id) DO NOTHING",
+		e.ID, e.TenantID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, dbTime{e.OccurredAt})
 	return added == 1, err
 }
 
@@ -83,9 +79,7 @@ func (f *filter) window(w analytics.Window) {
 
 // read runs SELECT columns over the filter into dest.
 func (s events) read(ctx context.Context, use purpose, f *filter, dest any, doing, columns, rest string, args ...any) error {
-	return s.db.inTenant(ctx, f.tenant, use, func(ctx context.Context, q sqlx.ExtContext) error {
-		return s.list(ctx, q, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
-	})
+	return s.in(f.tenant, use).list(ctx, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
 }
 
 // question gives all statements of a question the time of one, and tells where that was not enough.
@@ -165,12 +159,12 @@ func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Wind
 	)
 	err = s.question(ctx, func(ctx context.Context) error {
 		return s.db.inTenant(ctx, f.tenant, analyse, func(ctx context.Context, q sqlx.ExtContext) error {
-			err := s.get(ctx, q, &totals, nil, "counting events",
+			err := s.getFrom(ctx, q, &totals, nil, "counting events",
 				"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
 			if err != nil {
 				return err
 			}
-			return s.list(ctx, q, &top, "counting event types",
+			return s.listFrom(ctx, q, &top, "counting event types",
 				"SELECT event_type, COUNT(*) AS count"+f.text.String()+" GROUP BY event_type ORDER BY 2 DESC, 1 LIMIT ?",
 				append(f.args, analytics.TopEventTypes)...)
 		})

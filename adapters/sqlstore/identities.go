@@ -2,9 +2,12 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -33,7 +36,7 @@ func (r tenantRow) tenant() (tenant.Tenant, error) {
 type tenants struct{ repositories }
 
 func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
-	_, err := t.exec(ctx, t.db.writing(), "adding a tenant",
+	_, err := t.in(added.ID, write).exec(ctx, "adding a tenant",
 		"INSERT INTO tenants (id, slug, created_at) VALUES (?, ?, ?)",
 		added.ID, added.Slug.String(), dbTime{added.CreatedAt})
 	if t.dialect.Duplicate(err, "tenants", "slug") {
@@ -43,16 +46,16 @@ func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
 }
 
 func (t tenants) ByID(ctx context.Context, tenantID id.Tenant) (tenant.Tenant, error) {
-	return t.one(ctx, "SELECT "+tenantColumns+" FROM tenants WHERE id = ?", tenantID)
+	return oneTenant(ctx, t.in(tenantID, lookUp), "SELECT "+tenantColumns+" FROM tenants WHERE id = ?", tenantID)
 }
 
 func (t tenants) BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error) {
-	return t.one(ctx, "SELECT "+tenantColumns+" FROM tenants WHERE slug = ?", slug.String())
+	return oneTenant(ctx, t.outside(lookUp), "SELECT "+tenantColumns+" FROM "+t.narrow("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
 }
 
-func (t tenants) one(ctx context.Context, query string, key any) (tenant.Tenant, error) {
+func oneTenant(ctx context.Context, p place, query string, key any) (tenant.Tenant, error) {
 	var row tenantRow
-	if err := t.get(ctx, t.db.reading(), &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
+	if err := p.get(ctx, &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
 		return tenant.Tenant{}, err
 	}
 	return row.tenant()
@@ -63,10 +66,20 @@ func (t tenants) List(ctx context.Context, scope access.Scope) ([]tenant.Tenant,
 		return nil, access.ErrNoScope
 	}
 	var rows []tenantRow
-	if err := t.list(ctx, t.db.reading(), &rows, "listing tenants", "SELECT "+tenantColumns+" FROM tenants ORDER BY slug"); err != nil {
+	err := t.outside(lookUp).list(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.narrow("all_tenants()", "tenants")+" ORDER BY slug")
+	if err != nil {
 		return nil, err
 	}
 	return convert(rows, tenantRow.tenant)
+}
+
+// narrow returns what answers a question that is asked before any tenant has been entered: a function that the database
+// keeps for that question alone, where it guards tenants, and else a plain expression.
+func (r repositories) narrow(function, plain string) string {
+	if r.dialect.GuardsTenants() {
+		return function
+	}
+	return plain
 }
 
 // convert turns rows into what they stand for.
@@ -82,7 +95,11 @@ func convert[R, D any](rows []R, one func(R) (D, error)) ([]D, error) {
 	return list, nil
 }
 
-const userColumns = "u.id, u.tenant_id, u.email, u.full_name, u.role, u.active, u.password_hash, u.created_at"
+const (
+	// profileColumns are what may be seen of a user by others.
+	profileColumns = "u.id, u.tenant_id, u.email, u.full_name, CASE WHEN u.super_admin THEN 'super_admin' ELSE u.role END AS role, u.active, u.created_at"
+	userColumns    = profileColumns + ", u.password_hash"
+)
 
 type userRow struct {
 	ID           id.User   `db:"id"`
@@ -113,27 +130,48 @@ func (r userRow) user() (user.User, error) {
 type identities struct{ repositories }
 
 func (i identities) Add(ctx context.Context, u user.User) error {
-	_, err := i.exec(ctx, i.db.writing(), "adding a user",
+	_, err := i.in(u.TenantID, write).exec(ctx, "adding a user",
 		`INSERT INTO users (id, tenant_id, email, full_name, role, active, password_hash, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.ID, u.TenantID, u.Email.String(), u.FullName, u.Role.String(), u.Active, string(u.PasswordHash), dbTime{u.CreatedAt})
+		u.ID, u.TenantID, u.Email.String(), u.FullName, tenantRole(u.Role).String(), u.Active, string(u.PasswordHash), dbTime{u.CreatedAt})
 	if i.dialect.Duplicate(err, "users", "email") {
 		return user.ErrEmailTaken
+	}
+	if err == nil && u.Role == access.SuperAdmin {
+		return users(i).setSuperAdmin(ctx, "", u, u.Role)
 	}
 	return err
 }
 
 func (i identities) ByEmail(ctx context.Context, email user.Email) (user.User, error) {
-	return i.one(ctx, "SELECT "+userColumns+" FROM users u WHERE u.email = ?", email.String())
+	return oneUser(ctx, i.outside(lookUp), "SELECT "+userColumns+" FROM "+i.narrow("account_by_email(?) u", "users u WHERE u.email = ?"), email.String())
 }
 
-func (i identities) ForUpdate(ctx context.Context, userID id.User) (user.User, error) {
-	return i.one(ctx, "SELECT "+userColumns+" FROM users u WHERE u.id = ?"+i.dialect.ForUpdate(), userID)
+// tenantRole is what is stored as the role, beside which super_admin stands in a column of its own.
+func tenantRole(r access.Role) access.Role {
+	if r == access.SuperAdmin {
+		return access.Admin
+	}
+	return r
 }
 
-func (r repositories) one(ctx context.Context, query string, args ...any) (user.User, error) {
+func (i identities) ForUpdate(ctx context.Context, tenantID id.Tenant, userID id.User) (user.User, error) {
+	return profileOf(ctx, i.in(tenantID, write), userID, i.dialect.ForUpdate())
+}
+
+func profileOf(ctx context.Context, home place, userID id.User, lock string) (user.User, error) {
+	return oneUser(ctx, home, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, home.tenant)
+}
+
+func (i identities) HasPassword(ctx context.Context, u user.User) (same bool, err error) {
+	err = i.outside(write).get(ctx, &same, nil, "comparing a password hash", "SELECT "+i.narrow("password_is(?, ?)",
+		"EXISTS (SELECT 1 FROM users WHERE id = ? AND password_hash = ?)"), u.ID, string(u.PasswordHash))
+	return same, err
+}
+
+func oneUser(ctx context.Context, p place, query string, args ...any) (user.User, error) {
 	var row userRow
-	if err := r.get(ctx, r.db.reading(), &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
+	if err := p.get(ctx, &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
 		return user.User{}, err
 	}
 	return row.user()
@@ -142,43 +180,47 @@ func (r repositories) one(ctx context.Context, query string, args ...any) (user.
 func (i identities) BySession(ctx context.Context, sessionID id.Session) (user.User, session.Session, error) {
 	var row struct {
 		userRow
-		Session sessionRow `db:"session"`
+		SessionID  id.Session     `db:"session_id"`
+		OpenedAt   dbTime         `db:"session_created_at"`
+		ExpiresAt  dbTime         `db:"session_expires_at"`
+		RevokedAt  dbTime         `db:"session_revoked_at"`
+		RevokedFor session.Reason `db:"session_revoked_for"`
 	}
-	err := i.get(ctx, i.db.reading(), &row, session.ErrNotFound, "reading a session's user",
-		"SELECT "+userColumns+`, s.id AS "session.id", s.user_id AS "session.user_id", s.tenant_id AS "session.tenant_id",
-			s.current_hash AS "session.current_hash", s.previous_hash AS "session.previous_hash",
-			s.device AS "session.device", s.address AS "session.address", s.created_at AS "session.created_at",
-			s.last_used_at AS "session.last_used_at", s.expires_at AS "session.expires_at",
-			s.revoked_at AS "session.revoked_at", s.revoked_for AS "session.revoked_for"
-		FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?`, sessionID)
+	err := i.outside(lookUp).get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.narrow("caller_of_session(?)",
+		"(SELECT "+profileColumns+`, s.id AS session_id, s.created_at AS session_created_at, s.expires_at AS session_expires_at,
+			s.revoked_at AS session_revoked_at, s.revoked_for AS session_revoked_for
+		FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?)`), sessionID)
 	if err != nil {
 		return user.User{}, session.Session{}, err
 	}
 	u, err := row.user()
-	return u, row.Session.session(), err
+	return u, session.Session{
+		ID: row.SessionID, UserID: u.ID, TenantID: u.TenantID,
+		CreatedAt: row.OpenedAt.Time, ExpiresAt: row.ExpiresAt.Time, RevokedAt: row.RevokedAt.Time, RevokedFor: row.RevokedFor,
+	}, err
 }
 
-func (i identities) SetPassword(ctx context.Context, userID id.User, hash user.PasswordHash) error {
-	return i.execOne(ctx, i.db.writing(), user.ErrNotFound, "setting a password hash",
-		"UPDATE users SET password_hash = ? WHERE id = ?", string(hash), userID)
+func (i identities) SetPassword(ctx context.Context, u user.User, hash user.PasswordHash) error {
+	return i.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "setting a password hash",
+		"UPDATE users SET password_hash = ? WHERE id = ? AND tenant_id = ?", string(hash), u.ID, u.TenantID)
 }
 
-// saltAndKey is the length of what ends an encoded hash, after its cost: the salt, the key, and a sign before each.
-const saltAndKey = "67"
+// saltAndKey stands in for what ends an encoded hash, after its cost: the salt and the key, of the lengths that they have.
+const saltAndKey = "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, error) {
 	var hashes []user.PasswordHash
-	err := i.list(ctx, i.db.reading(), &hashes, "reading what password hashes cost",
-		`SELECT MIN(password_hash) FROM users WHERE length(password_hash) > `+saltAndKey+`
-		GROUP BY substr(password_hash, 1, length(password_hash) - `+saltAndKey+`)`)
+	err := i.outside(lookUp).list(ctx, &hashes, "reading what password hashes cost", "SELECT * FROM "+i.narrow("password_costs(?)",
+		`(SELECT DISTINCT substr(password_hash, 1, length(password_hash) - length(ending)) || ending
+		FROM users, (SELECT ? AS ending) WHERE length(password_hash) > length(ending))`), saltAndKey)
 	return hashes, err
 }
 
 type signInAddresses struct{ repositories }
 
 func (a signInAddresses) Known(ctx context.Context, email user.Email, address string) (known bool, err error) {
-	err = a.get(ctx, a.db.reading(), &known, nil, "looking for an address",
-		"SELECT EXISTS (SELECT 1 FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = ? AND a.address = ?)",
+	err = a.outside(lookUp).get(ctx, &known, nil, "looking for an address", "SELECT "+a.narrow("address_is_known(?, ?)",
+		"EXISTS (SELECT 1 FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = ? AND a.address = ?)"),
 		email.String(), address)
 	return known, err
 }
@@ -186,51 +228,56 @@ func (a signInAddresses) Known(ctx context.Context, email user.Email, address st
 // rememberEvery is how old what is remembered of an address must be, before it is written anew.
 const rememberEvery = 24 * time.Hour
 
-func (a signInAddresses) Remember(ctx context.Context, owner id.User, address string, now time.Time, atMost int) error {
+func (a signInAddresses) Remember(ctx context.Context, owner user.User, address string, now time.Time, atMost int) error {
+	home := a.in(owner.TenantID, write)
 	var last dbTime
-	err := a.get(ctx, a.db.reading(), &last, nil, "looking for an address",
-		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner, address)
+	err := home.get(ctx, &last, nil, "looking for an address",
+		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner.ID, address)
 	if err != nil || now.Sub(last.Time) < rememberEvery {
 		return err
 	}
-	_, err = a.exec(ctx, a.db.writing(), "remembering an address",
-		`INSERT INTO sign_in_addresses (user_id, address, last_at) VALUES (?, ?, ?)
-		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner, address, dbTime{now})
+	_, err = home.exec(ctx, "remembering an address",
+		`INSERT INTO sign_in_addresses (user_id, tenant_id, address, last_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner.ID, owner.TenantID, address, dbTime{now})
 	if err != nil {
 		return err
 	}
 	var known int
-	err = a.get(ctx, a.db.reading(), &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner)
+	err = home.get(ctx, &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner.ID)
 	if err != nil || known <= atMost {
 		return err
 	}
-	_, err = a.exec(ctx, a.db.writing(), "forgetting addresses",
+	_, err = home.exec(ctx, "forgetting addresses",
 		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
-		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner, owner, atMost)
+		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner.ID, owner.ID, atMost)
 	return err
 }
 
 type users struct{ repositories }
 
-// within returns the condition that a scope puts on users, with its arguments.
-func within(scope access.Scope) (string, []any, error) {
-	if scope.Everywhere() {
-		return "", nil, nil
+// home returns the tenant in which a scope may look for a user: the scope's one, or the user's own.
+func (s users) home(ctx context.Context, scope access.Scope, userID id.User) (id.Tenant, error) {
+	if !scope.Everywhere() {
+		return scope.Tenant()
 	}
-	tenantID, err := scope.Tenant()
-	return " AND u.tenant_id = ?", []any{tenantID}, err
+	var home *id.Tenant
+	err := s.outside(lookUp).get(ctx, &home, nil, "looking for a user's tenant",
+		"SELECT "+s.narrow("home_of_user(?)", "(SELECT tenant_id FROM users WHERE id = ?)"), userID)
+	if err == nil && home == nil {
+		return "", user.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	return *home, nil
 }
 
 func (s users) ByID(ctx context.Context, scope access.Scope, userID id.User) (user.User, error) {
-	return s.byID(ctx, scope, userID, "")
-}
-
-func (s users) byID(ctx context.Context, scope access.Scope, userID id.User, lock string) (user.User, error) {
-	condition, args, err := within(scope)
+	home, err := s.home(ctx, scope, userID)
 	if err != nil {
 		return user.User{}, err
 	}
-	return s.one(ctx, "SELECT "+userColumns+" FROM users u WHERE u.id = ?"+condition+lock, append([]any{userID}, args...)...)
+	return profileOf(ctx, s.in(home, lookUp), userID, "")
 }
 
 func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]user.User, int, error) {
@@ -238,14 +285,19 @@ func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]use
 	if err != nil {
 		return nil, 0, err
 	}
-	var total int
-	if err := s.get(ctx, s.db.reading(), &total, nil, "counting users", "SELECT COUNT(*) FROM users WHERE tenant_id = ?", tenantID); err != nil {
-		return nil, 0, err
-	}
-	var rows []userRow
-	err = s.list(ctx, s.db.reading(), &rows, "listing users",
-		"SELECT "+userColumns+" FROM users u WHERE u.tenant_id = ? ORDER BY u.created_at, u.id LIMIT ? OFFSET ?",
-		tenantID, p.Limit, p.Skip)
+	var (
+		total int
+		rows  []userRow
+	)
+	err = s.db.inTenant(ctx, tenantID, lookUp, func(ctx context.Context, q sqlx.ExtContext) error {
+		err := s.getFrom(ctx, q, &total, nil, "counting users", "SELECT COUNT(*) FROM users WHERE tenant_id = ?", tenantID)
+		if err != nil {
+			return err
+		}
+		return s.listFrom(ctx, q, &rows, "listing users",
+			"SELECT "+profileColumns+" FROM users u WHERE u.tenant_id = ? ORDER BY u.created_at, u.id LIMIT ? OFFSET ?",
+			tenantID, p.Limit, p.Skip)
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -254,32 +306,67 @@ func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]use
 }
 
 func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User) (user.User, int, error) {
-	u, err := s.byID(ctx, scope, userID, s.dialect.ForUpdate())
+	tenantID, err := s.home(ctx, scope, userID)
+	if err != nil {
+		return user.User{}, 0, err
+	}
+	home := s.in(tenantID, write)
+	u, err := profileOf(ctx, home, userID, s.dialect.ForUpdate())
 	if err != nil {
 		return user.User{}, 0, err
 	}
 	// All changes to a tenant's administrators take turns at its row. A lock on the users alone would let two
 	// administrators demote each other at once.
 	var locked id.Tenant
-	err = s.get(ctx, s.db.reading(), &locked, tenant.ErrNotFound, "locking a tenant",
+	err = home.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
 		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
 	if err != nil {
 		return user.User{}, 0, err
 	}
 	var others int
-	err = s.get(ctx, s.db.reading(), &others, nil, "counting administrators",
-		"SELECT COUNT(*) FROM users WHERE tenant_id = ? AND id <> ? AND active AND role IN (?, ?)",
-		u.TenantID, u.ID, access.Admin.String(), access.SuperAdmin.String())
+	err = home.get(ctx, &others, nil, "counting administrators",
+		"SELECT COUNT(*) FROM users WHERE tenant_id = ? AND id <> ? AND active AND role = ?",
+		u.TenantID, u.ID, access.Admin.String())
 	return u, others, err
 }
 
-func (s users) Save(ctx context.Context, scope access.Scope, u user.User) error {
+func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, role access.Role) error {
 	if err := scope.Covers(u.TenantID); err != nil {
 		return err
 	}
-	return s.execOne(ctx, s.db.writing(), user.ErrNotFound, "saving a user",
-		"UPDATE users SET role = ?, active = ? WHERE id = ? AND tenant_id = ?",
-		u.Role.String(), u.Active, u.ID, u.TenantID)
+	if u.Role == access.SuperAdmin || role == access.SuperAdmin {
+		return s.setSuperAdmin(ctx, scope.Principal().Session(), u, role)
+	}
+	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
+		"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
+}
+
+// setSuperAdmin gives or takes super_admin. Where the database guards tenants it does so itself, for a super_admin in
+// a session, or for the owner of the tables.
+func (s users) setSuperAdmin(ctx context.Context, acting id.Session, u user.User, role access.Role) error {
+	if !s.dialect.GuardsTenants() {
+		return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
+			"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
+			tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
+	}
+	var given bool
+	err := s.outside(write).get(ctx, &given, nil, "giving a role", "SELECT give_super_admin(?, ?, ?, ?)",
+		sql.Null[id.Session]{V: acting, Valid: acting != ""}, u.TenantID, u.ID, role.String())
+	switch {
+	case errors.Is(err, ErrDenied):
+		return user.ErrOperatorGives.Because(err)
+	case err == nil && !given:
+		return user.ErrNotFound
+	}
+	return err
+}
+
+func (s users) SetActive(ctx context.Context, scope access.Scope, u user.User) error {
+	if err := scope.Covers(u.TenantID); err != nil {
+		return err
+	}
+	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "setting whether a user is active",
+		"UPDATE users SET active = ? WHERE id = ? AND tenant_id = ?", u.Active, u.ID, u.TenantID)
 }
 
 const sessionColumns = `id, user_id, tenant_id, current_hash, previous_hash, device, address,
@@ -311,55 +398,63 @@ func (r sessionRow) session() session.Session {
 type sessions struct{ repositories }
 
 func (s sessions) Add(ctx context.Context, added session.Session) error {
-	_, err := s.exec(ctx, s.db.writing(), "adding a session",
+	_, err := s.in(added.TenantID, write).exec(ctx, "adding a session",
 		"INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		added.ID, added.UserID, added.TenantID, string(added.Current), string(added.Previous), added.Client.Device, added.Client.Address,
 		dbTime{added.CreatedAt}, dbTime{added.LastUsedAt}, dbTime{added.ExpiresAt}, dbTime{added.RevokedAt}, string(added.RevokedFor))
 	return err
 }
 
-func (s sessions) ForUpdate(ctx context.Context, sessionID id.Session) (session.Session, error) {
-	var row sessionRow
-	err := s.get(ctx, s.db.reading(), &row, session.ErrNotFound, "reading a session",
-		"SELECT "+sessionColumns+" FROM sessions WHERE id = ?"+s.dialect.ForUpdate(), sessionID)
-	return row.session(), err
+func (s sessions) ForUpdate(ctx context.Context, tenantID id.Tenant, sessionID id.Session, now time.Time) (session.Session, time.Time, error) {
+	present, args := s.dialect.Clock(), []any{sessionID, tenantID}
+	if present == "" {
+		present, args = "?", []any{dbTime{now}, sessionID, tenantID}
+	}
+	var row struct {
+		sessionRow
+		Now dbTime `db:"now"`
+	}
+	err := s.in(tenantID, write).get(ctx, &row, session.ErrNotFound, "reading a session",
+		"SELECT "+present+" AS now, "+sessionColumns+" FROM sessions WHERE id = ? AND tenant_id = ?"+s.dialect.ForUpdate(), args...)
+	return row.session(), row.Now.Time, err
 }
 
 func (s sessions) Save(ctx context.Context, saved session.Session) error {
-	return s.execOne(ctx, s.db.writing(), session.ErrNotFound, "saving a session",
+	return s.in(saved.TenantID, write).execOne(ctx, session.ErrNotFound, "saving a session",
 		`UPDATE sessions SET current_hash = ?, previous_hash = ?, device = ?, address = ?, last_used_at = ?, revoked_at = ?, revoked_for = ?
-		WHERE id = ?`,
+		WHERE id = ? AND tenant_id = ?`,
 		string(saved.Current), string(saved.Previous), saved.Client.Device, saved.Client.Address, dbTime{saved.LastUsedAt},
-		dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID)
+		dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID, saved.TenantID)
 }
 
-func (s sessions) RevokeAll(ctx context.Context, owner id.User, why session.Reason, now time.Time) ([]id.Session, error) {
+func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Reason, now time.Time) ([]id.Session, error) {
 	var ended []id.Session
-	err := s.list(ctx, s.db.writing(), &ended, "revoking a user's sessions",
+	err := s.in(owner.TenantID, write).list(ctx, &ended, "revoking a user's sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
-		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, dbTime{now}, string(why), owner, dbTime{now})
+		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, dbTime{now}, string(why), owner.ID, dbTime{now})
 	return ended, err
 }
 
 // MakeRoom looks before it changes anything, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a
 // reference table lets nobody else write to it until the transaction ends.
-func (s sessions) MakeRoom(ctx context.Context, owner id.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
+func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
+	home := s.in(owner.TenantID, write)
 	var count struct {
 		Dead int `db:"dead"`
 		Live int `db:"live"`
 	}
 	const dead = "(expires_at <= ? OR revoked_at <= ?)"
 	revokedBefore := dbTime{now.Add(-session.RevokedKept)}
-	err := s.get(ctx, s.db.reading(), &count, nil, "counting a user's sessions",
+	err := home.get(ctx, &count, nil, "counting a user's sessions",
 		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
-		dbTime{now}, revokedBefore, dbTime{now}, owner)
+		dbTime{now}, revokedBefore, dbTime{now}, owner.ID)
 	if err != nil {
 		return nil, err
 	}
 	if count.Dead > 0 {
-		if _, err := s.exec(ctx, s.db.writing(), "forgetting dead sessions",
-			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner, dbTime{now}, revokedBefore); err != nil {
+		if _, err := home.exec(ctx, "forgetting dead sessions",
+			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, dbTime{now}, revokedBefore); err != nil {
 			return nil, err
 		}
 	}
@@ -367,10 +462,10 @@ func (s sessions) MakeRoom(ctx context.Context, owner id.User, room int, why ses
 		return nil, nil
 	}
 	var ended []id.Session
-	err = s.list(ctx, s.db.writing(), &ended, "revoking a user's oldest sessions",
+	err = home.list(ctx, &ended, "revoking a user's oldest sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
 		WHERE user_id = ? AND revoked_at IS NULL AND id NOT IN
 			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT ?)
-		RETURNING id`, dbTime{now}, string(why), owner, owner, room)
+		RETURNING id`, dbTime{now}, string(why), owner.ID, owner.ID, room)
 	return ended, err
 }

@@ -10,7 +10,7 @@ import (
 
 // Serves keeps on record that the database serves an environment. What it once served stays on record.
 func (s *Store) Serves(ctx context.Context, environment string, now time.Time) error {
-	_, err := s.exec(ctx, s.writer, "recording what the database serves",
+	_, err := s.outside(write).exec(ctx, "recording what the database serves",
 		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, dbTime{now})
 	return err
 }
@@ -18,7 +18,7 @@ func (s *Store) Serves(ctx context.Context, environment string, now time.Time) e
 // Served returns the environments that the database has served; "unknown" is among them where it is older than the record.
 func (s *Store) Served(ctx context.Context) ([]string, error) {
 	var environments []string
-	err := s.list(ctx, s.writer, &environments, "asking what the database has served", "SELECT environment FROM served ORDER BY environment")
+	err := s.outside(write).list(ctx, &environments, "asking what the database has served", "SELECT environment FROM served ORDER BY environment")
 	return environments, err
 }
 
@@ -52,7 +52,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingPatience)
 	defer cancel()
-	_, err := s.exec(ctx, s.writer, "writing the heartbeat", "UPDATE heartbeat SET at = ? WHERE id = 1", dbTime{time.Now()})
+	_, err := s.outside(write).exec(ctx, "writing the heartbeat", "UPDATE heartbeat SET at = ? WHERE id = 1", dbTime{time.Now()})
 	if err != nil {
 		return ports.ErrUnavailable.Because(err)
 	}

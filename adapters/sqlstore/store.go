@@ -39,11 +39,20 @@ type Dialect interface {
 	GaveWay(err error) bool
 	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
 	RolledBack(err error) bool
+	// Denied reports whether err says that the database's role may not do this.
+	Denied(err error) bool
+	// Clock is the expression for the present by the server's clock, which all replicas share; empty where there is one
+	// process, whose own clock is as good.
+	Clock() string
 	// TimedOut reports whether err says that the database was at work on a statement until its time was up.
 	TimedOut(err error) bool
 	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
 	Patience() time.Duration
 }
+
+// ErrDenied says that the role may not do what was asked. Nothing that a request may ask for meets it; what the operator
+// does with the rights of the tables' owner does where the owner is not given.
+var ErrDenied = errors.New("the database lets none but the owner of its tables do this: set MIGRATION_DATABASE_URL")
 
 // Store is a database.
 type Store struct {
@@ -93,7 +102,7 @@ const attempts = 3
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
 	for left := attempts - 1; ; left-- {
 		err := s.inTx(ctx, write, func(ctx context.Context, tx *sqlx.Tx) error {
-			return fn(ctx, repositories{db: transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
+			return fn(ctx, repositories{db: &transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
 		})
 		if left == 0 || ctx.Err() != nil || !s.dialect.GaveWay(err) {
 			return err
@@ -139,16 +148,17 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 		return fmt.Errorf("%s: %w: %w", doing, caller.Err(), err)
 	case d.Lost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // the last by its time
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
+	case d.Denied(err):
+		return fmt.Errorf("%s: %w: %w", doing, ErrDenied, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // handle runs statements, with placeholders as ?, outside of a transaction or within one.
 type handle interface {
-	// reading and writing return what runs statements about identities: tenants, users, sessions.
-	reading() sqlx.ExtContext
-	writing() sqlx.ExtContext
-	// inTenant runs statements about one tenant's own data: events, audit entries.
+	// outside returns what runs statements that belong to no tenant.
+	outside(use purpose) sqlx.ExtContext
+	// inTenant runs statements about what is one tenant's own.
 	inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error
 }
 
@@ -157,18 +167,14 @@ type pool struct {
 	store *Store
 }
 
-func (p pool) reading() sqlx.ExtContext { return p.store.reader }
-func (p pool) writing() sqlx.ExtContext { return p.store.writer }
+func (p pool) outside(use purpose) sqlx.ExtContext { return p.store.pool(use) }
 
 func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if !p.store.dialect.GuardsTenants() {
 		return fn(ctx, p.store.pool(use))
 	}
 	return p.store.inTx(ctx, use, func(ctx context.Context, tx *sqlx.Tx) error {
-		if err := p.store.dialect.EnterTenant(ctx, tx, tenant); err != nil {
-			return asFault(ctx, p.store.dialect, "entering a tenant", err)
-		}
-		return fn(ctx, tx)
+		return (&transaction{tx: tx, dialect: p.store.dialect}).inTenant(ctx, tenant, use, fn)
 	})
 }
 
@@ -176,16 +182,17 @@ func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn fu
 type transaction struct {
 	tx      *sqlx.Tx
 	dialect Dialect
+	entered id.Tenant // whose rows are open now
 }
 
-func (t transaction) reading() sqlx.ExtContext { return t.tx }
-func (t transaction) writing() sqlx.ExtContext { return t.tx }
+func (t *transaction) outside(purpose) sqlx.ExtContext { return t.tx }
 
-func (t transaction) inTenant(ctx context.Context, tenant id.Tenant, _ purpose, fn func(context.Context, sqlx.ExtContext) error) error {
-	if t.dialect.GuardsTenants() {
+func (t *transaction) inTenant(ctx context.Context, tenant id.Tenant, _ purpose, fn func(context.Context, sqlx.ExtContext) error) error {
+	if t.dialect.GuardsTenants() && tenant != t.entered {
 		if err := t.dialect.EnterTenant(ctx, t.tx, tenant); err != nil {
 			return asFault(ctx, t.dialect, "entering a tenant", err)
 		}
+		t.entered = tenant
 	}
 	return fn(ctx, t.tx)
 }
@@ -204,8 +211,59 @@ func (r repositories) Sessions() ports.Sessions               { return sessions{
 func (r repositories) Events() ports.Events                   { return events{r} }
 func (r repositories) Audit() ports.AuditTrail                { return auditTrail{r} }
 
+// place is where a statement finds its rows: in one tenant, or outside of all.
+type place struct {
+	repositories
+	tenant id.Tenant // empty outside of all
+	use    purpose
+}
+
+// in returns the place of what is a tenant's own.
+func (r repositories) in(tenant id.Tenant, use purpose) place { return place{r, tenant, use} }
+
+// outside returns the place of what is asked before any tenant is known.
+func (r repositories) outside(use purpose) place { return place{r, "", use} }
+
+func (p place) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
+	if p.tenant == "" {
+		return fn(ctx, p.db.outside(p.use))
+	}
+	return p.db.inTenant(ctx, p.tenant, p.use, fn)
+}
+
 // get reads one row into dest, or returns absent where there is none.
-func (r repositories) get(caller context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
+func (p place) get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
+	return p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		return p.getFrom(ctx, q, dest, absent, doing, query, args...)
+	})
+}
+
+// list reads all rows into dest.
+func (p place) list(ctx context.Context, dest any, doing, query string, args ...any) error {
+	return p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		return p.listFrom(ctx, q, dest, doing, query, args...)
+	})
+}
+
+// exec changes rows and returns how many.
+func (p place) exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
+	err = p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) (err error) {
+		changed, err = p.execOn(ctx, q, doing, query, args...)
+		return err
+	})
+	return changed, err
+}
+
+// execOne changes one row, or returns absent where there is none.
+func (p place) execOne(ctx context.Context, absent error, doing, query string, args ...any) error {
+	n, err := p.exec(ctx, doing, query, args...)
+	if err == nil && n == 0 {
+		return absent
+	}
+	return err
+}
+
+func (r repositories) getFrom(caller context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
 	err := sqlx.GetContext(ctx, q, dest, r.dialect.Rebind(query), args...)
@@ -215,15 +273,13 @@ func (r repositories) get(caller context.Context, q sqlx.ExtContext, dest any, a
 	return asFault(caller, r.dialect, doing, err)
 }
 
-// list reads all rows into dest.
-func (r repositories) list(caller context.Context, q sqlx.ExtContext, dest any, doing, query string, args ...any) error {
+func (r repositories) listFrom(caller context.Context, q sqlx.ExtContext, dest any, doing, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
 	return asFault(caller, r.dialect, doing, sqlx.SelectContext(ctx, q, dest, r.dialect.Rebind(query), args...))
 }
 
-// exec changes rows and returns how many.
-func (r repositories) exec(caller context.Context, q sqlx.ExtContext, doing, query string, args ...any) (int64, error) {
+func (r repositories) execOn(caller context.Context, q sqlx.ExtContext, doing, query string, args ...any) (int64, error) {
 	ctx, cancel := context.WithTimeout(caller, r.dialect.Patience())
 	defer cancel()
 	result, err := q.ExecContext(ctx, r.dialect.Rebind(query), args...)
@@ -232,13 +288,4 @@ func (r repositories) exec(caller context.Context, q sqlx.ExtContext, doing, que
 	}
 	n, err := result.RowsAffected()
 	return n, asFault(caller, r.dialect, doing, err)
-}
-
-// execOne changes one row, or returns absent where there is none.
-func (r repositories) execOne(ctx context.Context, q sqlx.ExtContext, absent error, doing, query string, args ...any) error {
-	n, err := r.exec(ctx, q, doing, query, args...)
-	if err == nil && n == 0 {
-		return absent
-	}
-	return err
 }

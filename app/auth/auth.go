@@ -99,10 +99,10 @@ func (s *Service) Authenticate(ctx context.Context, token string) (session.Calle
 func (s *Service) SignOut(ctx context.Context, caller session.Caller) error {
 	now := s.clock.Now()
 	err := s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
-		if _, err := tx.Identities().ForUpdate(ctx, caller.User.ID); err != nil { // first, as in rotate
+		if _, err := tx.Identities().ForUpdate(ctx, caller.User.TenantID, caller.User.ID); err != nil { // first, as in rotate
 			return err
 		}
-		opened, err := tx.Sessions().ForUpdate(ctx, caller.Claims.Session)
+		opened, _, err := tx.Sessions().ForUpdate(ctx, caller.User.TenantID, caller.Claims.Session, now)
 		if err != nil {
 			return err
 		}

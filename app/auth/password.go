@@ -36,8 +36,11 @@ func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, cur
 
 // changePassword does so for an account as it was a moment ago. Errors: those of ChangePassword, and errStale.
 func (s *Service) changePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
-	u := caller.User
-	if err := s.confirm(ctx, caller, current); err != nil {
+	u, err := s.store.Identities().ByEmail(ctx, caller.User.Email) // with the password hash, which no caller carries about
+	if err != nil {
+		return session.TokenPair{}, err
+	}
+	if err := s.confirm(ctx, caller, current, u.PasswordHash); err != nil {
 		return session.TokenPair{}, err
 	}
 	// Over all sessions: each change opens a new one, whose requests are counted from the beginning.
@@ -50,17 +53,21 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	}
 	var opened opening
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		now, err := tx.Identities().ForUpdate(ctx, u.ID)
+		now, err := tx.Identities().ForUpdate(ctx, u.TenantID, u.ID)
 		if err != nil {
 			return err
 		}
-		if now.PasswordHash != u.PasswordHash || !now.Active {
-			return errStale
-		}
-		if err := tx.Identities().SetPassword(ctx, u.ID, hash); err != nil {
+		same, err := tx.Identities().HasPassword(ctx, u)
+		if err != nil {
 			return err
 		}
-		ended, err := tx.Sessions().RevokeAll(ctx, u.ID, session.PasswordChanged, s.clock.Now())
+		if !same || !now.Active {
+			return errStale
+		}
+		if err := tx.Identities().SetPassword(ctx, u, hash); err != nil {
+			return err
+		}
+		ended, err := tx.Sessions().RevokeAll(ctx, u, session.PasswordChanged, s.clock.Now())
 		if err != nil {
 			return err
 		}
@@ -94,10 +101,10 @@ func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen 
 }
 
 // confirm makes sure that the caller knows the current password. Failures are on record (ASVS 16.3.1).
-func (s *Service) confirm(ctx context.Context, caller session.Caller, current string) error {
+func (s *Service) confirm(ctx context.Context, caller session.Caller, current string, hash user.PasswordHash) error {
 	why := "wrong_password"
 	right, err := s.guess(ctx, "password:"+string(caller.Claims.Session), func() (bool, error) {
-		match, _, err := s.passwords.Verify(ctx, current, caller.User.PasswordHash)
+		match, _, err := s.passwords.Verify(ctx, current, hash)
 		return match, err
 	})
 	switch {

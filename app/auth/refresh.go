@@ -52,15 +52,16 @@ func (s *Service) rotate(ctx context.Context, claims session.Claims) (pair sessi
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
 		pair, outcome = session.TokenPair{}, session.Ended
 		// The user comes first, as wherever a session is opened or ended: on Citus another order is a deadlock.
-		u, err := tx.Identities().ForUpdate(ctx, claims.User)
+		u, err := tx.Identities().ForUpdate(ctx, claims.Tenant, claims.User)
 		if err != nil {
 			return err
 		}
-		family, err := tx.Sessions().ForUpdate(ctx, claims.Session)
-		if err != nil || family.UserID != u.ID || !u.Active {
+		family, shared, err := tx.Sessions().ForUpdate(ctx, claims.Tenant, claims.Session, now)
+		if err != nil || family.UserID != u.ID || !u.Active || !family.Live(now) {
 			return err
 		}
-		outcome = family.Rotate(session.HashToken(claims.Token), session.HashToken(next), clientOf(ctx), now, s.settings.RotationGrace)
+		// The grace is told by one clock: to a replica whose own is ahead it would be over before its time.
+		outcome = family.Rotate(session.HashToken(claims.Token), session.HashToken(next), clientOf(ctx), shared, s.settings.RotationGrace)
 		if outcome != session.Rotated && outcome != session.Replayed {
 			return nil
 		}

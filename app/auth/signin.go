@@ -60,15 +60,19 @@ func (s *Service) signIn(ctx context.Context, email user.Email, password string)
 	var opened opening
 	err = s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
 		// What was verified above must still hold now, or a session would outlive a change of password.
-		now, err := tx.Identities().ForUpdate(ctx, u.ID)
+		now, err := tx.Identities().ForUpdate(ctx, u.TenantID, u.ID)
 		if err != nil {
 			return err
 		}
-		if now.PasswordHash != u.PasswordHash || !now.Active {
+		same, err := tx.Identities().HasPassword(ctx, u)
+		if err != nil {
+			return err
+		}
+		if !same || !now.Active {
 			return errStale
 		}
 		if outdated {
-			if err := tx.Identities().SetPassword(ctx, u.ID, rehashed); err != nil {
+			if err := tx.Identities().SetPassword(ctx, u, rehashed); err != nil {
 				return err
 			}
 		}
@@ -151,14 +155,14 @@ func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) 
 		LastUsedAt: now,
 		ExpiresAt:  now.Add(s.settings.SessionLifetime),
 	}
-	ended, err := tx.Sessions().MakeRoom(ctx, u.ID, s.settings.SessionsPerUser-1, session.TooMany, now)
+	ended, err := tx.Sessions().MakeRoom(ctx, u, s.settings.SessionsPerUser-1, session.TooMany, now)
 	if err != nil {
 		return opening{}, err
 	}
 	if err := tx.Sessions().Add(ctx, started); err != nil {
 		return opening{}, err
 	}
-	if err := tx.SignInAddresses().Remember(ctx, u.ID, session.AddressKey(origin.Address), now, addressesPerUser); err != nil {
+	if err := tx.SignInAddresses().Remember(ctx, u, session.AddressKey(origin.Address), now, addressesPerUser); err != nil {
 		return opening{}, err
 	}
 	pair, err := s.issue(u, started, first, now)

@@ -81,7 +81,7 @@ func (s *Service) ChangeRole(ctx context.Context, p access.Principal, tenantID i
 		if changed, err = u.WithRole(p, role, others); err != nil || changed == u {
 			return err
 		}
-		if err := tx.Users().Save(ctx, scope, changed); err != nil {
+		if err := tx.Users().SetRole(ctx, scope, u, role); err != nil {
 			return err
 		}
 		return tx.Record(ctx, scope, audit.Entry{
@@ -113,10 +113,10 @@ func (s *Service) Deactivate(ctx context.Context, p access.Principal, tenantID i
 		if err != nil || deactivated == u {
 			return err
 		}
-		if err := tx.Users().Save(ctx, scope, deactivated); err != nil {
+		if err := tx.Users().SetActive(ctx, scope, deactivated); err != nil {
 			return err
 		}
-		if _, err := tx.Sessions().RevokeAll(ctx, u.ID, session.UserDeactivated, now); err != nil {
+		if _, err := tx.Sessions().RevokeAll(ctx, u, session.UserDeactivated, now); err != nil {
 			return err
 		}
 		return tx.Record(ctx, scope, audit.Entry{

@@ -81,7 +81,7 @@ func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 // tenantReachesWorkers reports whether a connection of the service's own has the setting, whoever gave it.
 func (d *Database) tenantReachesWorkers(ctx context.Context) (bool, error) {
 	var setting sql.NullString
-	if err := d.db.GetContext(ctx, &setting, "SELECT current_setting('citus.propagate_set_commands', true)"); err != nil {
+	if err := d.service.GetContext(ctx, &setting, "SELECT current_setting('citus.propagate_set_commands', true)"); err != nil {
 		return false, fmt.Errorf("asking for citus.propagate_set_commands: %w", err)
 	}
 	return setting.String == "local", nil
@@ -89,7 +89,7 @@ func (d *Database) tenantReachesWorkers(ctx context.Context) (bool, error) {
 
 // CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantStaysHere.
 func (d *Database) CheckCitus(ctx context.Context) error {
-	tables, err := distributed(ctx, d.db)
+	tables, err := distributed(ctx, d.service)
 	if err != nil || len(tables) == 0 {
 		return err
 	}

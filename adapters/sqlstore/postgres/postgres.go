@@ -60,7 +60,10 @@ type Options struct {
 	URL string
 	// MigrationURL connects as the owner of the tables; empty where that is the same role.
 	MigrationURL string
-	PoolSize     int
+	// AsOwner is whether the store works as the owner of the tables, as the operator's commands do, and not as the role
+	// of URL, which row level security binds.
+	AsOwner  bool
+	PoolSize int
 	// Questions is how many connections there are for questions, on top of the pool.
 	Questions        int
 	StatementTimeout time.Duration
@@ -70,7 +73,7 @@ type Options struct {
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
-	db      *sqlx.DB
+	service *sqlx.DB // connects as the role of the URL, whoever the store works as
 	owner   *sql.DB
 	dialect dialect
 	options Options
@@ -82,18 +85,25 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	db, analyst := newPool(connector, o.PoolSize), newPool(connector, o.Questions)
-	if o.MigrationURL == "" {
-		o.MigrationURL = o.URL
-	}
-	// Migrations may take as long as they need.
-	ownerConnector, err := connect(o.MigrationURL, o, false)
+	o.MigrationURL = cmp.Or(o.MigrationURL, o.URL)
+	asOwner, err := connect(o.MigrationURL, o, true)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("MIGRATION_DATABASE_URL: %w", err), db.Close(), analyst.Close())
+		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
+	}
+	migrating, err := connect(o.MigrationURL, o, false) // which may take as long as it needs
+	if err != nil {
+		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
+	}
+	service := newPool(connector, o.PoolSize)
+	worker := service
+	if o.AsOwner {
+		connector = asOwner
+		worker = newPool(connector, o.PoolSize)
 	}
 	d := dialect{patience: connectTimeout + o.StatementTimeout + grace}
 	return &Database{
-		Store: sqlstore.New(db, db, analyst, d), db: db, owner: sql.OpenDB(ownerConnector), dialect: d, options: o,
+		Store:   sqlstore.New(worker, worker, newPool(connector, o.Questions), d),
+		service: service, owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
 
@@ -205,7 +215,9 @@ func (c *impatient) Write(p []byte) (int, error) {
 }
 
 // Close closes the pools.
-func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.owner.Close()) }
+func (d *Database) Close() error {
+	return errors.Join(d.Store.Close(), d.service.Close(), d.owner.Close())
+}
 
 // Serves and Served look where the migrations are made, so that they speak of the database that would be destroyed.
 
@@ -311,6 +323,14 @@ func (dialect) Lost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
+
+// Denied knows what row level security and the lack of a right answer.
+func (dialect) Denied(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == insufficientPrivilege
+}
+
+func (dialect) Clock() string { return "clock_timestamp()" }
 
 // TimedOut knows a statement that was cancelled (57014), which its own timeout does and a context that ends.
 func (dialect) TimedOut(err error) bool {

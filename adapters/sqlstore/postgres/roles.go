@@ -13,15 +13,22 @@ import (
 var ErrUnsafeRole = errors.New("the role of DATABASE_URL is a superuser, bypasses row level security or owns the tables; " +
 	"give the owner in MIGRATION_DATABASE_URL and another role in DATABASE_URL")
 
-// grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry.
+// grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry, nor
+// to whose a user or a session is. It reads no password hash and gives no super_admin but through the functions.
 var grants = []string{
 	"GRANT USAGE ON SCHEMA public TO %s",
+	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // what an older version granted
 	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
 	// A lock on a tenant's row takes the right to change one of its columns.
 	"GRANT UPDATE (created_at) ON tenants TO %s",
-	"GRANT SELECT, INSERT, UPDATE ON users, sessions, sign_in_addresses TO %s",
+	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), " +
+		"INSERT, UPDATE (role, active, password_hash) ON users TO %s",
+	"GRANT SELECT, INSERT, UPDATE (current_hash, previous_hash, device, address, last_used_at, revoked_at, revoked_for) ON sessions TO %s",
+	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
-	"GRANT SELECT, INSERT ON served TO %s",              // for a replica that has no other role; what was served stays
+	"GRANT EXECUTE ON FUNCTION account_by_email, password_is, caller_of_session, address_is_known, password_costs, " +
+		"tenant_by_slug, home_of_user, give_super_admin TO %s",
+	"GRANT SELECT, INSERT ON served TO %s", // for a replica that has no other role; what was served stays
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
@@ -98,7 +105,7 @@ func (d *Database) serviceRole() (*url.Userinfo, error) {
 // CheckRole makes sure that row level security binds the service. Errors: ErrUnsafeRole.
 func (d *Database) CheckRole(ctx context.Context) error {
 	var unsafe bool
-	err := d.db.GetContext(ctx, &unsafe, `SELECT
+	err := d.service.GetContext(ctx, &unsafe, `SELECT
 		(SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
 		OR EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename IN ('events', 'audit_entries')
 			AND pg_has_role(current_user, tableowner, 'MEMBER'))`)

@@ -169,6 +169,11 @@ func (dialect) RolledBack(err error) bool {
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
+// Denied: whoever may open the file may do all.
+func (dialect) Denied(error) bool { return false }
+
+func (dialect) Clock() string { return "" }
+
 // TimedOut: nothing but the end of a context ends a statement.
 func (dialect) TimedOut(err error) bool {
 	var e *sqlite.Error

@@ -1,0 +1,193 @@
+-- +goose Up
+-- Row level security comes to what is known over the whole service, too: a transaction sees the tenant that it has entered,
+-- with its users and their sessions. What is asked before any tenant is known is asked of functions, which run with the
+-- rights of the tables' owner and answer one narrow question each.
+ALTER TABLE sign_in_addresses ADD COLUMN tenant_id uuid REFERENCES tenants (id);
+UPDATE sign_in_addresses a SET tenant_id = u.tenant_id FROM users u WHERE u.id = a.user_id;
+ALTER TABLE sign_in_addresses ALTER COLUMN tenant_id SET NOT NULL;
+
+-- super_admin stands beside the role in the tenant, in a column that the service's role can't set.
+ALTER TABLE users ADD COLUMN super_admin boolean NOT NULL DEFAULT false;
+UPDATE users SET super_admin = true, role = 'admin' WHERE role = 'super_admin';
+ALTER TABLE users DROP CONSTRAINT users_role_check;
+ALTER TABLE users ADD CONSTRAINT users_role_check CHECK (role IN ('viewer', 'analyst', 'admin'));
+
+-- Questions run in transactions that only read, and can't be made to write. No function that shows a password hash or
+-- finds an account answers there, so that a statement injected into a question has no use of them.
+-- +goose StatementBegin
+CREATE FUNCTION refuse_in_questions() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE insufficient_privilege USING MESSAGE = 'not in a transaction that only reads';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Signing in: the one account with the address.
+-- +goose StatementBegin
+CREATE FUNCTION account_by_email(wanted text) RETURNS SETOF users LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN QUERY SELECT * FROM users u WHERE u.email = wanted;
+END $$;
+-- +goose StatementEnd
+
+-- Signing in, changing the password: whether the account's password is still the one that was verified.
+-- +goose StatementBegin
+CREATE FUNCTION password_is(wanted uuid, hash text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN EXISTS (SELECT FROM users u WHERE u.id = wanted AND u.password_hash = hash);
+END $$;
+-- +goose StatementEnd
+
+-- Authentication: who has opened a session, and until when it lives. No hash of a password or token is shown.
+-- +goose StatementBegin
+CREATE FUNCTION caller_of_session(wanted uuid) RETURNS TABLE (
+    id uuid, tenant_id uuid, email text, full_name text, role text, active boolean, created_at timestamptz,
+    session_id uuid, session_created_at timestamptz, session_expires_at timestamptz, session_revoked_at timestamptz, session_revoked_for text
+) LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN QUERY SELECT u.id, u.tenant_id, u.email, u.full_name, CASE WHEN u.super_admin THEN 'super_admin' ELSE u.role END, u.active, u.created_at,
+        s.id, s.created_at, s.expires_at, s.revoked_at, s.revoked_for
+    FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = wanted;
+END $$;
+-- +goose StatementEnd
+
+-- Signing in: whether the account with the address has signed in from there before.
+-- +goose StatementBegin
+CREATE FUNCTION address_is_known(wanted text, origin text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN EXISTS (SELECT FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = wanted AND a.address = origin);
+END $$;
+-- +goose StatementEnd
+
+-- Starting: what password hashes cost, as hashes of nothing.
+-- +goose StatementBegin
+CREATE FUNCTION password_costs(salt_and_key text) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN QUERY SELECT DISTINCT substr(u.password_hash, 1, length(u.password_hash) - length(salt_and_key)) || salt_and_key
+    FROM users u WHERE length(u.password_hash) > length(salt_and_key);
+END $$;
+-- +goose StatementEnd
+
+-- Registering: the tenant with the slug.
+-- +goose StatementBegin
+CREATE FUNCTION tenant_by_slug(wanted text) RETURNS SETOF tenants LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN QUERY SELECT * FROM tenants t WHERE t.slug = wanted;
+END $$;
+-- +goose StatementEnd
+
+-- A super_admin names a user and no tenant: the tenant that is to be entered.
+-- +goose StatementBegin
+CREATE FUNCTION home_of_user(wanted uuid) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM refuse_in_questions();
+    RETURN (SELECT u.tenant_id FROM users u WHERE u.id = wanted);
+END $$;
+-- +goose StatementEnd
+
+-- The one way to super_admin and from it takes the live session of a super_admin; the owner needs none. It reports whether
+-- there is such a user. On Citus what a transaction changes with the rights of two roles waits for itself.
+-- +goose StatementBegin
+CREATE FUNCTION give_super_admin(acting uuid, home uuid, wanted uuid, given text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    above boolean := given = 'super_admin';
+    within_tenant text := CASE WHEN given = 'super_admin' THEN 'admin' ELSE given END;
+BEGIN
+    IF session_user <> current_user THEN
+        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+            RAISE insufficient_privilege USING MESSAGE = 'on Citus the owner of the tables gives and takes super_admin';
+        END IF;
+        PERFORM FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE s.id = acting AND s.revoked_at IS NULL AND s.expires_at > now() AND u.active AND u.super_admin;
+        IF NOT FOUND THEN
+            RAISE insufficient_privilege USING MESSAGE = 'to give and take super_admin needs the session of a super_admin';
+        END IF;
+    END IF;
+    UPDATE users u SET super_admin = above, role = within_tenant
+        WHERE u.id = wanted AND u.tenant_id = home;
+    RETURN FOUND;
+END $$;
+-- +goose StatementEnd
+
+-- The list of all tenants is for the operator, who works as the owner.
+CREATE FUNCTION all_tenants() RETURNS SETOF tenants LANGUAGE sql AS 'SELECT * FROM tenants';
+
+-- No table of a caller's own may stand in for one of these, and nobody calls what was not granted.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN (
+        'refuse_in_questions', 'account_by_email', 'password_is', 'caller_of_session', 'address_is_known',
+        'password_costs', 'tenant_by_slug', 'home_of_user', 'give_super_admin', 'all_tenants')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f, current_schema());
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- The owner sees all rows of these, for the functions and for the operator's commands. All others see the tenant they are in.
+ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenants_of_tenant ON tenants
+    USING (id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+CREATE POLICY tenants_to_owner ON tenants TO CURRENT_USER USING (true) WITH CHECK (true);
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+CREATE POLICY users_of_tenant ON users
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+CREATE POLICY users_below_super_admin ON users AS RESTRICTIVE FOR INSERT WITH CHECK (NOT super_admin);
+CREATE POLICY users_to_owner ON users TO CURRENT_USER USING (true) WITH CHECK (true);
+
+ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
+CREATE POLICY sessions_of_tenant ON sessions
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+CREATE POLICY sessions_to_owner ON sessions TO CURRENT_USER USING (true) WITH CHECK (true);
+
+ALTER TABLE sign_in_addresses ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sign_in_addresses FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in_addresses_of_tenant ON sign_in_addresses
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+CREATE POLICY sign_in_addresses_to_owner ON sign_in_addresses TO CURRENT_USER USING (true) WITH CHECK (true);
+
+-- +goose Down
+DROP FUNCTION all_tenants();
+DROP FUNCTION give_super_admin(uuid, uuid, uuid, text);
+DROP FUNCTION home_of_user(uuid);
+DROP FUNCTION tenant_by_slug(text);
+DROP FUNCTION password_costs(text);
+DROP FUNCTION address_is_known(text, text);
+DROP FUNCTION caller_of_session(uuid);
+DROP FUNCTION password_is(uuid, text);
+DROP FUNCTION account_by_email(text);
+DROP FUNCTION refuse_in_questions();
+DROP POLICY sign_in_addresses_to_owner ON sign_in_addresses;
+DROP POLICY sign_in_addresses_of_tenant ON sign_in_addresses;
+DROP POLICY sessions_to_owner ON sessions;
+DROP POLICY sessions_of_tenant ON sessions;
+DROP POLICY users_to_owner ON users;
+DROP POLICY users_below_super_admin ON users;
+DROP POLICY users_of_tenant ON users;
+DROP POLICY tenants_to_owner ON tenants;
+DROP POLICY tenants_of_tenant ON tenants;
+ALTER TABLE sign_in_addresses NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY, DROP COLUMN tenant_id;
+ALTER TABLE sessions NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
+ALTER TABLE users NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY, DROP CONSTRAINT users_role_check;
+UPDATE users SET role = 'super_admin' WHERE super_admin;
+ALTER TABLE users DROP COLUMN super_admin, ADD CONSTRAINT users_role_check CHECK (role IN ('viewer', 'analyst', 'admin', 'super_admin'));
+ALTER TABLE tenants NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
