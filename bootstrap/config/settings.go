@@ -14,6 +14,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/password"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
@@ -221,18 +222,21 @@ func parseRate(s string) (ports.Rate, error) {
 
 func databaseURL(c *Config, s string) error {
 	c.DatabaseURL = s
-	if path, found := strings.CutPrefix(s, schemeSQLite); s == "" || found && path != "" || isURL(s, "postgres", "postgresql") {
+	if path, found := strings.CutPrefix(s, schemeSQLite); s == "" || found && path != "" {
 		return nil
+	}
+	if strings.HasPrefix(s, "postgres") {
+		return postgres.CheckURL(s)
 	}
 	return errors.New("must be sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
 }
 
 func migrationURL(c *Config, s string) error {
 	c.MigrationURL = s
-	if s == "" || isURL(s, "postgres", "postgresql") {
+	if s == "" {
 		return nil
 	}
-	return errors.New("must be postgres://USER:PASSWORD@HOST:PORT/NAME")
+	return postgres.CheckURL(s)
 }
 
 func redisURL(c *Config, s string) error {

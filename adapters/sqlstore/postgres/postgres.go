@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +33,8 @@ const (
 	insufficientPrivilege = "42501"
 	serializationFailure  = "40001"
 	deadlockDetected      = "40P01"
+	featureNotSupported   = "0A000"
+	readOnlyTransaction   = "25006"
 )
 
 const (
@@ -42,9 +42,9 @@ const (
 
 	connectTimeout = 5 * time.Second
 	keepAlive      = 15 * time.Second
-	// A connection is renewed now and then, so that a pool finds its way to a new primary or balancer.
-	connectionLifetime = 30 * time.Minute
-	idleTime           = 5 * time.Minute
+	// A connection is renewed now and then, so that a pool finds its way where a name leads now, also while what it led to
+	// before still answers.
+	connectionLifetime = 5 * time.Minute
 	// grace is what a statement may take on the wire beyond the time that the server gives it.
 	grace = 2 * time.Second
 
@@ -55,7 +55,7 @@ const (
 )
 
 // Options are what the operator may choose. URLs are of the form postgres://user:password@host:port/database, with the
-// TLS mode as sslmode.
+// TLS mode as sslmode; see CheckURL.
 type Options struct {
 	URL string
 	// MigrationURL connects as the owner of the tables; empty where that is the same role.
@@ -112,41 +112,7 @@ func newPool(connector *pq.Connector, size int) *sqlx.DB {
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxLifetime(connectionLifetime)
-	db.SetConnMaxIdleTime(idleTime)
 	return db
-}
-
-// connect returns what makes connections to a URL. The error does not show the URL.
-func connect(raw string, o Options, limited bool) (*pq.Connector, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return nil, errors.New("must be postgres://user:password@host:port/database")
-	}
-	q := u.Query()
-	setDefault := func(name, value string) {
-		if !q.Has(name) {
-			q.Set(name, value)
-		}
-	}
-	setDefault("application_name", o.ApplicationName)
-	setDefault("connect_timeout", strconv.Itoa(int(connectTimeout.Seconds())))
-	if limited {
-		// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
-		// connections on after each transaction would lose.
-		setDefault("binary_parameters", "yes")
-		setDefault("statement_timeout", strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10))
-	}
-	u.RawQuery = q.Encode()
-	connector, err := pq.NewConnector(u.String())
-	if err != nil {
-		return nil, errors.New("must be postgres://user:password@host:port/database, with options that the driver knows")
-	}
-	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
-	if limited {
-		d.patience = o.StatementTimeout + grace
-	}
-	connector.Dialer(d)
-	return connector, nil
 }
 
 // dialer makes connections that do not wait forever for a server that has fallen silent.
@@ -185,6 +151,26 @@ type impatient struct {
 	net.Conn
 	patience time.Duration
 	until    atomic.Int64 // when all waiting ends, in nanoseconds since 1970; 0: by the patience alone
+	deadline atomic.Int64 // the same, as the driver sets it while it connects
+}
+
+// SetDeadline ends all waiting by a time, or where that is zero by the patience alone.
+func (c *impatient) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.deadline.Store(0)
+	} else {
+		c.deadline.Store(t.UnixNano())
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// end returns when a wait that begins now ends.
+func (c *impatient) end() time.Time {
+	end := time.Now().Add(c.patience)
+	if deadline := time.Unix(0, c.deadline.Load()); deadline.UnixNano() != 0 && deadline.Before(end) {
+		return deadline
+	}
+	return end
 }
 
 // endBy ends all waiting by a time, also that which is under way.
@@ -195,7 +181,7 @@ func (c *impatient) endBy(end time.Time) {
 
 // Read reads within the patience.
 func (c *impatient) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+	if err := c.SetReadDeadline(c.end()); err != nil {
 		return 0, err
 	}
 	if until := c.until.Load(); until != 0 { // set before now, or while the deadline above was
@@ -208,7 +194,7 @@ func (c *impatient) Read(p []byte) (int, error) {
 
 // Write writes within the patience.
 func (c *impatient) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+	if err := c.SetWriteDeadline(c.end()); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
@@ -306,20 +292,23 @@ func (d dialect) RolledBack(err error) bool {
 	return d.GaveWay(err) || errors.As(err, &e) && e.Code.Class() == "23"
 }
 
-// Lost knows the ways in which a connection or a server goes, and those in which a server says that it can't now:
-// connection failures (08), lack of resources (53), intervention by an operator (57), conflicts that may be repeated
-// (40), and a primary that has become a standby (25006).
+// Lost knows the ways in which a connection does not come to stand or goes, and those in which a server says that it can't
+// now: connection failures (08), lack of resources (53), intervention by an operator (57), and conflicts that may be
+// repeated (40). A standby is known to attentiveConn.
 func (dialect) Lost(err error) bool {
+	if errors.Is(err, errConnecting) || errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
 	var e *pq.Error
 	if errors.As(err, &e) {
 		switch class := string(e.Code); {
-		case strings.HasPrefix(class, "08"), strings.HasPrefix(class, "53"), strings.HasPrefix(class, "57"), strings.HasPrefix(class, "40"), class == "25006":
+		case strings.HasPrefix(class, "08"), strings.HasPrefix(class, "53"), strings.HasPrefix(class, "57"), strings.HasPrefix(class, "40"):
 			return true
 		}
 		return false
 	}
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.As(err, &network) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }

@@ -88,6 +88,7 @@ func TestOnContainer(t *testing.T) {
 	t.Run("a deadlock is tried again", func(t *testing.T) { testDeadlock(t, server) })
 	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
+	t.Run("a dead host", func(t *testing.T) { testDeadHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
 }
 

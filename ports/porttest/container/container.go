@@ -32,6 +32,9 @@ const (
 	startTimeout = 90 * time.Second
 	stopTimeout  = 5 * time.Second
 	redisDBs     = 512
+
+	postgresPort            = "5432" // inside
+	morePostgresConnections = "max_connections=300"
 )
 
 // Container is a running container whose port on this machine stays the same when it is stopped and started.
@@ -73,13 +76,15 @@ func Require(t testing.TB) {
 // Postgres starts Postgres until the test ends.
 func Postgres(t testing.TB) *Container {
 	t.Helper()
-	const inside = "5432"
-	return start(t, image("TEST_POSTGRES_IMAGE", "postgres:17-alpine"), map[string]string{inside: freePort(t)}, inside,
-		wait.ForSQL(inside+"/tcp", "postgres", func(host string, port network.Port) string {
-			return databaseURL(net.JoinHostPort(host, port.Port()), admin, password, admin)
-		}),
-		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
+	return start(t, postgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
+		testcontainers.WithCmd("postgres", "-c", morePostgresConnections),
 		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": admin, "POSTGRES_PASSWORD": password, "POSTGRES_DB": admin}))
+}
+
+func postgresImage() string { return image("TEST_POSTGRES_IMAGE", "postgres:17-alpine") }
+
+func adminURL(host string, port network.Port) string {
+	return databaseURL(net.JoinHostPort(host, port.Port()), admin, password, admin)
 }
 
 // PgBouncer starts a PgBouncer before Postgres until the test ends. It hands a connection on after each transaction. It
@@ -96,7 +101,7 @@ func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
 	}
 	secret, _ := u.User.Password()
 	const inside = "6432"
-	settings := "[databases]\n* = host=" + address + " port=5432\n" +
+	settings := "[databases]\n* = host=" + address + " port=" + postgresPort + "\n" +
 		"[pgbouncer]\nlisten_addr = *\nlisten_port = " + inside + "\npool_mode = transaction\ndefault_pool_size = 3\n" +
 		"max_client_conn = 500\nauth_type = scram-sha-256\nauth_file = /tmp/users.txt\n" +
 		"ignore_startup_parameters = extra_float_digits,statement_timeout\n"

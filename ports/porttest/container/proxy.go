@@ -22,6 +22,29 @@ const (
 // of each that the server answers. It returns its own address.
 func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
+	return proxy(t, func() string { return server }, sent, answered)
+}
+
+// Switch is an address with one server after another behind it, as a name or a balancer is.
+type Switch struct {
+	Address string
+	server  atomic.Pointer[string]
+}
+
+// NewSwitch stands before the server at an address until the test ends.
+func NewSwitch(t testing.TB, server string) *Switch {
+	t.Helper()
+	s := &Switch{}
+	s.To(server)
+	s.Address = proxy(t, func() string { return *s.server.Load() }, func([]byte) Verdict { return Pass }, func() {})
+	return s
+}
+
+// To leads new connections to the server at another address. Those that stand stay where they are.
+func (s *Switch) To(server string) { s.server.Store(&server) }
+
+func proxy(t testing.TB, server func() string, sent func(piece []byte) Verdict, answered func()) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +56,7 @@ func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answere
 			if err != nil {
 				return
 			}
-			backend, err := net.Dial("tcp", server)
+			backend, err := net.Dial("tcp", server())
 			if err != nil {
 				_ = client.Close()
 				continue

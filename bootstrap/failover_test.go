@@ -1,0 +1,95 @@
+package bootstrap_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+// TestFailover: the primary dies under load and a true standby takes its place, behind the same address or as the second
+// of two hosts. Until it is promoted nothing is written, no request fails in another way than 503, and then all goes on
+// without a restart (ASVS 16.5.2, 16.5.3).
+func TestFailover(t *testing.T) {
+	for name, at := range map[string]func(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()){
+		"behind one address": behindOneAddress, "as one of two hosts": asOneOfTwoHosts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			primary := container.Postgres(t)
+			standby := primary.Standby(t)
+			ownerURL, serviceURL := primary.Database(t)
+			ownerURL, failOverOwner := at(t, primary, standby, ownerURL)
+			serviceURL, failOver := at(t, primary, standby, serviceURL)
+			s := start(t, generous().with(settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4"}))
+			p := s.newPerson(t, newSlug(), access.Analyst)
+			l := underLoad(t, s.url, p.access)
+			l.goesOn(t)
+
+			failOver()
+			failOverOwner()
+			primary.Stop(t)
+			s.untilReady(t, 503)
+			for _, r := range []request{
+				{method: "GET", path: api + "/auth/me", token: p.access},
+				{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
+				{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)},
+			} {
+				if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
+					t.Errorf("%s: %v %s", r.path, a.header, a.raw)
+				}
+			}
+			s.untilReady(t, 503)
+
+			standby.Promote(t)
+			s.untilReady(t, 200)
+			l.goesOn(t)
+			l.compare(t, s)
+			l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
+			if !strings.Contains(s.log.String(), "hot standby") {
+				t.Error("the log does not say why the standby was not used")
+			}
+		})
+	}
+}
+
+// untilReady waits until readiness has a status.
+func (s *service) untilReady(t *testing.T, status int) {
+	t.Helper()
+	porttest.Eventually(t, "another readiness", func() bool {
+		return s.send(t, request{method: "GET", path: "/health/ready"}).status == status
+	})
+}
+
+func parse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// behindOneAddress returns a URL whose address leads to the primary, and what leads it to the standby.
+func behindOneAddress(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()) {
+	t.Helper()
+	to := container.NewSwitch(t, primary.Address)
+	u := parse(t, databaseURL)
+	u.Host = to.Address
+	return u.String(), func() { to.To(standby.Address) }
+}
+
+// asOneOfTwoHosts returns a URL that names both, with nothing to be done at a failover.
+func asOneOfTwoHosts(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()) {
+	t.Helper()
+	u := parse(t, databaseURL)
+	one, other := parse(t, "//"+primary.Address), parse(t, "//"+standby.Address)
+	u.Host = ""
+	q := u.Query()
+	q.Set("host", one.Hostname()+","+other.Hostname())
+	q.Set("port", one.Port()+","+other.Port())
+	u.RawQuery = q.Encode()
+	return u.String(), func() {}
+}

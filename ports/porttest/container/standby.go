@@ -1,0 +1,66 @@
+package container
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/wait"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+)
+
+// copyPrimary makes a standby of the primary at %s, and serves it, in an image whose PGDATA is empty.
+const copyPrimary = `set -e
+mkdir -p "$PGDATA" /var/run/postgresql
+chown postgres "$PGDATA" /var/run/postgresql
+chmod 700 "$PGDATA"
+exec su postgres -s /bin/sh -c "PATH='$PATH' PGDATA='$PGDATA'; export PATH PGDATA
+  pg_basebackup --dbname='%s' --pgdata='$PGDATA' --write-recovery-conf --wal-method=stream --checkpoint=fast &&
+  exec postgres -c listen_addresses='*' -c ` + morePostgresConnections + `"`
+
+// Standby starts a hot standby of this Postgres until the test ends. From then on a commit waits for the standby, so that
+// what the primary has acknowledged is there, too.
+func (c *Container) Standby(t testing.TB) *Container {
+	t.Helper()
+	const mayReplicate = `echo 'host replication all all scram-sha-256' >>"$PGDATA/pg_hba.conf"`
+	if code, _, err := c.container.Exec(t.Context(), []string{"sh", "-c", mayReplicate}); err != nil || code != 0 {
+		t.Fatalf("letting a standby in: exit code %d, %v", code, err)
+	}
+	c.Admin(t, admin, "SELECT pg_reload_conf()")
+	address, err := c.container.ContainerIP(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	primary := fmt.Sprintf("host=%s port=%s user=%s password=%s", address, postgresPort, admin, password)
+	standby := start(t, postgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
+		testcontainers.WithCmd("sh", "-c", fmt.Sprintf(copyPrimary, primary)))
+	c.Admin(t, admin, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	porttest.Eventually(t, "a standby that commits wait for", func() bool {
+		return c.ask(t, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
+	})
+	return standby
+}
+
+// Promote makes a standby the primary.
+func (c *Container) Promote(t testing.TB) {
+	t.Helper()
+	if !c.ask(t, "SELECT pg_promote()") {
+		t.Fatal("the standby was not promoted")
+	}
+}
+
+// ask has a superuser ask the server a question.
+func (c *Container) ask(t testing.TB, question string) (yes bool) {
+	t.Helper()
+	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), question).Scan(&yes); err != nil {
+		t.Fatalf("%s: %v", question, err)
+	}
+	return yes
+}
