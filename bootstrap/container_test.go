@@ -44,6 +44,8 @@ func TestOnContainers(t *testing.T) {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, pooled) })
 		}
 	})
+	t.Run("refused at start", func(t *testing.T) { testRefusedAtStart(t, postgres) })
+	t.Run("refused while it runs", func(t *testing.T) { testRefusedWhileRunning(t, on) })
 	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
 	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })

@@ -13,7 +13,13 @@ import (
 
 // Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
 // many versions that took.
+// Errors: postgres.ErrEncoding, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
+	if a.postgres != nil {
+		if err := a.postgres.CheckEncoding(ctx); err != nil {
+			return 0, err
+		}
+	}
 	runner, err := a.database.Migrations()
 	if err != nil {
 		return 0, err

@@ -2,9 +2,12 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
@@ -29,6 +32,9 @@ const (
 	pingPatience = 4 * time.Second
 )
 
+// errSchema says that the database answers and is not the one that this program has migrated.
+var errSchema = fmt.Errorf("the schema is older than version %d, or its heartbeat is gone", migrations.Newest)
+
 // pulse is the last proof that the database can be written. Probes ask for it more often than it is worth a write.
 type pulse struct {
 	mu  sync.Mutex
@@ -36,8 +42,8 @@ type pulse struct {
 	err error
 }
 
-// Ping reports whether the database answers and can be written, by a write. What it found holds for pingInterval.
-// Errors: ports.ErrUnavailable.
+// Ping reports whether the database answers, can be written and has the schema of this program or a newer one, by a write.
+// What it found holds for pingInterval. Errors: ports.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	s.pulse.mu.Lock()
 	defer s.pulse.mu.Unlock()
@@ -52,9 +58,11 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingPatience)
 	defer cancel()
-	_, err := s.outside(write).exec(ctx, "writing the heartbeat", "UPDATE heartbeat SET at = ? WHERE id = 1", dbTime{time.Now()})
-	if err != nil {
-		return ports.ErrUnavailable.Because(err)
+	// A newer schema is that of a newer program, which migrates before the last of the older ones has ended.
+	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
+	err := s.outside(write).execOne(ctx, errSchema, "writing the heartbeat", query, dbTime{time.Now()}, migrations.Newest)
+	if err != nil && !errors.Is(err, ports.ErrUnavailable) {
+		err = ports.ErrUnavailable.Because(err)
 	}
-	return nil
+	return err
 }

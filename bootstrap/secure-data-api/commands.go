@@ -394,7 +394,7 @@ func migrateCommand(t terminal) *cobra.Command {
 					if v.Applied {
 						state = "applied"
 					}
-					fmt.Fprintf(table, "%d\t%s\t%s\n", v.Version, v.Name, state)
+					fmt.Fprintf(table, "%d\t%s\t%s\n", v.Version, cmp.Or(v.Name, "(not known to this program)"), state)
 				}
 				return errors.Join(err, table.Flush(), app.Close())
 			},

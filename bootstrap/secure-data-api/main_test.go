@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
@@ -263,6 +266,31 @@ func TestMigrateDown_before_the_record(t *testing.T) {
 	}
 	if _, errs := c.want(t, 1, "", "serve", "--port", "0"); !strings.Contains(errs, "JWT_SECRET_KEY") {
 		t.Errorf("served in development without a key that was there: %s", errs)
+	}
+}
+
+// TestNewerSchema: an older program touches nothing of a newer schema, and shows that it is newer.
+func TestNewerSchema(t *testing.T) {
+	c := newCommand(t)
+	c.want(t, 0, "", "migrate", "up")
+	db, err := sql.Open("sqlite", filepath.Join(c.env["DATA_DIR"], "secure-data.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"serve", "--port", "0"}, {"migrate", "up"}, {"migrate", "down", "--database", "secure-data.db"}, {"tenant", "list"}, {"tenant", "create", "acme"},
+	} {
+		_, errs := c.want(t, 1, "", args...)
+		if !strings.Contains(errs, "version 99") || !strings.Contains(errs, fmt.Sprintf("up to %d", migrations.Newest)) {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+	if out, _ := c.want(t, 0, "", "migrate", "status"); !regexp.MustCompile(`(?m)^99 .*not known to this program.*applied$`).MatchString(out) {
+		t.Errorf("the status is %s", out)
 	}
 }
 

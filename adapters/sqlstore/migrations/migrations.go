@@ -2,32 +2,45 @@
 package migrations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 )
 
 //go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
-// Recorded is the version from which on a database keeps what it has served.
-const Recorded = 2
+// Versions of the schema that mean something by themselves.
+const (
+	// Recorded is the one from which on a database keeps what it has served.
+	Recorded = 2
+	// Newest is the last one that this program knows.
+	Newest = 3
+)
+
+// ErrNewer says that a newer program has migrated the database, whose schema this one does not know.
+var ErrNewer = errors.New("the schema of the database is newer than this program")
 
 // Status is one version of the schema.
 type Status struct {
 	Version int64
-	Name    string
+	Name    string // empty where this program does not know the version
 	Applied bool
 }
 
 // Runner brings a database to a version of the schema.
 type Runner struct {
 	provider *goose.Provider
+	db       *sql.DB
+	applied  database.Store // what is kept of the versions in the database
 }
 
 // NewRunner returns a runner for the database, with the files of the folder named.
@@ -40,20 +53,43 @@ func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goos
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	return &Runner{provider: provider}, nil
+	applied, err := database.NewStore(dialect, goose.DefaultTablename)
+	if err != nil {
+		return nil, fmt.Errorf("reading the migrations: %w", err)
+	}
+	return &Runner{provider: provider, db: db, applied: applied}, nil
 }
 
-// Up applies what has not been applied yet and returns how many versions that was.
+// Up applies what has not been applied yet and returns how many versions that was. Errors: ErrNewer.
 func (r *Runner) Up(ctx context.Context) (int, error) {
+	if err := r.refuseNewer(ctx); err != nil {
+		return 0, err
+	}
 	results, err := r.provider.Up(ctx)
 	if err != nil {
 		return len(results), fmt.Errorf("migrating up: %w", err)
 	}
-	return len(results), nil
+	return len(results), r.refuseNewer(ctx) // a newer program may have had its turn before this one
+}
+
+// refuseNewer makes sure that this program knows the version of the schema. Errors: ErrNewer.
+func (r *Runner) refuseNewer(ctx context.Context) error {
+	current, known, err := r.provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the version of the schema: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("%w: it has version %d, and this program knows versions up to %d", ErrNewer, current, known)
+	}
+	return nil
 }
 
 // Down takes the newest version back, with all that it holds, and returns its name; empty where there was none.
+// Errors: ErrNewer.
 func (r *Runner) Down(ctx context.Context) (string, error) {
+	if err := r.refuseNewer(ctx); err != nil {
+		return "", err
+	}
 	result, err := r.provider.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
 		return "", nil
@@ -64,15 +100,26 @@ func (r *Runner) Down(ctx context.Context) (string, error) {
 	return result.Source.Path, nil
 }
 
-// Status returns all versions in order.
+// Status returns all versions in order: those that this program knows, and those that the database has.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
-	list, err := r.provider.Status(ctx)
+	known, err := r.provider.Status(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of the schema: %w", err)
 	}
-	statuses := make([]Status, 0, len(list))
-	for _, s := range list {
+	statuses := make([]Status, 0, len(known))
+	for _, s := range known {
 		statuses = append(statuses, Status{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied})
 	}
+	applied, err := r.applied.ListMigrations(ctx, r.db)
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of the schema: %w", err)
+	}
+	for _, a := range applied {
+		isKnown := func(s Status) bool { return s.Version == a.Version }
+		if a.Version > 0 && !slices.ContainsFunc(statuses, isKnown) { // 0 stands for an empty database
+			statuses = append(statuses, Status{Version: a.Version, Applied: true})
+		}
+	}
+	slices.SortFunc(statuses, func(a, b Status) int { return cmp.Compare(a.Version, b.Version) })
 	return statuses, nil
 }

@@ -2,10 +2,28 @@ package migrations
 
 import (
 	"io/fs"
+	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// TestNewest: each database has a file for each version, up to the newest.
+func TestNewest(t *testing.T) {
+	for _, folder := range []string{"postgres", "sqlite"} {
+		names, err := fs.Glob(files, folder+"/*.sql")
+		if err != nil || len(names) != Newest {
+			t.Errorf("%s has %d versions, want %d: %v", folder, len(names), Newest, err)
+		}
+		for i, name := range names { // in order
+			number, _, _ := strings.Cut(path.Base(name), "_")
+			if n, err := strconv.Atoi(number); err != nil || n != i+1 {
+				t.Errorf("%s is not version %d", name, i+1)
+			}
+		}
+	}
+}
 
 // TestMigrations_are_not_blind: row level security is forced on the owner, who migrates, too. A step that reads or changes
 // the rows of a tenant's table must take the force off before, and put it back, or it sees none and says nothing.

@@ -230,6 +230,21 @@ func (d *Database) Name(ctx context.Context) (string, error) {
 	return name, nil
 }
 
+// ErrEncoding says that the database can't hold every text that the service takes.
+var ErrEncoding = errors.New("the encoding of the database must be UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0")
+
+// CheckEncoding makes sure of the database's encoding. Errors: ErrEncoding.
+func (d *Database) CheckEncoding(ctx context.Context) error {
+	var encoding string
+	if err := d.owner.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+		return fmt.Errorf("asking for the encoding of the database: %w", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("%w; it is %s", ErrEncoding, encoding)
+	}
+	return nil
+}
+
 // Migrations returns what brings the schema to its version. Replicas that start at once take turns.
 func (d *Database) Migrations() (*migrations.Runner, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockTries))

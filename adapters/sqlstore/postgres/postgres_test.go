@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
@@ -88,6 +89,9 @@ func TestOnContainer(t *testing.T) {
 	t.Run("a deadlock is tried again", func(t *testing.T) { testDeadlock(t, server) })
 	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
+	t.Run("ready for a schema", func(t *testing.T) { testReadyForSchema(t, server) })
+	t.Run("newer schema", func(t *testing.T) { testNewerSchema(t, server) })
+	t.Run("encoding", func(t *testing.T) { testEncoding(t, server) })
 	t.Run("a dead host", func(t *testing.T) { testDeadHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
 }
@@ -144,9 +148,6 @@ func testServed(t *testing.T, server *container.Container) {
 	}
 }
 
-// versions is how many versions the schema has.
-const versions = 3
-
 // testReplicasMigrate starts several replicas on an empty database at once.
 func testReplicasMigrate(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
@@ -168,8 +169,8 @@ func testReplicasMigrate(t *testing.T, server *container.Container) {
 		})
 	}
 	wg.Wait()
-	if applied != versions {
-		t.Errorf("%d versions were applied, want %d", applied, versions)
+	if applied != migrations.Newest {
+		t.Errorf("%d versions were applied, want %d", applied, migrations.Newest)
 	}
 }
 
@@ -180,7 +181,7 @@ func testDown(t *testing.T, server *container.Container) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range versions {
+	for range migrations.Newest {
 		if name, err := runner.Down(t.Context()); err != nil || name == "" {
 			t.Errorf("down: %q, %v", name, err)
 		}
@@ -188,7 +189,7 @@ func testDown(t *testing.T, server *container.Container) {
 	if name, err := runner.Down(t.Context()); err != nil || name != "" {
 		t.Errorf("down from nothing: %q, %v", name, err)
 	}
-	if n, err := up(t.Context(), db); err != nil || n != versions {
+	if n, err := up(t.Context(), db); err != nil || n != migrations.Newest {
 		t.Errorf("up again: %d, %v", n, err)
 	}
 }

@@ -215,6 +215,38 @@ func TestPing(t *testing.T) {
 	porttest.Eventually(t, "ready", ready)
 }
 
+// TestPing_of_another_schema: one that is older than the program is not ready, and a newer one is, since a newer program
+// migrates while the older ones still run.
+func TestPing_of_another_schema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := open(t, path)
+	migrate(t, db)
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, step := range []struct {
+		statement string
+		ready     bool
+	}{
+		{"SELECT 1", true},
+		{"DELETE FROM goose_db_version WHERE version_id = (SELECT MAX(version_id) FROM goose_db_version)", false},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", true},
+		{"DELETE FROM heartbeat", false},
+		{"INSERT INTO heartbeat (id, at) VALUES (1, '2026-01-01T00:00:00.000000Z')", true},
+		{"DROP TABLE goose_db_version", false},
+	} {
+		if _, err := other.ExecContext(t.Context(), step.statement); err != nil {
+			t.Fatal(err)
+		}
+		porttest.Eventually(t, "what becomes of "+step.statement, func() bool { return (db.Ping(t.Context()) == nil) == step.ready })
+		if err := db.Ping(t.Context()); err != nil && !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("%s: %v", step.statement, err)
+		}
+	}
+}
+
 // TestPing_on_a_full_disk fills a small disk.
 func TestPing_on_a_full_disk(t *testing.T) {
 	dir := t.TempDir()

@@ -215,11 +215,23 @@ func databaseURL(address, user, password, name string) string {
 // level security as anyone, and one of a role that is not there yet, for the service.
 func (c *Container) Database(t testing.TB) (ownerURL, serviceURL string) {
 	t.Helper()
+	return c.database(t, "")
+}
+
+// EncodedDatabase makes a database of the test's own with an encoding, and returns the URL of its owner.
+func (c *Container) EncodedDatabase(t testing.TB, encoding string) (ownerURL string) {
+	t.Helper()
+	ownerURL, _ = c.database(t, " ENCODING '"+encoding+"' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+	return ownerURL
+}
+
+func (c *Container) database(t testing.TB, options string) (ownerURL, serviceURL string) {
+	t.Helper()
 	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
 	own, secret := "owner_"+name, rand.Text()
 	c.Admin(t, admin, `CREATE ROLE "`+own+`" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '`+secret+`'`,
 		`GRANT pg_read_all_stats TO "`+own+`"`, // to see in a test what the service is at
-		`CREATE DATABASE "`+name+`" OWNER "`+own+`"`)
+		`CREATE DATABASE "`+name+`" OWNER "`+own+`"`+options)
 	return databaseURL(c.Address, own, secret, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
 }
 
