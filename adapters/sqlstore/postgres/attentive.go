@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +18,44 @@ import (
 // attentive makes connections on which no wait for the server outlasts its context by much. The driver asks the server
 // to cancel and then waits for its word, which a server that has fallen silent does not give.
 type attentive struct {
-	*pq.Connector
+	hosts []host
+	// writable is whether the server must be one that can be written.
+	writable bool
 }
+
+// host is where a server may be.
+type host struct {
+	*pq.Connector
+	address string
+}
+
+// newAttentive returns what connects as it is configured. Whether a server can be written the driver takes from what it is
+// told in the beginning, and a PgBouncer tells that of the server that it saw first, also after its promotion. So each
+// host is asked here.
+func newAttentive(config pq.Config, d dialer) (attentive, error) {
+	a := attentive{writable: config.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite}
+	each := []pq.Config{config}
+	if a.writable {
+		each[0].Multi, each[0].TargetSessionAttrs = nil, pq.TargetSessionAttrsAny
+		for _, other := range config.Multi {
+			one := each[0].Clone()
+			one.Host, one.Hostaddr, one.Port = other.Host, other.Hostaddr, other.Port
+			each = append(each, one)
+		}
+	}
+	for _, one := range each {
+		connector, err := pq.NewConnectorConfig(one)
+		if err != nil {
+			return attentive{}, errOptions
+		}
+		connector.Dialer(d)
+		a.hosts = append(a.hosts, host{Connector: connector, address: net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port)))})
+	}
+	return a, nil
+}
+
+// Driver returns the driver.
+func (a attentive) Driver() driver.Driver { return a.hosts[0].Driver() }
 
 // wire is the connection to the server, once there is one.
 type wire struct {
@@ -40,19 +78,58 @@ func (w *wire) watch(ctx context.Context) (stop func() bool) {
 // database or a host that is not there. Nothing was changed, and an operator may set it right while the service runs.
 var errConnecting = errors.New("connecting to Postgres")
 
-// Connect connects. Errors: errConnecting.
+// Connect connects to the first host that will do. Errors: errConnecting.
 func (a attentive) Connect(ctx context.Context) (driver.Conn, error) {
+	failed := errConnecting
+	for _, h := range a.hosts {
+		c, err := a.connect(ctx, h)
+		if err == nil {
+			return c, nil
+		}
+		if len(a.hosts) > 1 {
+			err = fmt.Errorf("%s: %w", h.address, err)
+		}
+		failed = fmt.Errorf("%w: %w", failed, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, failed
+}
+
+func (a attentive) connect(ctx context.Context, to host) (driver.Conn, error) {
 	w := &wire{}
 	defer w.watch(ctx)()
-	c, err := a.Connector.Connect(context.WithValue(ctx, wireKey{}, w))
+	c, err := to.Connect(context.WithValue(ctx, wireKey{}, w))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errConnecting, err)
+		return nil, err
 	}
 	whole, ok := c.(connection)
 	if !ok {
-		return nil, fmt.Errorf("the driver's connection is a %T", c)
+		return nil, errors.Join(fmt.Errorf("the driver's connection is a %T", c), c.Close())
+	}
+	if a.writable {
+		if err := checkWritable(ctx, whole); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
 	}
 	return &attentiveConn{connection: whole, wire: w}, nil
+}
+
+// checkWritable makes sure that the server can be written: it is no standby, and was not set to be read only.
+func checkWritable(ctx context.Context, c connection) error {
+	rows, err := c.QueryContext(ctx, "SHOW transaction_read_only", nil)
+	if err != nil {
+		return err
+	}
+	setting := make([]driver.Value, 1)
+	if err := errors.Join(rows.Next(setting), rows.Close()); err != nil {
+		return err
+	}
+	if setting[0] != "off" {
+		return errors.New("the server can only be read")
+	}
+	return nil
 }
 
 // connection is what the driver's connection can do.

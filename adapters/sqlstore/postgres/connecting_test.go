@@ -126,7 +126,7 @@ func TestConnecting(t *testing.T) {
 	t.Run("none of several", func(t *testing.T) {
 		t.Parallel()
 		one, other := listen(t, refuse("28P01")), listen(t, refuse("3D000"))
-		unavailable(t, severalHosts(t, "postgres://u:hush-hush@one/x?"+free, one, other), "28P01", "3D000")
+		unavailable(t, severalHosts(t, "postgres://u:hush-hush@one/x?"+free, one, other), one+": ", "28P01", other+": ", "3D000")
 	})
 }
 

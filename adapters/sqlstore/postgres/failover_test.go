@@ -140,29 +140,33 @@ func (p *pair) testNotUsed(t *testing.T) {
 	refused["a reading"] = func() error { return p.read(t, db) }
 	refused["a ping"] = func() error { return db.Ping(t.Context()) }
 	for name, do := range refused {
-		if err := do(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "standby") {
+		if err := do(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "can only be read") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	migrating := open(t, options(withHost(t, p.ownerURL, p.address.Address), p.serviceURL))
-	if _, err := up(t.Context(), migrating); err == nil || !strings.Contains(err.Error(), "standby") {
+	if _, err := up(t.Context(), migrating); err == nil || !strings.Contains(err.Error(), "can only be read") {
 		t.Errorf("migrating: %v", err)
 	}
 }
 
-// testPromoted: the first statement after the promotion finds its way, also on a pool that knew the standby as one.
+// testPromoted: the first statement after the promotion finds its way, also on a pool that knew the standby as one, and
+// through PgBouncer, which tells new clients for long what it was told of the server at first.
 func (p *pair) testPromoted(t *testing.T) {
 	p.address.To(p.standby.Address)
 	refused, knew := p.open(t, ""), p.open(t, "any")
-	if err := p.read(t, refused); !errors.Is(err, ports.ErrUnavailable) {
-		t.Errorf("before: %v", err)
+	pooled := open(t, options(p.ownerURL, p.standby.PgBouncer(t, p.serviceURL)))
+	for _, db := range []*postgres.Database{refused, pooled} {
+		if err := p.read(t, db); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("before: %v", err)
+		}
 	}
 	if err := p.read(t, knew); err != nil {
 		t.Errorf("before: %v", err)
 	}
 	p.primary.Stop(t)
 	p.standby.Promote(t)
-	for _, db := range []*postgres.Database{refused, knew} {
+	for _, db := range []*postgres.Database{refused, knew, pooled} {
 		for name, write := range p.writes(t, db) {
 			if err := write(); err != nil {
 				t.Errorf("%s: %v", name, err)

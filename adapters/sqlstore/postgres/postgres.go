@@ -107,8 +107,8 @@ func Open(o Options) (*Database, error) {
 	}, nil
 }
 
-func newPool(connector *pq.Connector, size int) *sqlx.DB {
-	db := sqlx.NewDb(sql.OpenDB(attentive{connector}), driverName)
+func newPool(connector attentive, size int) *sqlx.DB {
+	db := sqlx.NewDb(sql.OpenDB(connector), driverName)
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxLifetime(connectionLifetime)

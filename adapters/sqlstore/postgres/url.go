@@ -26,10 +26,10 @@ func CheckURL(raw string) error {
 }
 
 // connect returns what makes connections to a URL. The error does not show the URL.
-func connect(raw string, o Options, limited bool) (*pq.Connector, error) {
+func connect(raw string, o Options, limited bool) (attentive, error) {
 	u, hosts, err := parseURL(raw)
 	if err != nil {
-		return nil, err
+		return attentive{}, err
 	}
 	q := u.Query()
 	setDefault := func(name, value string) {
@@ -38,10 +38,10 @@ func connect(raw string, o Options, limited bool) (*pq.Connector, error) {
 		}
 	}
 	setDefault("application_name", o.ApplicationName)
-	// The driver has this patience with each host. One that is dead leaves time for the others.
+	// There is this patience with each host. One that is dead leaves time for the others.
 	setDefault("connect_timeout", strconv.Itoa(max(1, int(connectTimeout/time.Second)/hosts)))
-	// A server that can't be written, as a standby or an old primary, is none for this service.
-	setDefault("target_session_attrs", "read-write")
+	// A server that can't be written, as a standby is, is none for this service.
+	setDefault("target_session_attrs", string(pq.TargetSessionAttrsReadWrite))
 	if limited {
 		// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
 		// connections on after each transaction would lose.
@@ -49,16 +49,15 @@ func connect(raw string, o Options, limited bool) (*pq.Connector, error) {
 		setDefault("statement_timeout", strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10))
 	}
 	u.RawQuery = q.Encode()
-	connector, err := pq.NewConnector(u.String())
+	config, err := pq.NewConfig(u.String())
 	if err != nil {
-		return nil, errOptions
+		return attentive{}, errOptions
 	}
 	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
 	if limited {
 		d.patience = o.StatementTimeout + grace
 	}
-	connector.Dialer(d)
-	return connector, nil
+	return newAttentive(config, d)
 }
 
 // parseURL returns a URL and how many hosts it names.

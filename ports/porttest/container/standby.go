@@ -21,7 +21,7 @@ exec su postgres -s /bin/sh -c "PATH='$PATH' PGDATA='$PGDATA'; export PATH PGDAT
   exec postgres -c listen_addresses='*' -c ` + morePostgresConnections + `"`
 
 // Standby starts a hot standby of this Postgres until the test ends. From then on a commit waits for the standby, so that
-// what the primary has acknowledged is there, too.
+// what the primary has acknowledged can be read there, too.
 func (c *Container) Standby(t testing.TB) *Container {
 	t.Helper()
 	const mayReplicate = `echo 'host replication all all scram-sha-256' >>"$PGDATA/pg_hba.conf"`
@@ -36,7 +36,7 @@ func (c *Container) Standby(t testing.TB) *Container {
 	primary := fmt.Sprintf("host=%s port=%s user=%s password=%s", address, postgresPort, admin, password)
 	standby := start(t, postgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
 		testcontainers.WithCmd("sh", "-c", fmt.Sprintf(copyPrimary, primary)))
-	c.Admin(t, admin, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	c.Admin(t, admin, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = remote_apply", "SELECT pg_reload_conf()")
 	porttest.Eventually(t, "a standby that commits wait for", func() bool {
 		return c.ask(t, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
 	})
