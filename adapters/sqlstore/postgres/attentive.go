@@ -149,6 +149,7 @@ type connection interface {
 type attentiveConn struct {
 	connection
 	wire     *wire
+	reading  bool // whether it is in a transaction that was begun to read alone
 	readOnly bool // whether the server turned out to be one that can't be written
 }
 
@@ -156,10 +157,11 @@ type attentiveConn struct {
 // changed: the pool throws the connection away and tries by another one what was no part of a transaction.
 var errReadOnly = fmt.Errorf("the server can only be read (%w)", driver.ErrBadConn)
 
-// refused looks whether an error with one of the codes says that the server can't be written.
+// refused looks whether an error with one of the codes says that the server can't be written. Where a transaction was begun
+// to read alone, that it can't write says nothing about the server.
 func (c *attentiveConn) refused(err error, codes ...pqerror.Code) error {
 	var e *pq.Error
-	if errors.As(err, &e) && slices.Contains(codes, e.Code) {
+	if !c.reading && errors.As(err, &e) && slices.Contains(codes, e.Code) {
 		c.readOnly = true
 		return fmt.Errorf("%w: %w", errReadOnly, err)
 	}
@@ -189,7 +191,8 @@ func (c *attentiveConn) BeginTx(ctx context.Context, options driver.TxOptions) (
 		// There is nothing else about a BEGIN that a server may not support: a standby begins no transaction that writes.
 		return nil, c.refused(err, readOnlyTransaction, featureNotSupported)
 	}
-	return attentiveTx{Tx: tx, stop: stop}, nil
+	c.reading = options.ReadOnly
+	return attentiveTx{Tx: tx, end: func() { c.reading = false; stop() }}, nil
 }
 
 // ResetSession makes the connection fit for another user, whose context has not ended.
@@ -208,17 +211,17 @@ func (c *attentiveConn) IsValid() bool { return !c.readOnly && c.connection.IsVa
 
 type attentiveTx struct {
 	driver.Tx
-	stop func() bool
+	end func()
 }
 
 // Commit commits.
 func (t attentiveTx) Commit() error {
-	defer t.stop()
+	defer t.end()
 	return t.Tx.Commit()
 }
 
 // Rollback rolls back.
 func (t attentiveTx) Rollback() error {
-	defer t.stop()
+	defer t.end()
 	return t.Tx.Rollback()
 }

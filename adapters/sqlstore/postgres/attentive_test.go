@@ -1,0 +1,40 @@
+package postgres
+
+import (
+	"database/sql/driver"
+	"errors"
+	"testing"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// TestRefused: a connection is thrown away for what a standby alone answers, and for nothing else that a server refuses.
+func TestRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		code    pqerror.Code
+		at      []pqerror.Code
+		reading bool
+		want    bool
+	}{
+		"BEGIN READ WRITE":                      {"0A000", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, true},
+		"a statement that writes":               {"25006", []pqerror.Code{readOnlyTransaction}, false, true},
+		"a statement that is not supported":     {"0A000", []pqerror.Code{readOnlyTransaction}, false, false},
+		"a write where only reading was begun":  {"25006", []pqerror.Code{readOnlyTransaction}, true, false},
+		"a BEGIN that fails for another reason": {"53300", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, false},
+	} {
+		conn := &attentiveConn{reading: c.reading}
+		err := conn.refused(&pq.Error{Code: c.code}, c.at...)
+		var cause *pq.Error
+		if !errors.As(err, &cause) || errors.Is(err, driver.ErrBadConn) != c.want || (dialect{}).Lost(err) != (c.want || c.code == "53300") || conn.readOnly != c.want {
+			t.Errorf("%s: %v, and the connection is thrown away: %t", name, err, conn.readOnly)
+		}
+	}
+	conn := &attentiveConn{readOnly: true}
+	if err := conn.ResetSession(t.Context()); !errors.Is(err, driver.ErrBadConn) || conn.IsValid() {
+		t.Errorf("it is used again: %v", err)
+	}
+	if err := conn.refused(nil, readOnlyTransaction); err != nil {
+		t.Errorf("nothing was refused: %v", err)
+	}
+}
