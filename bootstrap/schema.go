@@ -24,16 +24,62 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	migrate := runner.Up
+	if a.postgres != nil {
+		migrate = func(ctx context.Context) (int, error) { return a.migratePostgres(ctx, runner) }
+	}
+	applied, err := migrate(ctx)
+	if err != nil {
+		return applied, err
+	}
+	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+}
+
+// migratePostgres changes the schema as its owner, and nothing where it is not known who that is. The database is the one
+// that will be served: this is checked before anything is changed, and again for a role that has just been made.
+func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (int, error) {
+	may, err := a.postgres.MayMigrate(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !may {
+		pending, err := runner.Pending(ctx)
+		if err == nil && pending {
+			err = postgres.ErrOutdated
+		}
+		return 0, err
+	}
+	if err := a.postgres.CheckOneDatabase(ctx); err != nil {
+		return 0, err
+	}
 	applied, err := runner.Up(ctx)
 	if err != nil {
 		return applied, err
 	}
+	if err := a.postgres.Authorize(ctx); err != nil {
+		return applied, err
+	}
+	return applied, a.postgres.CheckOneDatabase(ctx)
+}
+
+// prepare readies the database to be served. From then on nothing in the process holds the rights of the schema's owner.
+func (a *App) prepare(ctx context.Context) error {
+	applied, err := a.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	if applied > 0 {
+		a.logger.InfoContext(ctx, "schema migrated", "versions", applied)
+	}
 	if a.postgres != nil {
-		if err := a.postgres.Authorize(ctx); err != nil {
-			return applied, err
+		if err := a.checkPostgres(ctx); err != nil {
+			return err
+		}
+		if err := a.postgres.CloseOwner(); err != nil {
+			return fmt.Errorf("closing the connections of the schema's owner: %w", err)
 		}
 	}
-	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+	return a.learnCosts(ctx)
 }
 
 // Faults of taking a version of the schema back.
@@ -100,9 +146,6 @@ func (a *App) Distribute(ctx context.Context) error {
 // checkPostgres makes sure that the second wall between tenants stands, without which the service does not start in
 // production, and on Citus that it can work at all.
 func (a *App) checkPostgres(ctx context.Context) error {
-	if a.postgres == nil {
-		return nil
-	}
 	err := a.postgres.CheckRole(ctx)
 	if errors.Is(err, postgres.ErrUnsafeRole) && a.config.Environment != config.Production {
 		a.logger.WarnContext(ctx, "row level security does not bind the service", "reason", err)

@@ -26,17 +26,7 @@ const (
 // Serve brings the schema up to date, listens, and answers requests until the context ends. Then it takes no more
 // connections, finishes the requests in flight and returns nil. ready is called with the address once it listens.
 func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
-	applied, err := a.Migrate(ctx)
-	if err != nil {
-		return err
-	}
-	if applied > 0 {
-		a.logger.InfoContext(ctx, "schema migrated", "versions", applied)
-	}
-	if err := a.checkPostgres(ctx); err != nil {
-		return err
-	}
-	if err := a.learnCosts(ctx); err != nil {
+	if err := a.prepare(ctx); err != nil {
 		return err
 	}
 	listener, err := a.listen(ctx)

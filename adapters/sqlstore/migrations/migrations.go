@@ -84,6 +84,19 @@ func (r *Runner) refuseNewer(ctx context.Context) error {
 	return nil
 }
 
+// Pending reports whether there are versions that have not been applied yet. It takes no turn and no rights but to read.
+// Errors: ErrNewer.
+func (r *Runner) Pending(ctx context.Context) (bool, error) {
+	if err := r.refuseNewer(ctx); err != nil {
+		return false, err
+	}
+	pending, err := r.provider.HasPending(ctx)
+	if err != nil {
+		return false, fmt.Errorf("asking for the version of the schema: %w", err)
+	}
+	return pending, nil
+}
+
 // Down takes the newest version back, with all that it holds, and returns its name; empty where there was none.
 // Errors: ErrNewer.
 func (r *Runner) Down(ctx context.Context) (string, error) {

@@ -47,3 +47,10 @@ func TestRolledBack(t *testing.T) {
 		t.Error("a lost connection leaves no doubt")
 	}
 }
+
+// TestLost_given_up: a transaction that the server has given up can be repeated.
+func TestLost_given_up(t *testing.T) {
+	if !(dialect{}).Lost(fmt.Errorf("adding: %w", &pq.Error{Code: "25P03"})) {
+		t.Error("it counts as a fault of the service")
+	}
+}

@@ -33,6 +33,7 @@ const (
 	insufficientPrivilege = "42501"
 	serializationFailure  = "40001"
 	deadlockDetected      = "40P01"
+	idleInTransaction     = "25P03"
 	featureNotSupported   = "0A000"
 	readOnlyTransaction   = "25006"
 )
@@ -70,6 +71,9 @@ type Options struct {
 	ApplicationName  string
 }
 
+// patience is how long a transaction may take: to connect, and for a statement.
+func (o Options) patience() time.Duration { return connectTimeout + o.StatementTimeout + grace }
+
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
@@ -100,7 +104,7 @@ func Open(o Options) (*Database, error) {
 		connector = asOwner
 		worker = newPool(connector, o.PoolSize)
 	}
-	d := dialect{patience: connectTimeout + o.StatementTimeout + grace}
+	d := dialect{patience: o.patience()}
 	return &Database{
 		Store:   sqlstore.New(worker, worker, newPool(connector, o.Questions), d),
 		service: service, owner: sql.OpenDB(migrating), dialect: d, options: o,
@@ -205,6 +209,9 @@ func (d *Database) Close() error {
 	return errors.Join(d.Store.Close(), d.service.Close(), d.owner.Close())
 }
 
+// CloseOwner closes the connections of the owner of the tables, which only the schema and its record need.
+func (d *Database) CloseOwner() error { return d.owner.Close() }
+
 // Serves and Served look where the migrations are made, so that they speak of the database that would be destroyed.
 
 // Serves keeps on record that the database serves an environment.
@@ -308,8 +315,8 @@ func (d dialect) RolledBack(err error) bool {
 }
 
 // Lost knows the ways in which a connection does not come to stand or goes, and those in which a server says that it can't
-// now: connection failures (08), lack of resources (53), intervention by an operator (57), and conflicts that may be
-// repeated (40). A standby is known to attentiveConn.
+// now: connection failures (08), lack of resources (53), intervention by an operator (57), conflicts that may be repeated
+// (40), and a transaction that it has given up (25P03). A standby is known to attentiveConn.
 func (dialect) Lost(err error) bool {
 	if errors.Is(err, errConnecting) || errors.Is(err, driver.ErrBadConn) {
 		return true
@@ -317,7 +324,7 @@ func (dialect) Lost(err error) bool {
 	var e *pq.Error
 	if errors.As(err, &e) {
 		switch class := string(e.Code); {
-		case strings.HasPrefix(class, "08"), strings.HasPrefix(class, "53"), strings.HasPrefix(class, "57"), strings.HasPrefix(class, "40"):
+		case strings.HasPrefix(class, "08"), strings.HasPrefix(class, "53"), strings.HasPrefix(class, "57"), strings.HasPrefix(class, "40"), class == idleInTransaction:
 			return true
 		}
 		return false

@@ -42,11 +42,13 @@ func connect(raw string, o Options, limited bool) (attentive, error) {
 	setDefault("connect_timeout", strconv.Itoa(max(1, int(connectTimeout/time.Second)/hosts)))
 	// A server that can't be written, as a standby is, is none for this service.
 	setDefault("target_session_attrs", string(pq.TargetSessionAttrsReadWrite))
+	// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
+	// connections on after each transaction would lose.
+	setDefault("binary_parameters", "yes")
 	if limited {
-		// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
-		// connections on after each transaction would lose.
-		setDefault("binary_parameters", "yes")
-		setDefault("statement_timeout", strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10))
+		for _, s := range o.session() {
+			setDefault(s.name, s.value)
+		}
 	}
 	u.RawQuery = q.Encode()
 	config, err := pq.NewConfig(u.String())

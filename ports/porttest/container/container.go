@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -32,6 +33,9 @@ const (
 	startTimeout = 90 * time.Second
 	stopTimeout  = 5 * time.Second
 	redisDBs     = 512
+
+	// ignoredParameters are what the service asks for at the start of a connection, and a pooler can't pass on.
+	ignoredParameters = "statement_timeout,idle_in_transaction_session_timeout,tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count"
 
 	postgresPort            = "5432" // inside
 	morePostgresConnections = "max_connections=300"
@@ -104,7 +108,7 @@ func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
 	settings := "[databases]\n* = host=" + address + " port=" + postgresPort + "\n" +
 		"[pgbouncer]\nlisten_addr = *\nlisten_port = " + inside + "\npool_mode = transaction\ndefault_pool_size = 3\n" +
 		"max_client_conn = 500\nauth_type = scram-sha-256\nauth_file = /tmp/users.txt\n" +
-		"ignore_startup_parameters = extra_float_digits,statement_timeout\n"
+		"ignore_startup_parameters = " + ignoredParameters + "\nserver_reset_query_always = 1\n"
 	users := fmt.Sprintf("%q %q\n", u.User.Username(), secret)
 	const readableByAll = 0o644
 	bouncer := start(t, image("TEST_PGBOUNCER_IMAGE", "edoburu/pgbouncer:latest"), map[string]string{inside: freePort(t)}, inside,
@@ -248,6 +252,21 @@ func (c *Container) Admin(t testing.TB, database string, statements ...string) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
+}
+
+// Log returns what the container has written.
+func (c *Container) Log(t testing.TB) string {
+	t.Helper()
+	log, err := c.container.Logs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	written, err := io.ReadAll(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(written)
 }
 
 // Extension gives the server an extension that is written in SQL: its control file and its script of version 1.

@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// madeHere is the comment on a role that the service made, and whose settings it keeps up to date. A role without it is
+// somebody else's.
+const madeHere = "made by secure-data-api, which keeps its settings up to date"
+
+// grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry, nor
+// to whose a user or a session is. It reads no password hash and gives no super_admin but through the functions. What the
+// check of the wall allows is the same; see walled.
+var grants = []string{
+	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // what an older version granted
+	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
+	// A lock on a tenant's row takes the right to change one of its columns.
+	"GRANT UPDATE (created_at) ON tenants TO %s",
+	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",
+	"GRANT SELECT, INSERT, UPDATE (current_hash, previous_hash, device, address, last_used_at, revoked_at, revoked_for) ON sessions TO %s",
+	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
+	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
+	"GRANT EXECUTE ON FUNCTION account_by_email, password_is, caller_of_session, address_is_known, password_costs, " +
+		"tenant_by_slug, home_of_user, give_super_admin TO %s",
+	"GRANT SELECT, INSERT ON served TO %s",              // for a replica that has no other role; what was served stays
+	"GRANT SELECT, UPDATE ON heartbeat TO %s",
+	"GRANT SELECT ON goose_db_version TO %s",
+}
+
+// setting is a run-time parameter of a session.
+type setting struct{ name, value string }
+
+// session returns what the server does to a session of the service that takes too long, or whose client is gone. It is
+// asked for when connecting, and set for a role that the service made: a pooler does not pass on what a connection asks for.
+func (o Options) session() []setting {
+	milliseconds := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	return []setting{
+		{"statement_timeout", milliseconds(o.StatementTimeout)},
+		// A transaction has ended by then, unless whoever began it is gone and holds locks.
+		{"idle_in_transaction_session_timeout", milliseconds(o.patience())},
+		// A client whose machine is gone is noticed after a minute. By itself the server takes two hours.
+		{"tcp_keepalives_idle", "30"},
+		{"tcp_keepalives_interval", "10"},
+		{"tcp_keepalives_count", "3"},
+	}
+}
+
+// Authorize makes the role of URL where it is not there yet, and grants it what the service needs. It is done as the
+// owner, after migrating, and does nothing where both are the same role.
+func (d *Database) Authorize(ctx context.Context) error {
+	service, err := d.serviceRole()
+	if err != nil {
+		return err
+	}
+	var owner string
+	if err := d.owner.QueryRowContext(ctx, "SELECT current_user").Scan(&owner); err != nil {
+		return fmt.Errorf("asking who owns the tables: %w", err)
+	}
+	if name := service.Username(); name == "" || name == owner {
+		return nil
+	}
+	tx, err := d.owner.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	// Replicas that start at once take turns.
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext('secure-data-api roles'))"); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	if err := d.prepareRole(ctx, tx, service); err != nil {
+		return err
+	}
+	if err := grant(ctx, tx, service.Username()); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	return nil
+}
+
+// prepareRole makes the role where it is not there yet, and gives one that the service made the settings of today.
+func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
+	name := service.Username()
+	var (
+		comment  string
+		settings []string
+	)
+	err := tx.QueryRowContext(ctx, "SELECT COALESCE(shobj_description(oid, 'pg_authid'), ''), rolconfig FROM pg_roles WHERE rolname = $1", name).
+		Scan(&comment, pq.Array(&settings))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		if err := makeRole(ctx, tx, service); err != nil {
+			return fmt.Errorf("making the role %s: %w", name, err)
+		}
+	case err != nil:
+		return fmt.Errorf("looking for the role %s: %w", name, err)
+	case comment != madeHere:
+		return nil
+	}
+	for _, s := range d.options.session() {
+		if slices.Contains(settings, s.name+"="+s.value) {
+			continue
+		}
+		statement := fmt.Sprintf("ALTER ROLE %s SET %s = %s", pq.QuoteIdentifier(name), s.name, pq.QuoteLiteral(s.value))
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("setting %s of the role %s: %w", s.name, name, err)
+		}
+	}
+	return nil
+}
+
+// makeRole makes the role of the service. The server is given no password that it could write into its log.
+func makeRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
+	secret := "NULL"
+	if password, _ := service.Password(); password != "" {
+		verifier, err := scramVerifier(password)
+		if err != nil {
+			return err
+		}
+		secret = pq.QuoteLiteral(verifier)
+	}
+	name := pq.QuoteIdentifier(service.Username())
+	for _, statement := range []string{
+		"CREATE ROLE " + name + " LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD " + secret,
+		"COMMENT ON ROLE " + name + " IS " + pq.QuoteLiteral(madeHere),
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	there, err := hasCitus(ctx, tx)
+	if err != nil || !there {
+		return err
+	}
+	return propagateTenant(ctx, tx, service.Username())
+}
+
+// grant gives the role what the service needs, in the schema that the tables are in.
+func grant(ctx context.Context, tx *sql.Tx, role string) error {
+	var schema string
+	if err := tx.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return fmt.Errorf("asking for the schema: %w", err)
+	}
+	role = pq.QuoteIdentifier(role)
+	if _, err := tx.ExecContext(ctx, "GRANT USAGE ON SCHEMA "+pq.QuoteIdentifier(schema)+" TO "+role); err != nil {
+		return fmt.Errorf("granting rights to %s: %w", role, err)
+	}
+	for _, grant := range grants {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(grant, role)); err != nil {
+			return fmt.Errorf("granting rights to %s: %w", role, err)
+		}
+	}
+	return nil
+}
+
+// serviceRole returns the name and the password of the role that the service runs as.
+func (d *Database) serviceRole() (*url.Userinfo, error) {
+	u, err := url.Parse(d.options.URL)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL can't be read")
+	}
+	return u.User, nil
+}

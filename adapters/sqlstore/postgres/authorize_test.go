@@ -1,0 +1,172 @@
+package postgres_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+func TestAuthorize(t *testing.T) {
+	server := container.Postgres(t)
+	server.Admin(t, "admin", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
+	t.Run("the password stays here", func(t *testing.T) { testPasswordStaysHere(t, server) })
+	t.Run("passwords", func(t *testing.T) { testPasswords(t, server) })
+	t.Run("settings follow", func(t *testing.T) { testSettingsFollow(t, server) })
+	t.Run("settings of another's role", func(t *testing.T) { testForeignRole(t, server) })
+	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
+}
+
+func databaseOf(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
+
+func roleOf(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.User.Username()
+}
+
+func withPassword(t *testing.T, raw, password string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(u.User.Username(), password)
+	return u.String()
+}
+
+// testPasswordStaysHere: the server has nothing to write into its log, whether the role can be made or not.
+func testPasswordStaysHere(t *testing.T, server *container.Container) {
+	const secret = "hush-hush-on-the-wire"
+	for _, may := range []string{"CREATEROLE", "NOCREATEROLE"} {
+		ownerURL, serviceURL := server.Database(t)
+		serviceURL = withPassword(t, serviceURL, secret)
+		server.Admin(t, "admin", `ALTER ROLE "`+roleOf(t, ownerURL)+`" `+may)
+		db := open(t, options(ownerURL, serviceURL))
+		_, err := up(t.Context(), db)
+		if made := may == "CREATEROLE"; made != (err == nil) {
+			t.Errorf("%s: %v", may, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "making the role")) {
+			t.Errorf("the error is %v", err)
+		}
+		log := server.Log(t)
+		if !strings.Contains(log, `CREATE ROLE "`+roleOf(t, serviceURL)+`"`) {
+			t.Errorf("%s: the log does not show the statement", may)
+		}
+		if strings.Contains(log, secret) {
+			t.Errorf("%s: the log shows the password", may)
+		}
+	}
+}
+
+// testPasswords: what the driver sends for a password is what the server was told to expect.
+func testPasswords(t *testing.T, server *container.Container) {
+	for _, password := range []string{"simple", `'"\ $1;--%`, strings.Repeat("long ", 50)} {
+		ownerURL, serviceURL := server.Database(t)
+		serviceURL = withPassword(t, serviceURL, password)
+		migrated(t, options(ownerURL, serviceURL))
+		if err := connection(t, serviceURL).PingContext(t.Context()); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+		if err := connection(t, withPassword(t, serviceURL, password+"x")).PingContext(t.Context()); err == nil {
+			t.Errorf("another password than %q does too", password)
+		}
+	}
+	ownerURL, serviceURL := server.Database(t)
+	if _, err := up(t.Context(), open(t, options(ownerURL, withPassword(t, serviceURL, "pässword")))); err == nil || !strings.Contains(err.Error(), "ASCII") {
+		t.Errorf("a password that is not the same everywhere: %v", err)
+	}
+}
+
+// rolesSettings returns what the server sets for a role by itself.
+func rolesSettings(t *testing.T, ownerURL, serviceURL string) (settings []string) {
+	t.Helper()
+	err := connection(t, ownerURL).QueryRowContext(t.Context(), "SELECT rolconfig FROM pg_roles WHERE rolname = $1", roleOf(t, serviceURL)).
+		Scan(pq.Array(&settings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(settings)
+	return settings
+}
+
+func settingsFor(statement, idle string) []string {
+	return []string{
+		"idle_in_transaction_session_timeout=" + idle, "statement_timeout=" + statement,
+		"tcp_keepalives_count=3", "tcp_keepalives_idle=30", "tcp_keepalives_interval=10",
+	}
+}
+
+// testSettingsFollow: at each start the role has the settings of that start. Where they are the same it takes no rights.
+func testSettingsFollow(t *testing.T, server *container.Container) {
+	o := options(server.Database(t))
+	migrated(t, o)
+	if got, want := rolesSettings(t, o.MigrationURL, o.URL), settingsFor("10000", "17000"); !slices.Equal(got, want) {
+		t.Errorf("made: %q, want %q", got, want)
+	}
+	o.StatementTimeout = 3 * time.Second
+	migrated(t, o)
+	if got, want := rolesSettings(t, o.MigrationURL, o.URL), settingsFor("3000", "10000"); !slices.Equal(got, want) {
+		t.Errorf("started again: %q, want %q", got, want)
+	}
+	server.Admin(t, "admin", `ALTER ROLE "`+roleOf(t, o.MigrationURL)+`" NOCREATEROLE`)
+	migrated(t, o)
+	o.StatementTimeout = 5 * time.Second
+	if _, err := up(t.Context(), open(t, o)); err == nil || !strings.Contains(err.Error(), "setting statement_timeout of the role") {
+		t.Errorf("an owner who may not set it: %v", err)
+	}
+}
+
+// testForeignRole: a role that somebody else made is left as it is.
+func testForeignRole(t *testing.T, server *container.Container) {
+	ownerURL, serviceURL := server.Database(t)
+	const secret = "of-their-own"
+	server.Admin(t, "admin", `CREATE ROLE "`+roleOf(t, serviceURL)+`" LOGIN PASSWORD '`+secret+`'`,
+		`ALTER ROLE "`+roleOf(t, serviceURL)+`" SET statement_timeout = '7s'`,
+		`GRANT "`+roleOf(t, serviceURL)+`" TO "`+roleOf(t, ownerURL)+`" WITH ADMIN TRUE`)
+	migrated(t, options(ownerURL, withPassword(t, serviceURL, secret)))
+	if got := rolesSettings(t, ownerURL, serviceURL); !slices.Equal(got, []string{"statement_timeout=7s"}) {
+		t.Errorf("its settings are %q", got)
+	}
+}
+
+// testSession: a session has the settings also where the role does not bring them. A trigger sees what it has.
+func testSession(t *testing.T, server *container.Container) {
+	o := options(server.Database(t))
+	migrated(t, o)
+	server.Admin(t, databaseOf(t, o.URL), `ALTER ROLE "`+roleOf(t, o.URL)+`" RESET ALL`,
+		`CREATE TABLE seen (setting text)`,
+		`CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+			INSERT INTO seen SELECT name || '=' || setting FROM pg_settings
+			WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') OR name LIKE 'tcp_keepalives%';
+			RETURN NEW;
+		END $$`,
+		`CREATE TRIGGER see BEFORE UPDATE ON heartbeat FOR EACH ROW EXECUTE FUNCTION see()`,
+		`GRANT SELECT ON seen TO PUBLIC`)
+	if err := open(t, o).Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	if err := connection(t, o.MigrationURL).QueryRowContext(t.Context(), "SELECT array_agg(setting ORDER BY setting) FROM seen").Scan(pq.Array(&seen)); err != nil {
+		t.Fatal(err)
+	}
+	if want := settingsFor("10000", "17000"); !slices.Equal(seen, want) {
+		t.Errorf("it has %q, want %q", seen, want)
+	}
+}

@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrTwoDatabases says that the service would not work on the database whose schema it has looked after.
+var ErrTwoDatabases = errors.New("DATABASE_URL and MIGRATION_DATABASE_URL lead to different databases; both must lead to the same one")
+
+// CheckOneDatabase makes sure that both URLs lead to one database, whatever names and poolers are on the way: a lock that
+// one of them holds is not free for the other. It finds nothing out before the service's role is made.
+// Errors: ErrTwoDatabases.
+func (d *Database) CheckOneDatabase(ctx context.Context) error {
+	if d.options.MigrationURL == d.options.URL {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.dialect.Patience())
+	defer cancel()
+	service, err := d.serviceRole()
+	if err != nil {
+		return err
+	}
+	tx, err := d.owner.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("connecting by MIGRATION_DATABASE_URL: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // which releases the lock
+	var there bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", service.Username()).Scan(&there); err != nil {
+		return fmt.Errorf("looking for the role of DATABASE_URL: %w", err)
+	}
+	if !there {
+		return nil
+	}
+	key := lockKey()
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", key); err != nil {
+		return fmt.Errorf("taking a lock by MIGRATION_DATABASE_URL: %w", err)
+	}
+	var free bool
+	if err := d.service.GetContext(ctx, &free, "SELECT pg_try_advisory_xact_lock($1)", key); err != nil {
+		return fmt.Errorf("trying a lock by DATABASE_URL: %w", err)
+	}
+	if free {
+		return ErrTwoDatabases
+	}
+	return nil
+}
+
+// lockKey returns a key that nobody else takes a lock on.
+func lockKey() int64 {
+	var key [8]byte
+	rand.Read(key[:]) // never fails: it crashes the program instead
+	return int64(binary.NativeEndian.Uint64(key[:]))
+}

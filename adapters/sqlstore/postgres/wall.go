@@ -1,0 +1,62 @@
+package postgres
+
+import (
+	"context"
+	_ "embed" // for what lies beside this file
+	"errors"
+	"fmt"
+
+	"github.com/lib/pq"
+)
+
+// ErrUnsafeRole says that row level security does not keep the service to one tenant at a time. What was found comes with it.
+var ErrUnsafeRole = errors.New("row level security does not bind the role of DATABASE_URL as it should; give the owner of the tables " +
+	"in MIGRATION_DATABASE_URL, and in DATABASE_URL another role, with no more rights than the service grants it")
+
+// walledTable is a table in which row level security keeps tenants apart, by its policy NAME_of_tenant.
+type walledTable struct {
+	name   string
+	column string   // holds the id of the tenant
+	more   []string // what the service may do with it besides SELECT and INSERT
+}
+
+// walled are the tables that the check of the wall looks at.
+var walled = []walledTable{
+	{name: "events", column: "tenant_id"},
+	{name: "audit_entries", column: "tenant_id"},
+}
+
+// rule is the condition of the table's policy, as Postgres shows it.
+func (w walledTable) rule() string {
+	return "(" + w.column + " = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
+}
+
+// breaches asks for all that lets the role of a connection past the wall.
+//
+//go:embed wall.sql
+var breaches string
+
+// CheckRole makes sure that the wall between tenants stands and binds the service: the tables that it uses have row level
+// security with the policies of the migrations and no others, and neither its role nor one that it can take on is above
+// them. Errors: ErrUnsafeRole, with each breach on a line of its own.
+func (d *Database) CheckRole(ctx context.Context) error {
+	var names, rules, allowed, privileges []string
+	for _, w := range walled {
+		names, rules = append(names, w.name), append(rules, w.rule())
+		for _, privilege := range w.more {
+			allowed, privileges = append(allowed, w.name), append(privileges, privilege)
+		}
+	}
+	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(rules), pq.Array(allowed), pq.Array(privileges))
+	if err != nil {
+		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	reasons := []error{ErrUnsafeRole}
+	for _, breach := range found {
+		reasons = append(reasons, errors.New(breach))
+	}
+	return errors.Join(reasons...)
+}

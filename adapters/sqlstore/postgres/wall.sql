@@ -1,0 +1,58 @@
+-- All that lets the role of this connection past the wall between tenants, a sentence each.
+-- $1, $2: the tables, and the rule of each one's policy. $3, $4: tables, and what may be done with them besides SELECT and INSERT.
+WITH me AS (
+    SELECT * FROM pg_roles WHERE rolname = session_user
+),
+-- The roles that a statement can take on: a membership counts however far away it is and whatever it leaves out, since some
+-- of what it leaves out can be taken. To be a superuser is reason enough by itself.
+taken AS (
+    SELECT r.*, CASE WHEN r.oid = me.oid THEN format('the role %I', r.rolname) ELSE format('the role %I, which it can take on,', r.rolname) END AS called
+    FROM pg_roles r, me
+    WHERE r.oid = me.oid OR NOT me.rolsuper AND pg_has_role(me.oid, r.oid, 'MEMBER')
+),
+walled AS (
+    SELECT w.name, w.rule, c.oid, c.relowner, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, c.oid::regclass AS called
+    FROM unnest($1::text[], $2::text[]) AS w (name, rule)
+    LEFT JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))
+),
+-- The policies that let one of these roles see or add rows, and whether they are as the migrations make them.
+opening AS (
+    SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, coalesce(
+        p.polname = w.name || '_of_tenant' AND p.polcmd = '*' AND pg_get_expr(p.polqual, p.polrelid) = w.rule
+        AND coalesce(pg_get_expr(p.polwithcheck, p.polrelid), w.rule) = w.rule, false) AS expected
+    FROM walled w JOIN pg_policy p ON p.polrelid = w.oid
+    WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR EXISTS (SELECT FROM taken t WHERE t.oid = ANY (p.polroles)))
+),
+owned AS (
+    SELECT datdba AS owner, format('the database %I', datname) AS what FROM pg_database WHERE datname = current_database()
+    UNION SELECT n.nspowner, format('the schema %I', n.nspname) FROM pg_namespace n JOIN walled w ON w.relnamespace = n.oid
+    UNION SELECT relowner, format('the table %s', called) FROM walled WHERE oid IS NOT NULL
+)
+SELECT t.called || ' ' || able.what
+FROM taken t, LATERAL (VALUES
+    (t.rolsuper, 'is a superuser'),
+    (t.rolbypassrls, 'bypasses row level security'),
+    (t.rolcreaterole, 'may make roles and change them'),
+    (t.rolreplication, 'may copy the whole server'),
+    (t.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), 'reaches the files of the server')
+) AS able (so, what) WHERE able.so
+UNION ALL
+SELECT t.called || ' owns ' || string_agg(o.what, ', ' ORDER BY o.what) FROM taken t JOIN owned o ON o.owner = t.oid GROUP BY t.called
+UNION ALL
+SELECT format('the table %I is not there for it', name) FROM walled WHERE oid IS NULL
+UNION ALL
+SELECT format('row level security is %s on the table %s', CASE WHEN relrowsecurity THEN 'not forced' ELSE 'off' END, called)
+FROM walled WHERE oid IS NOT NULL AND NOT (relrowsecurity AND relforcerowsecurity)
+UNION ALL
+SELECT format('the table %s has no policy %I as the migrations make it', w.called, w.name || '_of_tenant')
+FROM walled w WHERE w.oid IS NOT NULL AND NOT EXISTS (SELECT FROM opening o WHERE o.name = w.name AND o.expected)
+UNION ALL
+SELECT format('the table %s has the policy %I for it, USING %s', called, polname, coalesce(condition, '(nothing)')) FROM opening WHERE NOT expected
+UNION ALL
+SELECT format('%s may %s the table %s', t.called, string_agg(privilege, ', ' ORDER BY privilege), w.called)
+FROM taken t, walled w, unnest(ARRAY ['DELETE', 'REFERENCES', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS privilege
+WHERE t.oid <> w.relowner AND NOT t.rolsuper
+    AND (w.name, privilege) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))
+    AND CASE WHEN privilege IN ('REFERENCES', 'UPDATE') THEN has_any_column_privilege(t.oid, w.oid, privilege)
+        ELSE has_table_privilege(t.oid, w.oid, privilege) END
+GROUP BY t.called, w.called

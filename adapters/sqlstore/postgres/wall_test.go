@@ -1,0 +1,109 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
+)
+
+// TestWall: each way in which the wall between tenants can be down is found and named, and nothing else is.
+func TestWall(t *testing.T) {
+	server := container.Postgres(t)
+	const (
+		own   = `USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)`
+		other = `CREATE ROLE "other_{db}"`
+	)
+	// {role}, {owner} and {db} stand for names.
+	for name, c := range map[string]struct {
+		statements []string
+		want       []string // of the breaches; none: it may start
+	}{
+		"as it is made":          {},
+		"superuser":              {[]string{`ALTER ROLE "{role}" SUPERUSER`}, []string{`the role "{role}" is a superuser`}},
+		"bypasses":               {[]string{`ALTER ROLE "{role}" BYPASSRLS`}, []string{`the role "{role}" bypasses row level security`}},
+		"makes roles":            {[]string{`ALTER ROLE "{role}" CREATEROLE`}, []string{`the role "{role}" may make roles`}},
+		"replicates":             {[]string{`ALTER ROLE "{role}" REPLICATION`}, []string{`the role "{role}" may copy the whole server`}},
+		"member of a superuser":  {[]string{other + ` SUPERUSER`, `GRANT "other_{db}" TO "{role}"`}, []string{`the role "other_{db}", which it can take on, is a superuser`}},
+		"member of one that can": {[]string{other + ` BYPASSRLS`, `GRANT "other_{db}" TO "{role}" WITH INHERIT FALSE`}, []string{`"other_{db}", which it can take on, bypasses row level security`}},
+		"by a third": {
+			[]string{other + ` BYPASSRLS`, `CREATE ROLE "third_{db}"`, `GRANT "other_{db}" TO "third_{db}"`, `GRANT "third_{db}" TO "{role}" WITH INHERIT FALSE`},
+			[]string{`"other_{db}", which it can take on, bypasses row level security`},
+		},
+		"by its administration": {
+			[]string{other + ` BYPASSRLS`, `GRANT "other_{db}" TO "{role}" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`},
+			[]string{`"other_{db}", which it can take on, bypasses row level security`},
+		},
+		"member of the owner":   {[]string{`REVOKE "{role}" FROM "{owner}"`, `GRANT "{owner}" TO "{role}"`}, []string{`the role "{owner}", which it can take on, owns the database "{db}", the table audit_entries, the table events`}},
+		"reaches the disk":      {[]string{`GRANT pg_execute_server_program TO "{role}"`}, []string{`the role pg_execute_server_program, which it can take on, reaches the files of the server`}},
+		"member of a harmless":  {[]string{other, `GRANT "other_{db}" TO "{role}"`}, nil},
+		"owns the table":        {[]string{`ALTER TABLE events OWNER TO "{role}"`}, []string{`the role "{role}" owns the table events`}},
+		"owns the schema":       {[]string{`ALTER SCHEMA public OWNER TO "{role}"`}, []string{`the role "{role}" owns the schema public`}},
+		"owns the database":     {[]string{`ALTER DATABASE "{db}" OWNER TO "{role}"`}, []string{`the role "{role}" owns the database "{db}"`, `the role pg_database_owner, which it can take on, owns the schema public`}},
+		"off":                   {[]string{`ALTER TABLE events DISABLE ROW LEVEL SECURITY`}, []string{`row level security is off on the table events`}},
+		"not forced":            {[]string{`ALTER TABLE audit_entries NO FORCE ROW LEVEL SECURITY`}, []string{`row level security is not forced on the table audit_entries`}},
+		"no policy":             {[]string{`DROP POLICY events_of_tenant ON events`}, []string{`the table events has no policy events_of_tenant as the migrations make it`}},
+		"open to all":           {[]string{`CREATE POLICY open ON events USING (true)`}, []string{`the table events has the policy open for it, USING true`}},
+		"open to it":            {[]string{`CREATE POLICY open ON audit_entries FOR INSERT TO "{role}" WITH CHECK (true)`}, []string{`the table audit_entries has the policy open for it, USING (nothing)`}},
+		"open to a group":       {[]string{other, `GRANT "other_{db}" TO "{role}" WITH INHERIT FALSE`, `CREATE POLICY open ON events TO "other_{db}" USING (true)`}, []string{`the table events has the policy open for it`}},
+		"opened":                {[]string{`ALTER POLICY events_of_tenant ON events USING (true)`}, []string{`no policy events_of_tenant as`, `the policy events_of_tenant for it, USING true`}},
+		"opened for adding":     {[]string{`ALTER POLICY events_of_tenant ON events WITH CHECK (true)`}, []string{`no policy events_of_tenant as`}},
+		"for another":           {[]string{other, `ALTER POLICY events_of_tenant ON events TO "other_{db}"`}, []string{`no policy events_of_tenant as`}},
+		"open to the owner":     {[]string{`CREATE POLICY events_to_owner ON events TO "{owner}" USING (true)`}, nil},
+		"narrower":              {[]string{`CREATE POLICY narrow ON events AS RESTRICTIVE USING (false)`}, nil},
+		"policy without check":  {[]string{`DROP POLICY events_of_tenant ON events`, `CREATE POLICY events_of_tenant ON events ` + own}, nil},
+		"empties":               {[]string{`GRANT TRUNCATE ON events TO "{role}"`}, []string{`the role "{role}" may TRUNCATE the table events`}},
+		"changes":               {[]string{`GRANT UPDATE (act) ON audit_entries TO "{role}"`}, []string{`the role "{role}" may UPDATE the table audit_entries`}},
+		"as anyone":             {[]string{`GRANT DELETE, TRIGGER ON events TO PUBLIC`}, []string{`the role "{role}" may DELETE, TRIGGER the table events`}},
+		"in a group's name":     {[]string{other, `GRANT "other_{db}" TO "{role}" WITH INHERIT FALSE`, `GRANT REFERENCES ON events TO "other_{db}"`}, []string{`the role "other_{db}", which it can take on, may REFERENCES the table events`}},
+		"another table is used": {[]string{`CREATE SCHEMA "{role}"`, `CREATE TABLE "{role}".events (LIKE events)`, `GRANT USAGE ON SCHEMA "{role}" TO "{role}"`}, []string{`row level security is off on the table `}},
+		"no table is found":     {[]string{`ALTER ROLE "{role}" SET search_path = nowhere`}, []string{`the table events is not there for it`, `the table audit_entries is not there for it`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ownerURL, serviceURL := server.Database(t)
+			migrated(t, options(ownerURL, serviceURL))
+			names := namesOf(t, ownerURL, serviceURL)
+			for _, statement := range c.statements {
+				server.Admin(t, databaseOf(t, serviceURL), names.Replace(statement))
+			}
+			err := open(t, options(ownerURL, serviceURL)).CheckRole(t.Context())
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, postgres.ErrUnsafeRole) {
+				t.Fatalf("got %v", err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), names.Replace(want)) {
+					t.Errorf("it does not name %q: %v", names.Replace(want), err)
+				}
+			}
+		})
+	}
+	t.Run("owner, tables in another schema", func(t *testing.T) {
+		ownerURL, _ := server.Database(t)
+		server.Admin(t, databaseOf(t, ownerURL), namesOf(t, ownerURL, ownerURL).Replace(`CREATE SCHEMA app AUTHORIZATION "{owner}"`))
+		err := migrated(t, options("", ownerURL+"&search_path=app")).CheckRole(t.Context())
+		if !errors.Is(err, postgres.ErrUnsafeRole) || !strings.Contains(err.Error(), "owns the database") || !strings.Contains(err.Error(), "the schema app, the table audit_entries") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("service's role, tables in another schema", func(t *testing.T) {
+		ownerURL, serviceURL := server.Database(t)
+		server.Admin(t, databaseOf(t, ownerURL), namesOf(t, ownerURL, serviceURL).Replace(`CREATE SCHEMA app AUTHORIZATION "{owner}"`))
+		if err := migrated(t, options(ownerURL+"&search_path=app", serviceURL+"&search_path=app")).CheckRole(t.Context()); err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// namesOf puts the names of the roles and the database in their places.
+func namesOf(t *testing.T, ownerURL, serviceURL string) *strings.Replacer {
+	t.Helper()
+	return strings.NewReplacer("{role}", roleOf(t, serviceURL), "{owner}", roleOf(t, ownerURL), "{db}", databaseOf(t, serviceURL))
+}
