@@ -31,7 +31,7 @@ var grants = []string{
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
 	"GRANT EXECUTE ON FUNCTION account_by_email, password_is, caller_of_session, address_is_known, password_costs, " +
 		"tenant_by_slug, home_of_user, give_super_admin TO %s",
-	"GRANT SELECT, INSERT ON served TO %s",              // for a replica that has no other role; what was served stays
+	"GRANT SELECT, INSERT ON served TO %s", // for a replica that has no other role; what was served stays
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
@@ -81,6 +81,9 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return err
 	}
 	if err := grant(ctx, tx, service.Username()); err != nil {
+		return err
+	}
+	if err := letOwnerEnter(ctx, tx, owner); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -144,6 +147,20 @@ func makeRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
 		return err
 	}
 	return propagateTenant(ctx, tx, service.Username())
+}
+
+// letOwnerEnter has the owner's transactions, which the operator's commands are, tell the workers of a cluster which
+// tenant they have entered.
+func letOwnerEnter(ctx context.Context, tx *sql.Tx, owner string) error {
+	there, err := hasCitus(ctx, tx)
+	if err != nil || !there {
+		return err
+	}
+	reaches, err := tenantReachesWorkers(ctx, tx)
+	if err != nil || reaches {
+		return err
+	}
+	return propagateTenant(ctx, tx, owner)
 }
 
 // grant gives the role what the service needs, in the schema that the tables are in.

@@ -78,10 +78,10 @@ func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 	return nil
 }
 
-// tenantReachesWorkers reports whether a connection of the service's own has the setting, whoever gave it.
-func (d *Database) tenantReachesWorkers(ctx context.Context) (bool, error) {
+// tenantReachesWorkers reports whether a connection has the setting, whoever gave it.
+func tenantReachesWorkers(ctx context.Context, q queryer) (bool, error) {
 	var setting sql.NullString
-	if err := d.service.GetContext(ctx, &setting, "SELECT current_setting('citus.propagate_set_commands', true)"); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT current_setting('citus.propagate_set_commands', true)").Scan(&setting); err != nil {
 		return false, fmt.Errorf("asking for citus.propagate_set_commands: %w", err)
 	}
 	return setting.String == "local", nil
@@ -93,7 +93,7 @@ func (d *Database) CheckCitus(ctx context.Context) error {
 	if err != nil || len(tables) == 0 {
 		return err
 	}
-	reaches, err := d.tenantReachesWorkers(ctx)
+	reaches, err := tenantReachesWorkers(ctx, d.service)
 	if err == nil && !reaches {
 		return ErrTenantStaysHere
 	}
@@ -117,7 +117,7 @@ func (d *Database) Distribute(ctx context.Context) error {
 	if len(tables) > 0 {
 		return fmt.Errorf("%w: %s", ErrDistributed, strings.Join(tables, ", "))
 	}
-	reaches, err := d.tenantReachesWorkers(ctx)
+	reaches, err := tenantReachesWorkers(ctx, d.service)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 // forced, which looks like an empty table. What reads or copies a tenant's table as its owner must do so within it, and a
 // migration must do the same by itself.
 func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
-	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity ORDER BY relname")
+	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {
 		return fmt.Errorf("looking for tables under row level security: %w", err)
 	}

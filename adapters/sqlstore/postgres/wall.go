@@ -16,12 +16,19 @@ var ErrUnsafeRole = errors.New("row level security does not bind the role of DAT
 // walledTable is a table in which row level security keeps tenants apart, by its policy NAME_of_tenant.
 type walledTable struct {
 	name   string
-	column string   // holds the id of the tenant
-	more   []string // what the service may do with it besides SELECT and INSERT
+	column string // holds the id of the tenant
+	// What the service may do with it besides adding rows and reading them.
+	deletes bool     // rows
+	updates []string // these columns
+	hidden  []string // columns that it may not read
 }
 
-// walled are the tables that the check of the wall looks at.
+// walled are the tables that the check of the wall looks at, with what the service is granted on them.
 var walled = []walledTable{
+	{name: "tenants", column: "id", updates: []string{"created_at"}},
+	{name: "users", column: "tenant_id", updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}},
+	{name: "sessions", column: "tenant_id", deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
+	{name: "sign_in_addresses", column: "tenant_id", deletes: true, updates: []string{"last_at"}},
 	{name: "events", column: "tenant_id"},
 	{name: "audit_entries", column: "tenant_id"},
 }
@@ -40,14 +47,20 @@ var breaches string
 // security with the policies of the migrations and no others, and neither its role nor one that it can take on is above
 // them. Errors: ErrUnsafeRole, with each breach on a line of its own.
 func (d *Database) CheckRole(ctx context.Context) error {
-	var names, rules, allowed, privileges []string
+	var names, rules, deletes, updates, hidden []string
 	for _, w := range walled {
 		names, rules = append(names, w.name), append(rules, w.rule())
-		for _, privilege := range w.more {
-			allowed, privileges = append(allowed, w.name), append(privileges, privilege)
+		if w.deletes {
+			deletes = append(deletes, w.name)
+		}
+		for _, column := range w.updates {
+			updates = append(updates, w.name+"."+column)
+		}
+		for _, column := range w.hidden {
+			hidden = append(hidden, w.name+"."+column)
 		}
 	}
-	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(rules), pq.Array(allowed), pq.Array(privileges))
+	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(rules), pq.Array(deletes), pq.Array(updates), pq.Array(hidden))
 	if err != nil {
 		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
 	}

@@ -1,5 +1,6 @@
 -- All that lets the role of this connection past the wall between tenants, a sentence each.
--- $1, $2: the tables, and the rule of each one's policy. $3, $4: tables, and what may be done with them besides SELECT and INSERT.
+-- $1, $2: the tables, and the rule of each one's policy. $3: those whose rows may be deleted. $4: the columns, as TABLE.COLUMN,
+-- that may be changed. $5: those that may not be read.
 WITH me AS (
     SELECT * FROM pg_roles WHERE rolname = session_user
 ),
@@ -50,9 +51,22 @@ UNION ALL
 SELECT format('the table %s has the policy %I for it, USING %s', called, polname, coalesce(condition, '(nothing)')) FROM opening WHERE NOT expected
 UNION ALL
 SELECT format('%s may %s the table %s', t.called, string_agg(privilege, ', ' ORDER BY privilege), w.called)
-FROM taken t, walled w, unnest(ARRAY ['DELETE', 'REFERENCES', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS privilege
-WHERE t.oid <> w.relowner AND NOT t.rolsuper
-    AND (w.name, privilege) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))
-    AND CASE WHEN privilege IN ('REFERENCES', 'UPDATE') THEN has_any_column_privilege(t.oid, w.oid, privilege)
-        ELSE has_table_privilege(t.oid, w.oid, privilege) END
+FROM taken t, walled w, unnest(ARRAY ['DELETE', 'TRIGGER', 'TRUNCATE']) AS privilege
+WHERE t.oid <> w.relowner AND NOT t.rolsuper AND has_table_privilege(t.oid, w.oid, privilege)
+    AND NOT (privilege = 'DELETE' AND w.name = ANY ($3::text[]))
 GROUP BY t.called, w.called
+UNION ALL
+SELECT format('%s may %s %s of the table %s', t.called, privilege, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), w.called)
+FROM taken t, walled w, unnest(ARRAY ['REFERENCES', 'SELECT', 'UPDATE']) AS privilege, pg_attribute a
+WHERE t.oid <> w.relowner AND NOT t.rolsuper AND a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
+    AND has_column_privilege(t.oid, w.oid, a.attnum, privilege)
+    AND CASE privilege WHEN 'SELECT' THEN w.name || '.' || a.attname = ANY ($5::text[])
+        WHEN 'UPDATE' THEN w.name || '.' || a.attname <> ALL ($4::text[]) ELSE true END
+GROUP BY t.called, w.called, privilege
+UNION ALL
+SELECT 'the table users has no policy users_below_super_admin as the migrations make it'
+WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = to_regclass('users') AND p.polname = 'users_below_super_admin'
+    AND NOT p.polpermissive AND p.polcmd = 'a' AND p.polroles = ARRAY [0::oid] AND pg_get_expr(p.polwithcheck, p.polrelid) = '(NOT super_admin)')
+UNION ALL
+SELECT t.called || ' may list all tenants' FROM taken t, to_regprocedure('all_tenants()') AS f
+WHERE NOT t.rolsuper AND has_function_privilege(t.oid, f, 'EXECUTE') AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid)
