@@ -13,10 +13,12 @@ import (
 var ErrUnsafeRole = errors.New("row level security does not bind the role of DATABASE_URL as it should; give the owner of the tables " +
 	"in MIGRATION_DATABASE_URL, and in DATABASE_URL another role, with no more rights than the service grants it")
 
-// walledTable is a table in which row level security keeps tenants apart, by its policy NAME_of_tenant.
+// walledTable is a table in which row level security keeps tenants apart.
 type walledTable struct {
 	name   string
 	column string // holds the id of the tenant
+	// policies are those that let the service in; none means the one of most tables; see expected.
+	policies []policy
 	// What the service may do with it besides adding rows and reading them.
 	deletes bool     // rows
 	updates []string // these columns
@@ -26,16 +28,36 @@ type walledTable struct {
 // walled are the tables that the check of the wall looks at, with what the service is granted on them.
 var walled = []walledTable{
 	{name: "tenants", column: "id", updates: []string{"created_at"}},
-	{name: "users", column: "tenant_id", updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}},
+	{name: "users", column: "tenant_id", updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}, policies: []policy{
+		{"users_of_tenant", all, within("tenant_id"), "(" + within("tenant_id") + " AND (NOT super_admin))"},
+		{"users_changed_in_tenant", update, within("tenant_id"), within("tenant_id")},
+	}},
 	{name: "sessions", column: "tenant_id", deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
 	{name: "sign_in_addresses", column: "tenant_id", deletes: true, updates: []string{"last_at"}},
 	{name: "events", column: "tenant_id"},
 	{name: "audit_entries", column: "tenant_id"},
 }
 
-// rule is the condition of the table's policy, as Postgres shows it.
-func (w walledTable) rule() string {
-	return "(" + w.column + " = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
+// policy is a policy for a command as Postgres shows it: who may see a row, and what a row may be changed to or added as.
+type policy struct{ name, command, using, check string }
+
+// Commands, as Postgres keeps them.
+const (
+	all    = "*"
+	update = "w"
+)
+
+// within is the condition that a row is of the tenant that has been entered.
+func within(column string) string {
+	return "(" + column + " = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
+}
+
+// expected returns the policies that let the service in.
+func (w walledTable) expected() []policy {
+	if len(w.policies) > 0 {
+		return w.policies
+	}
+	return []policy{{w.name + "_of_tenant", all, within(w.column), within(w.column)}}
 }
 
 // breaches asks for all that lets the role of a connection past the wall.
@@ -47,9 +69,18 @@ var breaches string
 // security with the policies of the migrations and no others, and neither its role nor one that it can take on is above
 // them. Errors: ErrUnsafeRole, with each breach on a line of its own.
 func (d *Database) CheckRole(ctx context.Context) error {
-	var names, rules, deletes, updates, hidden []string
+	var (
+		names, deletes  []string
+		opened          [5][]string // the policies: table, name, command, USING, WITH CHECK
+		updates, hidden []string
+	)
 	for _, w := range walled {
-		names, rules = append(names, w.name), append(rules, w.rule())
+		names = append(names, w.name)
+		for _, p := range w.expected() {
+			for i, text := range []string{w.name, p.name, p.command, p.using, p.check} {
+				opened[i] = append(opened[i], text)
+			}
+		}
 		if w.deletes {
 			deletes = append(deletes, w.name)
 		}
@@ -60,7 +91,8 @@ func (d *Database) CheckRole(ctx context.Context) error {
 			hidden = append(hidden, w.name+"."+column)
 		}
 	}
-	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(rules), pq.Array(deletes), pq.Array(updates), pq.Array(hidden))
+	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(deletes), pq.Array(updates), pq.Array(hidden),
+		pq.Array(opened[0]), pq.Array(opened[1]), pq.Array(opened[2]), pq.Array(opened[3]), pq.Array(opened[4]))
 	if err != nil {
 		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
 	}

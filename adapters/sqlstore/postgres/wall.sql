@@ -1,6 +1,6 @@
 -- All that lets the role of this connection past the wall between tenants, a sentence each.
--- $1, $2: the tables, and the rule of each one's policy. $3: those whose rows may be deleted. $4: the columns, as TABLE.COLUMN,
--- that may be changed. $5: those that may not be read.
+-- $1: the tables. $2: those whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be changed. $4: those that may
+-- not be read. $5 to $9: the policies that the migrations make, as table, name, command, USING and WITH CHECK.
 WITH me AS (
     SELECT * FROM pg_roles WHERE rolname = session_user
 ),
@@ -12,15 +12,18 @@ taken AS (
     WHERE r.oid = me.oid OR NOT me.rolsuper AND pg_has_role(me.oid, r.oid, 'MEMBER')
 ),
 walled AS (
-    SELECT w.name, w.rule, c.oid, c.relowner, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, c.oid::regclass AS called
-    FROM unnest($1::text[], $2::text[]) AS w (name, rule)
+    SELECT w.name, c.oid, c.relowner, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, c.oid::regclass AS called
+    FROM unnest($1::text[]) AS w (name)
     LEFT JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))
+),
+made AS (
+    SELECT * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) AS m (name, policy, command, seen, written)
 ),
 -- The policies that let one of these roles see or add rows, and whether they are as the migrations make them.
 opening AS (
-    SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, coalesce(
-        p.polname = w.name || '_of_tenant' AND p.polcmd = '*' AND pg_get_expr(p.polqual, p.polrelid) = w.rule
-        AND coalesce(pg_get_expr(p.polwithcheck, p.polrelid), w.rule) = w.rule, false) AS expected
+    SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, EXISTS (SELECT FROM made m
+        WHERE m.name = w.name AND m.policy = p.polname AND m.command = p.polcmd AND m.seen = pg_get_expr(p.polqual, p.polrelid)
+        AND m.written = coalesce(pg_get_expr(p.polwithcheck, p.polrelid), m.seen)) AS expected
     FROM walled w JOIN pg_policy p ON p.polrelid = w.oid
     WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR EXISTS (SELECT FROM taken t WHERE t.oid = ANY (p.polroles)))
 ),
@@ -45,28 +48,25 @@ UNION ALL
 SELECT format('row level security is %s on the table %s', CASE WHEN relrowsecurity THEN 'not forced' ELSE 'off' END, called)
 FROM walled WHERE oid IS NOT NULL AND NOT (relrowsecurity AND relforcerowsecurity)
 UNION ALL
-SELECT format('the table %s has no policy %I as the migrations make it', w.called, w.name || '_of_tenant')
-FROM walled w WHERE w.oid IS NOT NULL AND NOT EXISTS (SELECT FROM opening o WHERE o.name = w.name AND o.expected)
+SELECT format('the table %s has no policy %I as the migrations make it', w.called, m.policy)
+FROM walled w JOIN made m USING (name)
+WHERE w.oid IS NOT NULL AND NOT EXISTS (SELECT FROM opening o WHERE o.name = m.name AND o.polname = m.policy AND o.expected)
 UNION ALL
 SELECT format('the table %s has the policy %I for it, USING %s', called, polname, coalesce(condition, '(nothing)')) FROM opening WHERE NOT expected
 UNION ALL
 SELECT format('%s may %s the table %s', t.called, string_agg(privilege, ', ' ORDER BY privilege), w.called)
 FROM taken t, walled w, unnest(ARRAY ['DELETE', 'TRIGGER', 'TRUNCATE']) AS privilege
 WHERE t.oid <> w.relowner AND NOT t.rolsuper AND has_table_privilege(t.oid, w.oid, privilege)
-    AND NOT (privilege = 'DELETE' AND w.name = ANY ($3::text[]))
+    AND NOT (privilege = 'DELETE' AND w.name = ANY ($2::text[]))
 GROUP BY t.called, w.called
 UNION ALL
 SELECT format('%s may %s %s of the table %s', t.called, privilege, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), w.called)
 FROM taken t, walled w, unnest(ARRAY ['REFERENCES', 'SELECT', 'UPDATE']) AS privilege, pg_attribute a
 WHERE t.oid <> w.relowner AND NOT t.rolsuper AND a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
     AND has_column_privilege(t.oid, w.oid, a.attnum, privilege)
-    AND CASE privilege WHEN 'SELECT' THEN w.name || '.' || a.attname = ANY ($5::text[])
-        WHEN 'UPDATE' THEN w.name || '.' || a.attname <> ALL ($4::text[]) ELSE true END
+    AND CASE privilege WHEN 'SELECT' THEN w.name || '.' || a.attname = ANY ($4::text[])
+        WHEN 'UPDATE' THEN w.name || '.' || a.attname <> ALL ($3::text[]) ELSE true END
 GROUP BY t.called, w.called, privilege
-UNION ALL
-SELECT 'the table users has no policy users_below_super_admin as the migrations make it'
-WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = to_regclass('users') AND p.polname = 'users_below_super_admin'
-    AND NOT p.polpermissive AND p.polcmd = 'a' AND p.polroles = ARRAY [0::oid] AND pg_get_expr(p.polwithcheck, p.polrelid) = '(NOT super_admin)')
 UNION ALL
 SELECT t.called || ' may list all tenants' FROM taken t, to_regprocedure('all_tenants()') AS f
 WHERE NOT t.rolsuper AND has_function_privilege(t.oid, f, 'EXECUTE') AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid)

@@ -145,10 +145,13 @@ CREATE POLICY tenants_to_owner ON tenants TO CURRENT_USER USING (true) WITH CHEC
 
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
+-- Nobody is added as a super_admin; one who is may be changed. Citus forgets that a policy is restrictive, so none is.
 CREATE POLICY users_of_tenant ON users
     USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND NOT super_admin);
+CREATE POLICY users_changed_in_tenant ON users FOR UPDATE
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
-CREATE POLICY users_below_super_admin ON users AS RESTRICTIVE FOR INSERT WITH CHECK (NOT super_admin);
 CREATE POLICY users_to_owner ON users TO CURRENT_USER USING (true) WITH CHECK (true);
 
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
@@ -181,7 +184,7 @@ DROP POLICY sign_in_addresses_of_tenant ON sign_in_addresses;
 DROP POLICY sessions_to_owner ON sessions;
 DROP POLICY sessions_of_tenant ON sessions;
 DROP POLICY users_to_owner ON users;
-DROP POLICY users_below_super_admin ON users;
+DROP POLICY users_changed_in_tenant ON users;
 DROP POLICY users_of_tenant ON users;
 DROP POLICY tenants_to_owner ON tenants;
 DROP POLICY tenants_of_tenant ON tenants;
