@@ -32,7 +32,7 @@ func TestNeighbourOnContainer(t *testing.T) {
 	}
 	t.Run("neighbour", func(t *testing.T) { testNeighbour(t, on) })
 	t.Run("a client leaves", func(t *testing.T) { testLeavingPostgres(t, on) })
-	t.Run("too slow", func(t *testing.T) { testTooSlowPostgres(t, on) })
+	t.Run("too expensive", func(t *testing.T) { testTooExpensivePostgres(t, on) })
 	t.Run("a client leaves while it is silent", func(t *testing.T) { testLeavingSilent(t, on) })
 	t.Run("a client leaves while it is silent about a commit", func(t *testing.T) { testLeavingSilentCommit(t, on) })
 }
@@ -339,22 +339,24 @@ func testLeavingPostgres(t *testing.T, on backend) {
 	s.wantGone(t, 3*time.Second)
 }
 
-// testTooSlowPostgres: a question whose time is up was too large; anything else can be repeated.
-func testTooSlowPostgres(t *testing.T, on backend) {
+// testTooExpensivePostgres: a question whose time is up was too large; anything else can be repeated.
+func testTooExpensivePostgres(t *testing.T, on backend) {
 	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"})
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
 	stuck(t, all)
-	for _, r := range []request{summary(p.access), {method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]any{}}} {
-		if a := s.want(t, 422, r); a.body["code"] != "query_too_slow" {
-			t.Errorf("%s: %s", r.path, a.raw)
+	for _, r := range []request{
+		summary(p.access), {method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]any{}},
+		{method: "GET", path: api + "/analytics/events", token: p.access},
+	} {
+		a := s.want(t, 422, r)
+		if _, again := a.header["Retry-After"]; a.body["code"] != "query_too_expensive" || again {
+			t.Errorf("%s: %v %s", r.path, a.header, a.raw)
 		}
 	}
-	for _, path := range []string{"/analytics/events", "/analytics/export"} {
-		a := s.want(t, 503, request{method: "GET", path: api + path, token: p.access})
-		if a.body["code"] != "unavailable" || a.header.Get("Retry-After") == "" {
-			t.Errorf("%s: %s", path, a.raw)
-		}
+	a := s.want(t, 503, request{method: "GET", path: api + "/analytics/export", token: p.access})
+	if a.body["code"] != "unavailable" || a.header.Get("Retry-After") == "" {
+		t.Errorf("an export: %v %s", a.header, a.raw)
 	}
 	if lines := s.log.lines(t, "analytics.exported"); len(lines) > 0 {
 		t.Errorf("an export that never began is on record: %v", lines)

@@ -137,14 +137,14 @@ type Events interface {
 	Append(ctx context.Context, scope access.Scope, e event.Event) (bool, error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
-	// List returns a page of events, newest first; an empty type means all.
+	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.
 	List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error)
 	// After returns at most limit events in order of time, from the one that follows last; the zero event is before
 	// all others.
 	After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error)
-	// Totals counts the events in a window. Errors: analytics.ErrTooSlow.
+	// Totals counts the events in a window. Errors: analytics.ErrTooExpensive.
 	Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error)
-	// Query answers a question. Errors: analytics.ErrTooSlow.
+	// Query answers a question. Errors: analytics.ErrTooExpensive.
 	Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error)
 }
 

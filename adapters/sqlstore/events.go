@@ -88,7 +88,7 @@ func (s events) question(caller context.Context, ask func(ctx context.Context) e
 	defer cancel()
 	err := ask(ctx)
 	if s.dialect.TimedOut(err) && !errors.Is(caller.Err(), context.Canceled) {
-		return analytics.ErrTooSlow.Because(err)
+		return analytics.ErrTooExpensive.Because(err)
 	}
 	return err
 }
@@ -118,7 +118,9 @@ func (s events) List(ctx context.Context, scope access.Scope, eventType string, 
 		f.and("event_type = ?", eventType)
 	}
 	var rows []eventRow
-	err = s.read(ctx, analyse, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
+	err = s.question(ctx, func(ctx context.Context) error {
+		return s.read(ctx, analyse, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
+	})
 	if err != nil {
 		return nil, err
 	}

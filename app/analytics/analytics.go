@@ -80,7 +80,7 @@ func (s *Service) Record(ctx context.Context, p access.Principal, tenantID id.Te
 }
 
 // Events returns a page of a tenant's events, newest first; an empty type means all.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
 func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Tenant, eventType string, part page.Page) ([]event.Event, error) {
 	scope, entered, err := s.enter(ctx, p, access.ReadTenantData, tenantID)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Te
 }
 
 // Summary returns a tenant's events of a period at a glance.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooSlow.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
 func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
 	scope, entered, err := s.enter(ctx, p, access.ReadSummary, tenantID)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.T
 }
 
 // Query answers a question about a tenant's events.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooSlow.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
 func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Tenant, q analytics.Query) (analytics.Result, error) {
 	scope, entered, err := s.enter(ctx, p, access.RunQueries, tenantID)
 	if err != nil {

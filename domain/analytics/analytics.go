@@ -19,8 +19,9 @@ const (
 	TopEventTypes = 5
 )
 
-// ErrTooSlow is the fault of a question that the database was still at work on when its time was up.
-var ErrTooSlow = fault.New(fault.Invalid, "query_too_slow", "The question takes too long over so many events. Narrow its window of time.")
+// ErrTooExpensive is the fault of a question that the database was still at work on when its time was up. To ask again is
+// of no use, so that it names no time for that.
+var ErrTooExpensive = fault.New(fault.Invalid, "query_too_expensive", "The question takes too long over so many events. Narrow it: to a shorter window of time, to one event type, or to fewer events to skip.")
 
 // Period is how far back a summary looks.
 type Period struct {
