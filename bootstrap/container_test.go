@@ -46,6 +46,7 @@ func TestOnContainers(t *testing.T) {
 	})
 	t.Run("refused at start", func(t *testing.T) { testRefusedAtStart(t, postgres) })
 	t.Run("refused while it runs", func(t *testing.T) { testRefusedWhileRunning(t, on) })
+	t.Run("rates and roles change", func(t *testing.T) { testRatesChange(t, on) })
 	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
 	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
@@ -106,6 +107,29 @@ func testClocks(t *testing.T, on backend) {
 	one.pass(t, 10*time.Second)
 	ahead.refresh(t, 401, p.refresh) // which ends the session
 	one.me(t, 401, next.text(t, "access_token"))
+}
+
+// testRatesChange: what was counted against one rate is not held against another, neither after the operator has changed
+// the rate nor after the user has another role.
+func testRatesChange(t *testing.T, on backend) {
+	daily := generous().with(on(t), settings{"RATE_LIMIT_VIEWER": "3/day", "RATE_LIMIT_ANALYST": "3/day"})
+	s := start(t, daily)
+	slug := newSlug()
+	p, promoted := s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Viewer)
+	for _, token := range []string{p.access, promoted.access} {
+		for _, want := range []int{200, 200, 200, 429} {
+			s.me(t, want, token)
+		}
+	}
+	admin := s.newPerson(t, slug, access.Admin)
+	s.want(t, 200, request{method: "PUT", path: api + "/users/" + string(promoted.user.ID) + "/role", token: admin.access, body: map[string]string{"role": "analyst"}})
+	s.signIn(t, &promoted)
+	s.me(t, 200, promoted.access)
+
+	s = startAt(t, daily.with(settings{"RATE_LIMIT_VIEWER": "6/minute"}), s.clock)
+	if a := s.me(t, 200, p.access); a.header.Get("X-RateLimit-Remaining") != "5" {
+		t.Errorf("after the change %s requests are left", a.header.Get("X-RateLimit-Remaining"))
+	}
 }
 
 // testAuditedOrNotAtAll: where the entry can't be written, the change that it tells of is not made (ASVS 16.2.1).

@@ -61,6 +61,10 @@ type Rate struct {
 	Unlimited bool // all are allowed, and none is counted
 }
 
+// Key returns what a limiter counts under for a key. Each window has a count of its own, so that what was counted in a day
+// is not held against a rate per minute once an operator has changed the one into the other.
+func (r Rate) Key(key string) string { return key + "/" + r.Window.String() }
+
 // Allowance is what is left of a rate.
 type Allowance struct {
 	Exceeded  bool
@@ -69,7 +73,8 @@ type Allowance struct {
 	Reset time.Duration
 }
 
-// RateLimiter counts requests in fixed windows.
+// RateLimiter counts requests in fixed windows. A key names the rate as well as who is counted, since rates with the same
+// window share the count of a key; see Rate.Key.
 type RateLimiter interface {
 	// Take counts one request under the key, and says what is left. Of an unlimited rate it counts nothing and says
 	// no more than that it is not exceeded.

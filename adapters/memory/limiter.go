@@ -32,7 +32,7 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	if rate.Unlimited {
 		return ports.Allowance{}, nil
 	}
-	state, err := l.store.Get(ctx, key, limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
+	state, err := l.store.Get(ctx, rate.Key(key), limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
 	if err != nil {
 		return ports.Allowance{}, fmt.Errorf("counting a request: %w", err)
 	}
@@ -50,9 +50,9 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 		return nil
 	}
 	counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
-	state, err := l.store.Peek(ctx, key, counted)
+	state, err := l.store.Peek(ctx, rate.Key(key), counted)
 	if err == nil && state.Remaining < counted.Limit {
-		_, err = l.store.Increment(ctx, key, -1, counted)
+		_, err = l.store.Increment(ctx, rate.Key(key), -1, counted)
 	}
 	if err != nil {
 		return fmt.Errorf("giving back a request: %w", err)

@@ -37,7 +37,7 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 		if err != nil {
 			return err
 		}
-		state, err = s.Get(ctx, "{"+key+"}", limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
+		state, err = s.Get(ctx, "{"+rate.Key(key)+"}", limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
 		return err
 	})
 	if err != nil {
@@ -66,9 +66,9 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 			return err
 		}
 		counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
-		state, err := s.Peek(ctx, "{"+key+"}", counted)
+		state, err := s.Peek(ctx, "{"+rate.Key(key)+"}", counted)
 		if err == nil && state.Remaining < counted.Limit {
-			_, err = s.Increment(ctx, "{"+key+"}", -1, counted)
+			_, err = s.Increment(ctx, "{"+rate.Key(key)+"}", -1, counted)
 		}
 		return err
 	})

@@ -89,15 +89,15 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		withCaller(c, caller)
-		rate, key := s.ownRate(route, caller)
-		if err := s.count(c, key, rate); err != nil {
+		rate, who := s.ownRate(route, caller)
+		if err := s.count(c, rate, who); err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// ownRate returns the rate of a request of somebody who is signed in, and what it is counted under. To sign out and to
+// ownRate returns the rate of a request of somebody who is signed in, and who it is counted for. To sign out and to
 // change the password, which is what to do when a token was stolen, is counted apart and by session, so that the thief
 // can't spend it with other requests, nor with another session's token.
 func (s *Server) ownRate(route string, caller session.Caller) (limited, string) {
@@ -105,11 +105,11 @@ func (s *Server) ownRate(route string, caller session.Caller) (limited, string) 
 	role := limited{u.Role.String(), l.Roles[u.Role]}
 	switch route {
 	case exportRoute:
-		return limited{"export", l.Export}, "export:" + string(u.ID)
+		return limited{"export", l.Export}, string(u.ID)
 	case "POST " + Prefix + "/auth/logout":
-		return limited{"logout", role.rate}, "logout:" + string(caller.Claims.Session)
+		return limited{"logout", role.rate}, string(caller.Claims.Session)
 	case "POST " + Prefix + "/auth/password":
-		return limited{"password", role.rate}, "password-change:" + string(caller.Claims.Session)
+		return limited{"password", role.rate}, string(caller.Claims.Session)
 	default:
 		return role, fmt.Sprintf("%s:%s", u.TenantID, u.ID)
 	}
@@ -124,15 +124,16 @@ func (s *Server) authenticate(c echo.Context) (session.Caller, error) {
 }
 
 func (s *Server) countAddress(c echo.Context, l limited) error {
-	return s.count(c, l.name+":"+session.AddressKey(c.RealIP()), l)
+	return s.count(c, l, session.AddressKey(c.RealIP()))
 }
 
-// count takes one request from a rate and tells in the headers what is left. Of what has no limit it tells nothing.
-func (s *Server) count(c echo.Context, key string, l limited) error {
+// count takes one request from a rate and tells in the headers what is left. Of what has no limit it tells nothing. Who
+// gets another role is counted anew, by the name of the rate.
+func (s *Server) count(c echo.Context, l limited, who string) error {
 	if l.rate.Unlimited {
 		return nil
 	}
-	left, err := s.needs.Limiter.Take(c.Request().Context(), key, l.rate)
+	left, err := s.needs.Limiter.Take(c.Request().Context(), "request:"+l.name+":"+who, l.rate)
 	if err != nil {
 		return err
 	}

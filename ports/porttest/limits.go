@@ -37,6 +37,25 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
+	t.Run("windows are counted apart", func(t *testing.T) {
+		key, short := uuid.NewString(), ports.Rate{Requests: rate.Requests, Window: time.Minute}
+		for range rate.Requests {
+			_, err := l.Take(t.Context(), key, rate)
+			must(t, err)
+		}
+		for range 2 {
+			got, err := l.Take(t.Context(), key, short)
+			must(t, err)
+			equal(t, "what is left after the window was changed", got.Remaining, 2)
+			if got.Reset <= 0 || got.Reset > short.Window {
+				t.Errorf("the window ends in %v", got.Reset)
+			}
+			must(t, l.GiveBack(t.Context(), key, short))
+		}
+		got, err := l.Take(t.Context(), key, rate)
+		must(t, err)
+		equal(t, "whether the other window's is exceeded", got.Exceeded, true)
+	})
 	t.Run("without a limit, nothing is counted", func(t *testing.T) {
 		key := uuid.NewString()
 		for range 5 {
