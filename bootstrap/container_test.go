@@ -346,7 +346,8 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 				t.Fatal(err)
 			}
 			_ = response.Body.Close()
-			return bytes.Contains(page, []byte("\nsecure_data_api_redis_up "+want+"\n"))
+			return bytes.Contains(page, []byte("\nsecure_data_api_redis_up{use=\"limits\"} "+want+"\n")) &&
+				bytes.Contains(page, []byte("\nsecure_data_api_redis_up{use=\"revocation\"} "+want+"\n"))
 		})
 	}
 	gauge("1")
@@ -372,8 +373,10 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	s.me(t, 401, out.access)
 	l.compare(t, s)
 	l.failedOnly(t)
-	if down, up := strings.Count(s.log.String(), "redis does not answer"), strings.Count(s.log.String(), "redis answers again"); down != 1 || up != 1 {
-		t.Errorf("the log tells %d times that redis went and %d times that it came back", down, up)
+	for _, use := range []string{"limits", "revocation"} {
+		if told := strings.Count(s.log.String(), `"use":"`+use+`"`); told != 2 {
+			t.Errorf("of redis for %s the log tells %d times, where it went and came back", use, told)
+		}
 	}
 }
 

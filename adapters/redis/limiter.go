@@ -3,11 +3,9 @@ package redis
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ulule/limiter/v3"
-	store "github.com/ulule/limiter/v3/drivers/store/redis"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -16,12 +14,9 @@ import (
 type Limiter struct {
 	client   *Client
 	fallback ports.RateLimiter
-
-	mu    sync.Mutex
-	store limiter.Store // nil until Redis has once been given the script
 }
 
-// NewLimiter returns a limiter that counts with fallback while Redis does not answer.
+// NewLimiter returns a limiter that counts with fallback while Redis does not take what is counted.
 func NewLimiter(c *Client, fallback ports.RateLimiter) *Limiter {
 	return &Limiter{client: c, fallback: fallback}
 }
@@ -31,14 +26,9 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	if rate.Unlimited {
 		return ports.Allowance{}, nil
 	}
-	var state limiter.Context
-	err := l.client.do(ctx, func(ctx context.Context) error {
-		s, err := l.open(ctx)
-		if err != nil {
-			return err
-		}
-		state, err = s.Get(ctx, "{"+rate.Key(key)+"}", limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)})
-		return err
+	tag := rate.Key(key)
+	state, err := do(ctx, l.client.limits, tag, func(ctx context.Context) (limiter.Context, error) {
+		return l.client.counts.Get(ctx, "{"+tag+"}", stored(rate))
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -54,23 +44,19 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	}, nil
 }
 
-// GiveBack undoes a Take in the same window. Between the look and the change the window may end; then one request more is
-// allowed in the next.
+// GiveBack undoes a Take in the same window. Where nothing was taken, somebody may be allowed one request more while
+// that is being noticed.
 func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
 	if rate.Unlimited {
 		return nil
 	}
-	err := l.client.do(ctx, func(ctx context.Context) error {
-		s, err := l.open(ctx)
-		if err != nil {
-			return err
+	tag := rate.Key(key)
+	_, err := do(ctx, l.client.limits, tag, func(ctx context.Context) (limiter.Context, error) {
+		state, err := l.client.counts.Increment(ctx, "{"+tag+"}", -1, stored(rate))
+		if err == nil && state.Remaining > state.Limit {
+			state, err = l.client.counts.Increment(ctx, "{"+tag+"}", 1, stored(rate))
 		}
-		counted := limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
-		state, err := s.Peek(ctx, "{"+rate.Key(key)+"}", counted)
-		if err == nil && state.Remaining < counted.Limit {
-			_, err = s.Increment(ctx, "{"+rate.Key(key)+"}", -1, counted)
-		}
-		return err
+		return state, err
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -81,20 +67,7 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 	return nil
 }
 
-// open makes the store, which needs Redis.
-func (l *Limiter) open(ctx context.Context) (limiter.Store, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.store != nil {
-		return l.store, nil
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err // others have tried meanwhile
-	}
-	s, err := store.NewStoreWithOptions(l.client.client, limiter.StoreOptions{Prefix: prefix + ":limit"})
-	if err != nil {
-		return nil, fmt.Errorf("giving redis the script that counts: %w", err)
-	}
-	l.store = s
-	return s, nil
+// stored returns a rate as the store has it.
+func stored(rate ports.Rate) limiter.Rate {
+	return limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
 }

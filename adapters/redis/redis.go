@@ -1,9 +1,10 @@
-// Package redis provides the rate limiter and the revocation list that replicas share. While Redis does not answer, each
-// process counts by itself and asks its database about revocation; a circuit breaker keeps a dead Redis from taking time
-// from requests.
+// Package redis provides the rate limiter and the revocation list that replicas share. Each of the two uses has a circuit
+// breaker, which keeps a Redis that does not do what the use needs from taking time from requests. While a circuit is open,
+// each process counts by itself, or asks its database about revocation.
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,54 +15,81 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-	"github.com/sony/gobreaker/v2"
+	"github.com/ulule/limiter/v3"
+	store "github.com/ulule/limiter/v3/drivers/store/redis"
+)
+
+// The uses of Redis, as they are named to onChange and in the log.
+const (
+	Limits     = "limits"
+	Revocation = "revocation"
 )
 
 const (
-	// prefix leads all keys. What follows in braces decides on the node of a cluster.
+	// prefix leads all keys. What follows in braces, the tag, decides on the node of a cluster.
 	prefix = "secure-data-api"
 
-	// patience is how long one command may take, or a connection.
+	// patience is how long a request waits for Redis, and how long Redis may be silent.
 	patience = 250 * time.Millisecond
-	// tolerance is how many failures in a row open the circuit.
+	// connecting is how long a command may take that has to connect first, apart from any request: TCP, TLS and sign-in
+	// are several round trips, and with sentinels or a cluster there are two servers to ask.
+	connecting = 3 * time.Second
+	// connectingInAll is how long commands may go on to be late because of that, without one that is not.
+	connectingInAll = 10 * time.Second
+	// connections is how many there are at most, unless the URL says pool_size. A command holds one for a round trip.
+	connections = 64
+	// tolerance is how many failures in a row open a circuit.
 	tolerance = 3
 	// probeEvery is how often an open circuit is tried, apart from any request.
 	probeEvery = 500 * time.Millisecond
+	// probeLife is how long what a probe wrote is kept.
+	probeLife = 10 * time.Second
 )
 
-// errOpen is why a command is not sent while the circuit is open.
-var errOpen = errors.New("redis does not answer")
-
-// Client is a connection to Redis with its circuit breaker.
+// Client is Redis with a circuit for each use.
 type Client struct {
-	client  redis.UniversalClient
-	breaker *gobreaker.CircuitBreaker[struct{}]
+	client             redis.UniversalClient
+	counts             limiter.Store
+	limits, revocation *circuit
 }
 
 // Open makes a client. It connects with the first command, not before. The URL is redis:// or rediss://, with master_name
-// for sentinels, or addr or cluster=true for a cluster. onChange is called with each change of whether Redis answers.
-func Open(raw string, logger *slog.Logger, onChange func(up bool)) (*Client, error) {
+// for sentinels, or addr or cluster=true for a cluster. onChange is called with each change of whether Redis is put to a
+// use, and in the beginning, when it is.
+func Open(raw string, logger *slog.Logger, onChange func(use string, up bool)) (*Client, error) {
 	silence()
-	client, err := connect(raw)
+	prepared := &preparation{}
+	client, err := connect(raw, func(context.Context, *redis.Conn) error { prepared.done(); return nil })
 	if err != nil {
 		return nil, err
 	}
-	onChange(true)
-	return &Client{client: client, breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: "redis", MaxRequests: 1, Timeout: probeEvery,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tolerance },
-		IsExcluded:  func(err error) bool { return errors.Is(err, context.Canceled) }, // the client of the request went
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			switch {
-			case from == gobreaker.StateClosed && to == gobreaker.StateOpen:
-				logger.Warn("redis does not answer: limits are counted in this process, revocation is read from the database")
-				onChange(false)
-			case to == gobreaker.StateClosed:
-				logger.Warn("redis answers again: limits and revocation are shared")
-				onChange(true)
-			}
-		},
-	})}, nil
+	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, prepared: prepared}, limiter.StoreOptions{Prefix: prefix + ":limit"})
+	if err != nil {
+		return nil, fmt.Errorf("making the store of counts: %w", err)
+	}
+	c := &Client{client: client, counts: counts}
+	c.limits = newCircuit(Limits, "each process counts by itself", prepared, logger, onChange, c.tryCounting)
+	c.revocation = newCircuit(Revocation, "the database is asked", prepared, logger, onChange, c.tryRevoking)
+	return c, nil
+}
+
+// tryCounting counts, since a Redis that is full or a replica answers PING and reads as if all were well.
+func (c *Client) tryCounting(ctx context.Context, tag string) error {
+	_, err := c.counts.Get(ctx, "probe:{"+tag+"}", limiter.Rate{Period: probeLife, Limit: 1})
+	return err
+}
+
+// tryRevoking writes and reads. To read alone would do for requests, since the database is asked about every token that
+// the list lets pass; but a list that takes nothing new is asked in vain, and whoever watches the gauge would think that
+// revocations are shared.
+func (c *Client) tryRevoking(ctx context.Context, tag string) error {
+	key := prefix + ":revoked:{" + tag + "}:probe"
+	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, key, "1", probeLife)
+		p.Get(ctx, key)
+		return nil
+	})
+	return err
 }
 
 // silence ends the library's own log, which has a line for every failure and can't be had for one client alone.
@@ -71,7 +99,7 @@ type discard struct{}
 
 func (discard) Printf(context.Context, string, ...any) {}
 
-func connect(raw string) (redis.UniversalClient, error) {
+func connect(raw string, connected func(context.Context, *redis.Conn) error) (redis.UniversalClient, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errors.New("REDIS_URL can't be read")
@@ -83,7 +111,8 @@ func connect(raw string) (redis.UniversalClient, error) {
 	clustered := q.Get("cluster") == "true"
 	q.Del("cluster")
 	u.RawQuery = q.Encode()
-	// What one attempt does not bring, the circuit breaker deals with; notices of maintenance are for Redis' own cloud.
+	// What one attempt does not bring, the circuit breakers deal with; notices of maintenance are for Redis' own cloud. To
+	// tell the name of the library is a round trip that nobody needs, and so are connections for pipelines alone.
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
 	case q.Has("master_name"):
@@ -91,7 +120,9 @@ func connect(raw string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.OnConnect, o.DisableIdentity = connected, true
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		return redis.NewFailoverClient(o), nil
 	case clustered || q.Has("addr"):
@@ -99,7 +130,9 @@ func connect(raw string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.OnConnect, o.DisableIdentity = connected, true
 		o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = 1, true, quiet
 		return redis.NewClusterClient(o), nil
 	default:
@@ -107,42 +140,20 @@ func connect(raw string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.OnConnect, o.DisableIdentity = connected, true
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = -1, 1, true, quiet
 		return redis.NewClient(o), nil
 	}
 }
 
-// do runs a command unless the circuit is open. Only Watch tries an open one.
-func (c *Client) do(ctx context.Context, command func(context.Context) error) error {
-	if c.breaker.State() != gobreaker.StateClosed {
-		return errOpen
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, err := c.breaker.Execute(func() (struct{}, error) { return struct{}{}, command(ctx) })
-	return err
-}
-
-// Watch tries an open circuit now and then, until the context ends.
+// Watch tries open circuits now and then, until the context ends.
 func (c *Client) Watch(ctx context.Context) {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if c.breaker.State() == gobreaker.StateHalfOpen {
-			// The outcome is the breaker's to keep.
-			_, _ = c.breaker.Execute(func() (struct{}, error) {
-				ctx, cancel := context.WithTimeout(ctx, patience)
-				defer cancel()
-				return struct{}{}, c.client.Ping(ctx).Err()
-			})
-		}
-	}
+	var watching sync.WaitGroup
+	watching.Go(func() { c.limits.watch(ctx) })
+	watching.Go(func() { c.revocation.watch(ctx) })
+	watching.Wait()
 }
 
 // Close closes the connections.

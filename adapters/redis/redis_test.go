@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,14 +26,34 @@ import (
 // watched is a client that is watched over until the test ends.
 type watched struct {
 	*redis.Client
-	log     *bytes.Buffer // to be read after the last change
-	changes chan bool
+	log     *record
+	changes map[string]chan bool // by use
 }
+
+// record is a log that may be read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(line)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+var uses = []string{redis.Limits, redis.Revocation}
 
 func open(t *testing.T, url string) watched {
 	t.Helper()
-	w := watched{log: &bytes.Buffer{}, changes: make(chan bool, 100)}
-	client, err := redis.Open(url, slog.New(slog.NewTextHandler(w.log, nil)), func(up bool) { w.changes <- up })
+	w := watched{log: &record{}, changes: map[string]chan bool{redis.Limits: make(chan bool, 100), redis.Revocation: make(chan bool, 100)}}
+	client, err := redis.Open(url, slog.New(slog.NewTextHandler(w.log, nil)), func(use string, up bool) { w.changes[use] <- up })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,20 +68,30 @@ func open(t *testing.T, url string) watched {
 			t.Error(err)
 		}
 	})
-	w.expect(t, true) // as it is opened
+	w.expect(t, true, uses...) // as it is opened
 	return w
 }
 
-// expect waits for the next change.
-func (w watched) expect(t *testing.T, up bool) {
+// expect waits for the next change of each use.
+func (w watched) expect(t *testing.T, up bool, uses ...string) {
 	t.Helper()
-	select {
-	case got := <-w.changes:
-		if got != up {
-			t.Fatalf("redis is up: %t, want %t", got, up)
+	for _, use := range uses {
+		select {
+		case got := <-w.changes[use]:
+			if got != up {
+				t.Fatalf("redis is used for %s: %t, want %t", use, got, up)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("nobody noticed that redis is used for %s: %t", use, up)
 		}
-	case <-time.After(30 * time.Second):
-		t.Fatalf("nobody noticed that redis is up: %t", up)
+	}
+}
+
+// expectLines wants no change besides those that were expected, and a line in the log for each.
+func (w watched) expectLines(t *testing.T, lines int) {
+	t.Helper()
+	if n := strings.Count(w.log.String(), "level=WARN"); n != lines || len(w.changes[redis.Limits])+len(w.changes[redis.Revocation]) > 0 {
+		t.Errorf("%d warnings for %d changes:\n%s", n, lines, w.log)
 	}
 }
 
@@ -120,9 +149,7 @@ func testPorts(t *testing.T, url string, direct goredis.UniversalClient) {
 		}
 		porttest.RevocationList(t, redis.NewRevocations(client.Client, clock), clock.Now, advance)
 	})
-	if len(client.changes) > 0 {
-		t.Errorf("redis failed meanwhile: %s", client.log)
-	}
+	client.expectLines(t, 0)
 }
 
 func TestOnContainer(t *testing.T) {
@@ -152,6 +179,15 @@ func TestOnContainer(t *testing.T) {
 		testPorts(t, url, goredis.NewFailoverClient(options))
 	})
 	t.Run("replicas share", func(t *testing.T) { testShared(t, server) })
+	t.Run("far away", func(t *testing.T) { testFar(t, server) })
+	t.Run("far away, for a crowd", func(t *testing.T) { testFarCrowd(t, server) })
+	t.Run("expiries", func(t *testing.T) { testExpiries(t, server) })
+	t.Run("full", func(t *testing.T) {
+		testRefusedWrites(t, server, "OOM", []any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"})
+	})
+	t.Run("read-only", func(t *testing.T) {
+		testRefusedWrites(t, server, "READONLY", []any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"})
+	})
 	for name, outage := range map[string]struct{ begin, end func(testing.TB) }{
 		"stopped": {server.Stop, server.Start},
 		"paused":  {server.Pause, server.Unpause},
@@ -212,7 +248,7 @@ func testOutage(t *testing.T, server *container.Container, begin, end func(testi
 		many.Go(func() { ask() })
 	}
 	many.Wait()
-	client.expect(t, false)
+	client.expect(t, false, uses...)
 	const asked = 1000
 	began := time.Now()
 	for range asked {
@@ -228,13 +264,11 @@ func testOutage(t *testing.T, server *container.Container, begin, end func(testi
 	}
 
 	end(t)
-	client.expect(t, true)
+	client.expect(t, true, uses...)
 	if after := ask(); after < before-100 {
 		t.Errorf("%d are left in redis, where %d were", after, before)
 	}
-	if n := strings.Count(client.log.String(), "level=WARN"); n != 2 || len(client.changes) > 0 {
-		t.Errorf("%d warnings for two changes:\n%s", n, client.log)
-	}
+	client.expectLines(t, 4)
 }
 
 // testDownAtFirst: the service starts without Redis, and uses it once it is there.
@@ -256,9 +290,9 @@ func testDownAtFirst(t *testing.T, server *container.Container) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("requests waited %v for a redis that was never there", took)
 	}
-	client.expect(t, false)
+	client.expect(t, false, redis.Limits)
 	server.Unpause(t)
-	client.expect(t, true)
+	client.expect(t, true, redis.Limits)
 	take(redis.NewLimiter(client.Client, refusing{}))
 }
 
@@ -267,7 +301,7 @@ func TestOpen_shows_no_password(t *testing.T) {
 		"redis://u:hush-hush@h:port", "redis://u:hush-hush@h/notanumber", "http://u:hush-hush@h", "redis://u:hush-hush@h:6379?nonsense=1",
 		"redis://u:hush-hush@h:6379?master_name=m&db=x", "redis://u:hush-hush@h:6379?cluster=true&read_timeout=x", "redis://u:hush-hush%zz@h",
 	} {
-		client, err := redis.Open(url, slog.New(slog.DiscardHandler), func(bool) {})
+		client, err := redis.Open(url, slog.New(slog.DiscardHandler), func(string, bool) {})
 		if err == nil {
 			t.Errorf("%s was taken", url)
 			err = client.Close()
@@ -298,7 +332,7 @@ func TestOpen_TLS(t *testing.T) {
 		_ = tls.Server(c, refuse).Handshake() // which is refused on purpose
 		_ = c.Close()
 	})
-	client, err := redis.Open(fmt.Sprintf("rediss://localhost:%d", listener.Addr().(*net.TCPAddr).Port), slog.New(slog.DiscardHandler), func(bool) {})
+	client, err := redis.Open(fmt.Sprintf("rediss://localhost:%d", listener.Addr().(*net.TCPAddr).Port), slog.New(slog.DiscardHandler), func(string, bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}

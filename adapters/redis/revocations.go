@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,7 +15,8 @@ import (
 )
 
 // Revocations is the revocation list over all replicas. While Redis does not answer it knows of none, and leaves the
-// answer to the database, which is asked about every token that the list lets pass.
+// answer to the database, which is asked about every token that the list lets pass. A Redis that refuses writes is read
+// until there is a write to refuse.
 type Revocations struct {
 	client *Client
 	clock  ports.Clock
@@ -43,7 +45,7 @@ func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocat
 		return nil
 	}
 	now := l.clock.Now()
-	_ = l.client.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
+	_, _ = do(context.WithoutCancel(ctx), l.client.revocation, string(revocations[0].User), func(ctx context.Context) (struct{}, error) {
 		_, err := l.client.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, r := range revocations {
 				rest := r.Until.Sub(now)
@@ -63,17 +65,18 @@ func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocat
 			}
 			return nil
 		})
-		return err
+		if refusal := redis.Error(nil); errors.As(err, &refusal) {
+			err = refusedWrite{err}
+		}
+		return struct{}{}, err
 	})
 	return nil
 }
 
 // Revoked reports whether the list covers the claims, in one round trip.
 func (l *Revocations) Revoked(ctx context.Context, c session.Claims) (bool, error) {
-	var found []any
-	err := l.client.do(ctx, func(ctx context.Context) (err error) {
-		found, err = l.client.client.MGet(ctx, tokenKey(c.User, c.Token), sessionKey(c.User, c.Session), userKey(c.User)).Result()
-		return err
+	found, err := do(ctx, l.client.revocation, string(c.User), func(ctx context.Context) ([]any, error) {
+		return l.client.client.MGet(ctx, tokenKey(c.User, c.Token), sessionKey(c.User, c.Session), userKey(c.User)).Result()
 	})
 	if err != nil {
 		if ctx.Err() != nil {

@@ -12,29 +12,29 @@ import (
 // Metrics are what is measured.
 type Metrics struct {
 	registry *prometheus.Registry
-	redisUp  prometheus.Gauge
+	redisUp  *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics of this process.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		redisUp: prometheus.NewGauge(prometheus.GaugeOpts{
+		redisUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "secure_data_api_redis_up",
-			Help: "1 while Redis answers, 0 while limits are counted in this process and revocation is read from the database.",
-		}),
+			Help: "By use: 1 while Redis is used for it, 0 while this process counts by itself (limits) or asks the database (revocation).",
+		}, []string{"use"}),
 	}
 	m.registry.MustRegister(m.redisUp, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// SetRedisUp notes whether Redis answers.
-func (m *Metrics) SetRedisUp(up bool) {
+// SetRedisUp notes whether Redis is put to a use.
+func (m *Metrics) SetRedisUp(use string, up bool) {
+	value := 0.0
 	if up {
-		m.redisUp.Set(1)
-	} else {
-		m.redisUp.Set(0)
+		value = 1
 	}
+	m.redisUp.WithLabelValues(use).Set(value)
 }
 
 // Handler returns the metrics as a page.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Verdict is what becomes of a piece of what a client sends through a proxy.
@@ -22,7 +23,14 @@ const (
 // of each that the server answers. It returns its own address.
 func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
-	return proxy(t, func() string { return server }, sent, answered)
+	return proxy(t, func() string { return server }, 0, sent, answered)
+}
+
+// Far stands before the server at an address until the test ends, and makes what either side says take so long. It returns
+// its own address.
+func Far(t testing.TB, server string, eachWay time.Duration) string {
+	t.Helper()
+	return proxy(t, func() string { return server }, eachWay, func([]byte) Verdict { return Pass }, func() {})
 }
 
 // Switch is an address with one server after another behind it, as a name or a balancer is.
@@ -36,14 +44,14 @@ func NewSwitch(t testing.TB, server string) *Switch {
 	t.Helper()
 	s := &Switch{}
 	s.To(server)
-	s.Address = proxy(t, func() string { return *s.server.Load() }, func([]byte) Verdict { return Pass }, func() {})
+	s.Address = proxy(t, func() string { return *s.server.Load() }, 0, func([]byte) Verdict { return Pass }, func() {})
 	return s
 }
 
 // To leads new connections to the server at another address. Those that stand stay where they are.
 func (s *Switch) To(server string) { s.server.Store(&server) }
 
-func proxy(t testing.TB, server func() string, sent func(piece []byte) Verdict, answered func()) string {
+func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +71,7 @@ func proxy(t testing.TB, server func() string, sent func(piece []byte) Verdict, 
 			}
 			var ending atomic.Bool
 			running.Go(func() {
-				relay(backend, client, func([]byte) Verdict {
+				relay(backend, client, eachWay, func([]byte) Verdict {
 					answered()
 					if ending.Load() {
 						return Cut
@@ -73,7 +81,7 @@ func proxy(t testing.TB, server func() string, sent func(piece []byte) Verdict, 
 				_, _ = client.Close(), backend.Close()
 			})
 			running.Go(func() {
-				relay(client, backend, func(piece []byte) Verdict {
+				relay(client, backend, eachWay, func(piece []byte) Verdict {
 					verdict := sent(piece)
 					if verdict == CutOnAnswer {
 						ending.Store(true)
@@ -93,8 +101,8 @@ func proxy(t testing.TB, server func() string, sent func(piece []byte) Verdict, 
 	return listener.Addr().String()
 }
 
-// relay passes on what is said, until one side ends or the verdict does.
-func relay(from, to net.Conn, decide func(piece []byte) Verdict) {
+// relay passes on what is said, each piece after the time of the way, until one side ends or the verdict does.
+func relay(from, to net.Conn, way time.Duration, decide func(piece []byte) Verdict) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := from.Read(buffer)
@@ -107,6 +115,7 @@ func relay(from, to net.Conn, decide func(piece []byte) Verdict) {
 		case Cut:
 			return
 		}
+		time.Sleep(way)
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}

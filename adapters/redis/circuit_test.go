@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// testCircuit runs a test of a circuit that is watched over, in a time of its own.
+func testCircuit(t *testing.T, probe func(ctx context.Context, tag string) error, test func(t *testing.T, c *circuit, changes *atomic.Int32)) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes atomic.Int32
+		c := newCircuit("use", "something else is done", &preparation{}, slog.New(slog.DiscardHandler), func(string, bool) { changes.Add(1) }, probe)
+		changes.Store(0) // it was told of the beginning
+		ctx, cancel := context.WithCancel(t.Context())
+		go c.watch(ctx)
+		test(t, c, &changes)
+		cancel()
+	})
+}
+
+// TestCircuit_tries_what_failed: that another node of a cluster takes the probe does not close the circuit.
+func TestCircuit_tries_what_failed(t *testing.T) {
+	errFull := errors.New("full")
+	var full atomic.Bool
+	node := func(_ context.Context, tag string) error {
+		if tag == "on the bad node" && full.Load() {
+			return errFull
+		}
+		return nil
+	}
+	testCircuit(t, node, func(t *testing.T, c *circuit, changes *atomic.Int32) {
+		ask := func(tag string) error {
+			_, err := do(t.Context(), c, tag, func(ctx context.Context) (struct{}, error) { return struct{}{}, node(ctx, tag) })
+			return err
+		}
+		full.Store(true)
+		for range tolerance {
+			if err := ask("on the bad node"); !errors.Is(err, errFull) {
+				t.Errorf("a command ended with %v", err)
+			}
+		}
+		time.Sleep(100 * probeEvery)
+		if err := ask("on a good node"); !errors.Is(err, errOpen) || changes.Load() != 1 {
+			t.Errorf("the circuit changed %d times, and a command ended with %v", changes.Load(), err)
+		}
+		full.Store(false)
+		time.Sleep(3 * probeEvery)
+		if err := ask("on the bad node"); err != nil || changes.Load() != 2 {
+			t.Errorf("after the refusal the circuit changed %d times, and a command ended with %v", changes.Load(), err)
+		}
+	})
+}
+
+// TestCircuit_connects_without_end: requests do not wait longer than they may for a connection, nor are they taken for
+// failures, unless no connection is ever made in time.
+func TestCircuit_connects_without_end(t *testing.T) {
+	const each = 600 * time.Millisecond
+	testCircuit(t, func(context.Context, string) error { return errors.New("not yet") }, func(t *testing.T, c *circuit, changes *atomic.Int32) {
+		ask := func(takes time.Duration) error {
+			_, err := do(t.Context(), c, "tag", func(context.Context) (struct{}, error) {
+				time.Sleep(takes)
+				c.prepared.done()
+				return struct{}{}, nil
+			})
+			return err
+		}
+		for range 5 { // each time all is well in the end
+			for range 10 {
+				began := time.Now()
+				if err := ask(each); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != patience {
+					t.Errorf("a request waited %v, and its command ended with %v", time.Since(began), err)
+				}
+				time.Sleep(each)
+			}
+			if err := ask(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if changes.Load() != 0 {
+			t.Fatalf("the circuit changed %d times while connections were made", changes.Load())
+		}
+		began := time.Now()
+		for c.breaker.State() == gobreaker.StateClosed {
+			_ = ask(each) // which is late, as above
+			time.Sleep(each)
+			if time.Since(began) > 2*connectingInAll {
+				t.Fatal("nobody noticed that connecting has no end")
+			}
+		}
+		if took := time.Since(began); took < connectingInAll {
+			t.Errorf("the circuit opened after %v", took)
+		}
+	})
+}
