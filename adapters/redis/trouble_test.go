@@ -53,84 +53,107 @@ func calls(t *testing.T, direct *goredis.Client) (n int) {
 	return n
 }
 
+// refused is a client, and what a test of it needs, whose Redis is made to refuse writes.
+type refused struct {
+	watched
+	direct   *goredis.Client
+	fallback *counting
+	limiter  *redis.Limiter
+	list     *redis.Revocations
+	clock    *porttest.Clock
+}
+
+func newRefused(t *testing.T, server *container.Container) *refused {
+	t.Helper()
+	url, clock, fallback := server.RedisURL(), porttest.NewClock(), &counting{}
+	client := open(t, url)
+	return &refused{client, connect(t, url), fallback, redis.NewLimiter(client.Client, fallback), redis.NewRevocations(client.Client, clock), clock}
+}
+
+func (r *refused) take(t *testing.T) {
+	t.Helper()
+	if _, err := r.limiter.Take(t.Context(), "key", ports.Rate{Requests: 10_000, Window: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// revoke revokes a new token.
+func (r *refused) revoke(t *testing.T) session.Claims {
+	t.Helper()
+	c := session.Claims{User: porttest.NewID[id.User](), Session: porttest.NewID[id.Session](), Token: porttest.NewID[id.Token](), IssuedAt: r.clock.Now()}
+	if err := r.list.Revoke(t.Context(), session.Revocation{User: c.User, Token: c.Token, Until: r.clock.Now().Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (r *refused) revoked(t *testing.T, c session.Claims, want bool) {
+	t.Helper()
+	if got, err := r.list.Revoked(t.Context(), c); err != nil || got != want {
+		t.Errorf("revoked %t, %v, want %t", got, err, want)
+	}
+}
+
+// goesOn makes requests while the limits are tried a few times. Each asks whether the token is revoked.
+func (r *refused) goesOn(t *testing.T, c session.Claims, revoked bool) {
+	t.Helper()
+	const probes = 6
+	for tried := calls(t, r.direct) + probes; calls(t, r.direct) < tried; {
+		r.take(t)
+		r.revoked(t, c, revoked)
+	}
+}
+
+// wantProbe wants the probe to have been where the tag is.
+func (r *refused) wantProbe(t *testing.T, tag string) {
+	t.Helper()
+	keys, err := r.direct.Keys(t.Context(), "*{"+tag+"}*").Result()
+	if err != nil || !slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, "probe") }) {
+		t.Errorf("no probe is among %v, %v", keys, err)
+	}
+}
+
 // testRefusedWrites: Redis can be read and refuses writes. Requests are counted in the process, and what was revoked is
 // found until something new can't be added. Each use says so once, with the cause, however often it is tried, and all is
 // well again once the refusal ends.
 func testRefusedWrites(t *testing.T, server *container.Container, cause string, begin, end []any) {
-	const probes = 6
-	url, clock := server.RedisURL(), porttest.NewClock()
-	client, direct, fallback := open(t, url), connect(t, url), &counting{}
-	limiter, list := redis.NewLimiter(client.Client, fallback), redis.NewRevocations(client.Client, clock)
-	take := func() {
-		t.Helper()
-		if _, err := limiter.Take(t.Context(), "key", ports.Rate{Requests: 10_000, Window: time.Hour}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	newClaims := func() session.Claims {
-		return session.Claims{User: porttest.NewID[id.User](), Session: porttest.NewID[id.Session](), Token: porttest.NewID[id.Token](), IssuedAt: clock.Now()}
-	}
-	revoke := func(c session.Claims) {
-		t.Helper()
-		if err := list.Revoke(t.Context(), session.Revocation{User: c.User, Token: c.Token, Until: clock.Now().Add(time.Minute)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	revoked := func(c session.Claims, want bool) {
-		t.Helper()
-		if got, err := list.Revoked(t.Context(), c); err != nil || got != want {
-			t.Errorf("revoked %t, %v, want %t", got, err, want)
-		}
-	}
-	before, meanwhile, after := newClaims(), newClaims(), newClaims()
-	take()
-	revoke(before)
-	if err := direct.Do(t.Context(), begin...).Err(); err != nil {
+	r := newRefused(t, server)
+	r.take(t)
+	before := r.revoke(t)
+	if err := r.direct.Do(t.Context(), begin...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { direct.Do(t.Context(), end...) }) // where the test ended early
-
+	defer r.direct.Do(t.Context(), end...) // where the test ends early
 	for range 3 {
-		take()
+		r.take(t)
 	}
-	client.expect(t, false, redis.Limits)
-	for tried := calls(t, direct) + probes; calls(t, direct) < tried; {
-		take() // while it is tried
-		revoked(before, true)
-	}
-	client.expectLines(t, 1)
-	revoke(meanwhile)
-	client.expect(t, false, redis.Revocation)
-	for tried := calls(t, direct) + probes; calls(t, direct) < tried; {
-		take()
-		revoked(before, false) // the database knows
-	}
-	client.expectLines(t, 2)
-	for line := range strings.Lines(client.log.String()) {
+	r.expect(t, false, redis.Limits)
+	r.goesOn(t, before, true)
+	r.expectLines(t, 1)
+	meanwhile := r.revoke(t)
+	r.expect(t, false, redis.Revocation)
+	r.goesOn(t, before, false) // the database knows
+	r.expectLines(t, 2)
+	for line := range strings.Lines(r.log.String()) {
 		if !strings.Contains(line, cause) {
 			t.Errorf("the cause is not %s: %s", cause, line)
 		}
 	}
 
-	if err := direct.Do(t.Context(), end...).Err(); err != nil {
+	if err := r.direct.Do(t.Context(), end...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	client.expect(t, true, uses...)
-	counted := fallback.taken.Load()
-	take()
-	if fallback.taken.Load() != counted {
+	r.expect(t, true, uses...)
+	counted := r.fallback.taken.Load()
+	r.take(t)
+	if r.fallback.taken.Load() != counted {
 		t.Error("a request was counted in the process after redis took counts again")
 	}
-	revoked(before, true)
-	revoke(after)
-	revoked(after, true)
-	client.expectLines(t, 4)
-	for _, tried := range []string{"key/1h0m0s", string(meanwhile.User)} { // at the node of what failed
-		keys, err := direct.Keys(t.Context(), "*{"+tried+"}*").Result()
-		if err != nil || !slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, "probe") }) {
-			t.Errorf("no probe is among %v, %v", keys, err)
-		}
-	}
+	r.revoked(t, before, true)
+	r.revoked(t, r.revoke(t), true)
+	r.expectLines(t, 4)
+	r.wantProbe(t, "key/1h0m0s")
+	r.wantProbe(t, string(meanwhile.User))
 }
 
 // farURL returns the URL of a database of the test's own that is so far away.
