@@ -111,7 +111,7 @@ type service struct {
 	url      string
 	clock    *porttest.Clock
 	log      *log
-	owner    string       // the URL of the database's owner; empty on SQLite
+	settings settings
 	stop     func() error // once
 }
 
@@ -136,7 +136,7 @@ func open(t testing.TB, s settings, in bootstrap.Surroundings) *bootstrap.App {
 
 func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 	t.Helper()
-	running := &service{clock: clock, log: &log{}, owner: s["MIGRATION_DATABASE_URL"]}
+	running := &service{clock: clock, log: &log{}, settings: s}
 	running.app = open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, Serving: true})
 	running.operator = sync.OnceValue(func() *bootstrap.App {
 		app := open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
@@ -180,10 +180,11 @@ func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 func (s *service) pass(t testing.TB, d time.Duration) {
 	t.Helper()
 	s.clock.Advance(d)
-	if s.owner == "" {
+	owner := s.settings["MIGRATION_DATABASE_URL"]
+	if owner == "" {
 		return
 	}
-	db, err := sql.Open("postgres", s.owner)
+	db, err := sql.Open("postgres", owner)
 	if err != nil {
 		t.Fatal(err)
 	}

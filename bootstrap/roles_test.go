@@ -83,7 +83,6 @@ func testOwnerLeaves(t *testing.T, server *container.Container) {
 	owner, _ := roleIn(t, all["MIGRATION_DATABASE_URL"])
 	service, _ := roleIn(t, all["DATABASE_URL"])
 	s := start(t, all)
-	s.newPerson(t, newSlug(), access.Viewer)
 	db, err := sql.Open("postgres", all["DATABASE_URL"])
 	if err != nil {
 		t.Fatal(err)

@@ -63,19 +63,19 @@ func withHost(t *testing.T, raw, host string, parameters ...string) string {
 	return u.String()
 }
 
-// writes are a statement by itself, and a transaction.
+// writes are a statement by itself, a transaction, and a look-up by a function that wants to be able to write.
 func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() error {
 	return map[string]func() error{
 		"a statement": func() error {
-			slug, err := tenant.ParseSlug("t-" + string(porttest.NewID[id.Tenant]()))
-			if err != nil {
-				return err
-			}
-			return db.Tenants().Add(t.Context(), tenant.Tenant{ID: porttest.NewID[id.Tenant](), Slug: slug, CreatedAt: time.Now()})
+			return db.Store.Serves(t.Context(), "test", time.Now())
 		},
 		"a transaction": func() error {
 			e := event.Event{ID: porttest.NewID[id.Event](), TenantID: p.home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
 			_, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, p.home.ID), e)
+			return err
+		},
+		"a look-up": func() error {
+			_, err := db.Tenants().BySlug(t.Context(), p.home.Slug)
 			return err
 		},
 	}
@@ -84,7 +84,7 @@ func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() err
 // read reads what a standby can show, too.
 func (p *pair) read(t *testing.T, db *postgres.Database) error {
 	t.Helper()
-	_, err := db.Tenants().BySlug(t.Context(), p.home.Slug)
+	_, err := db.Tenants().ByID(t.Context(), p.home.ID)
 	return err
 }
 
@@ -118,7 +118,7 @@ func (p *pair) testNotKept(t *testing.T) {
 
 // testLeft: connections to what has become a standby give way to such to the new primary, and no request notices.
 func (p *pair) testLeft(t *testing.T) {
-	for _, name := range []string{"a statement", "a transaction"} {
+	for _, name := range []string{"a statement", "a transaction", "a look-up"} {
 		p.address.To(p.standby.Address)
 		db := p.open(t, "any")
 		if err := p.read(t, db); err != nil || p.onStandby(t) != 1 {

@@ -309,13 +309,13 @@ func TestCorrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	const pageSize = 4096
+	db := open(t, path)
 	for i := pageSize; i < len(content); i++ { // all but the first page, which says where the others are
 		content[i] = 0xa5
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db := open(t, path)
 	if _, err := db.Tenants().ByID(t.Context(), porttest.NewID[id.Tenant]()); !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("reading: %v", err)
 	}

@@ -18,7 +18,7 @@ ALTER TABLE users ADD CONSTRAINT users_role_check CHECK (role IN ('viewer', 'ana
 CREATE FUNCTION refuse_in_questions() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('transaction_read_only')::boolean THEN
-        RAISE insufficient_privilege USING MESSAGE = 'not in a transaction that only reads';
+        RAISE read_only_sql_transaction USING MESSAGE = 'not in a transaction that only reads';
     END IF;
 END $$;
 -- +goose StatementEnd
