@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
@@ -45,6 +46,8 @@ type Surroundings struct {
 	Colour  bool      // whether the output is a terminal that shows colours
 	Version string
 	Clock   ports.Clock
+	// After tells when a time has passed, as time.After does. Only what serves asks for it.
+	After func(time.Duration) <-chan time.Time
 	// Serving is whether requests will be answered, which takes a signing key that lasts. Commands sign nothing, and work
 	// with the rights of the database's owner.
 	Serving bool
@@ -58,6 +61,8 @@ type App struct {
 
 	config   config.Config
 	clock    ports.Clock
+	after    func(time.Duration) <-chan time.Time
+	draining atomic.Bool // told to stop, and still answering
 	hasher   *password.Hasher
 	logger   *slog.Logger
 	database database
@@ -101,7 +106,7 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := &App{config: c, clock: in.Clock, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics()}
+	app := &App{config: c, clock: in.Clock, after: in.After, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics()}
 	if err := app.openDatabase(ctx, in.Serving); err != nil {
 		return nil, err
 	}
@@ -146,7 +151,8 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Clock: a.clock,
 			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryPatience),
 		}, requestTimeout),
-		AuditLog: log, Database: a.database, Limiter: limiter, Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
+		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter,
+		Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
 		Version: version, Environment: c.Environment,
 		Limits: rest.Limits{

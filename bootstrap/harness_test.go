@@ -136,8 +136,14 @@ func open(t testing.TB, s settings, in bootstrap.Surroundings) *bootstrap.App {
 
 func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 	t.Helper()
+	return startIn(t, s, clock, time.After)
+}
+
+// startIn is startAt where waiting is the test's own.
+func startIn(t testing.TB, s settings, clock *porttest.Clock, after func(time.Duration) <-chan time.Time) *service {
+	t.Helper()
 	running := &service{clock: clock, log: &log{}, settings: s}
-	running.app = open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, Serving: true})
+	running.app = open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, After: after, Serving: true})
 	running.operator = sync.OnceValue(func() *bootstrap.App {
 		app := open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
 		t.Cleanup(func() {
@@ -200,6 +206,7 @@ type answer struct {
 	header http.Header
 	raw    string
 	body   map[string]any // nil where the body is no object
+	closed bool           // whether it ends its connection
 }
 
 func (a answer) text(t testing.TB, name string) string {
@@ -272,7 +279,7 @@ func (s *service) send(t testing.TB, r request) answer {
 	if err := response.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw)}
+	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw), closed: response.Close}
 	_ = json.Unmarshal(raw, &a.body) // an array or a stream is no object
 	if a.header.Get("X-Request-ID") == "" {
 		t.Errorf("%s %s: the answer has no X-Request-ID", r.method, r.path)

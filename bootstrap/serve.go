@@ -23,8 +23,9 @@ const (
 	shutdownTimeout = 30 * time.Second
 )
 
-// Serve brings the schema up to date, listens, and answers requests until the context ends. Then it takes no more
-// connections, finishes the requests in flight and returns nil. ready is called with the address once it listens.
+// Serve brings the schema up to date, listens, and answers requests until the context ends. Then it is not ready any more,
+// goes on for as long as SHUTDOWN_DELAY_SECONDS has it, takes no more connections, finishes the requests in flight and returns
+// nil. ready is called with the address once it listens.
 func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
@@ -49,6 +50,9 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
+	if err := a.drain(served); err != nil {
+		return err
+	}
 	a.logger.Info("stopping: finishing the requests in flight")
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
@@ -60,6 +64,22 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	<-served // http.ErrServerClosed, at once
 	a.logger.Info("stopped")
 	return nil
+}
+
+// drain fails readiness, and gives balancers the time to see that before connections are refused. Requests are answered as
+// before; each answer ends its connection, so that the next request comes over a new one, which may lead elsewhere.
+func (a *App) drain(served <-chan error) error {
+	a.draining.Store(true)
+	if a.config.ShutdownDelay == 0 {
+		return nil
+	}
+	a.logger.Info("stopping: not ready any more", "delay", a.config.ShutdownDelay.String())
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving: %w", err)
+	case <-a.after(a.config.ShutdownDelay):
+		return nil
+	}
 }
 
 func (a *App) server(handler http.Handler) *http.Server {

@@ -56,7 +56,7 @@ func TestBudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &waiting{}
 				e, err := rest.New(rest.Needs{
-					Auth: w, Database: w, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
+					Auth: w, Database: w, Draining: func() bool { return false }, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
 				}, rest.Settings{RequestTimeout: budget})
 				if err != nil {
 					t.Fatal(err)

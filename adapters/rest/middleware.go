@@ -40,6 +40,17 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// part ends a connection with its answer once the service has been told to stop. Closed in the middle of nothing, as a
+// server does in the end, it could meet the client's next request.
+func (s *Server) part(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.needs.Draining() {
+			c.Response().Header().Set(echo.HeaderConnection, "close")
+		}
+		return next(c)
+	}
+}
+
 // budget ends a request that takes too long, wherever it waits.
 func (s *Server) budget(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {

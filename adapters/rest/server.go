@@ -80,6 +80,7 @@ type Needs struct {
 	Analytics Analytics
 	AuditLog  AuditLog
 	Database  Database
+	Draining  func() bool // whether the service has been told to stop
 	Limiter   ports.RateLimiter
 	Clock     ports.Clock
 	IDs       ports.IDs
@@ -128,7 +129,7 @@ func New(needs Needs, settings Settings) (*echo.Echo, error) {
 	e.IPExtractor = clientAddress(settings.TrustedProxies)
 
 	e.Pre(shortcuts)
-	e.Use(s.identify, s.budget, s.observe, secureHeaders(settings.HSTS))
+	e.Use(s.identify, s.part, s.budget, s.observe, secureHeaders(settings.HSTS))
 	if len(settings.CORSOrigins) > 0 {
 		e.Use(cors(settings.CORSOrigins))
 	}

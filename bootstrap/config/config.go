@@ -39,6 +39,8 @@ type Config struct {
 	OnNetwork   bool // whether Host may be more than loopback in development
 	Port        int
 	DataDir     string
+	// ShutdownDelay is how long the service goes on answering once it has been told to stop.
+	ShutdownDelay time.Duration
 
 	DatabaseURL      string
 	MigrationURL     string // empty: DatabaseURL

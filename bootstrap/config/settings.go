@@ -75,6 +75,8 @@ func Settings() []Setting {
 			set: boolean(func(c *Config) *bool { return &c.OnNetwork })},
 		{Name: "PORT", Default: same("8000"), Help: "port to listen on, 1 to 65535; 0 takes any that is free",
 			set: integer(func(c *Config) *int { return &c.Port }, 0, 65535)},
+		{Name: "SHUTDOWN_DELAY_SECONDS", Default: Default{"0", "5"}, Help: "how long the service, told to stop, is not ready and goes on answering, so that balancers turn elsewhere before it refuses connections, 0 to 60",
+			set: duration(func(c *Config) *time.Duration { return &c.ShutdownDelay }, time.Second, 0, 60)},
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
 			set: text(func(c *Config) *string { return &c.DataDir })},
 		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: databaseURL},

@@ -90,7 +90,7 @@ func open(c *cobra.Command, t terminal, log io.Writer, serving bool) (*bootstrap
 		return nil, err
 	}
 	return bootstrap.Open(c.Context(), settings, bootstrap.Surroundings{
-		Output: log, Colour: isTerminal(log), Version: version, Clock: system.Clock{}, Serving: serving,
+		Output: log, Colour: isTerminal(log), Version: version, Clock: system.Clock{}, After: time.After, Serving: serving,
 	})
 }
 
