@@ -221,8 +221,11 @@ func (l *load) report(t *testing.T, key string) bool {
 		err = json.NewDecoder(response.Body).Decode(&answer)
 		_, _ = io.Copy(io.Discard, response.Body) // so that the connection can be used again
 		_ = response.Body.Close()
-		if err == nil {
+		switch {
+		case err == nil:
 			outcome = fmt.Sprint(response.StatusCode, " ", answer.Code)
+		case response.StatusCode == http.StatusBadGateway: // a balancer's, which has no words
+			outcome = "502"
 		}
 	}
 	l.mu.Lock()
