@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -49,6 +50,7 @@ func TestOnContainers(t *testing.T) {
 	t.Run("rates and roles change", func(t *testing.T) { testRatesChange(t, on) })
 	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
 	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
+	t.Run("backup", func(t *testing.T) { testBackup(t, on, postgres) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
 	t.Run("redis stopped", func(t *testing.T) { testRedisOutage(t, on, redis.Stop, redis.Start) })
 	t.Run("redis paused", func(t *testing.T) { testRedisOutage(t, on, redis.Pause, redis.Unpause) })
@@ -236,6 +238,13 @@ func (l *load) report(t *testing.T, key string) bool {
 	}
 	l.acknowledged[key] = answer.ID
 	return true
+}
+
+// soFar returns what has been acknowledged.
+func (l *load) soFar() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.acknowledged)
 }
 
 func (l *load) count() int {

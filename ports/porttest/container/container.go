@@ -22,6 +22,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/exec"
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
@@ -239,10 +240,37 @@ func (c *Container) database(t testing.TB, options string) (ownerURL, serviceURL
 	return databaseURL(c.Address, own, secret, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
 }
 
+// AdminURL returns the URL of the database with the name for a superuser.
+func (c *Container) AdminURL(database string) string {
+	return databaseURL(c.Address, admin, password, database)
+}
+
+// Run runs a client program of Postgres beside the server, as the role and in the database of a URL. It returns the program's
+// exit code and all that it wrote.
+func (c *Container) Run(t testing.TB, databaseURL string, command ...string) (int, string) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := u.User.Password()
+	code, written, err := c.container.Exec(t.Context(), command, exec.Multiplexed(), exec.WithEnv([]string{
+		"PGHOST=127.0.0.1", "PGUSER=" + u.User.Username(), "PGPASSWORD=" + secret, "PGDATABASE=" + strings.TrimPrefix(u.Path, "/"),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := io.ReadAll(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, string(output)
+}
+
 // Admin runs statements in the database with the name as a superuser.
 func (c *Container) Admin(t testing.TB, database string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, database))
+	db, err := sql.Open("postgres", c.AdminURL(database))
 	if err != nil {
 		t.Fatal(err)
 	}
