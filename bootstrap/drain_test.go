@@ -2,6 +2,7 @@ package bootstrap_test
 
 import (
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,5 +63,22 @@ func TestDrain_without_a_delay(t *testing.T) {
 	})
 	if err := s.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStop_at_once: who is told twice to stop does not wait.
+func TestStop_at_once(t *testing.T) {
+	p := newProgram(t, onSQLite(t).with(settings{"SHUTDOWN_DELAY_SECONDS": "60"}))
+	process := p.serve(t)
+	terminate := func() {
+		if err := process.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	terminate()
+	porttest.Eventually(t, "a service that is not ready", func() bool { return !p.healthy(t) })
+	terminate()
+	if err := process.Wait(); err == nil {
+		t.Error("the service waited to the end")
 	}
 }
