@@ -51,9 +51,12 @@ func testBackup(t *testing.T, on backend, postgres *container.Container) {
 	}
 	name, own := strings.TrimPrefix(u.Path, "/"), u.User.Username()
 	u.User = url.UserPassword("backup_"+name, "a-password-for-backups")
+	backup := pq.QuoteIdentifier("backup_" + name)
 	postgres.Admin(t, name,
-		`CREATE ROLE `+pq.QuoteIdentifier("backup_"+name)+` LOGIN BYPASSRLS PASSWORD 'a-password-for-backups'`,
-		`GRANT pg_read_all_data TO `+pq.QuoteIdentifier("backup_"+name))
+		`CREATE ROLE `+backup+` LOGIN BYPASSRLS PASSWORD 'a-password-for-backups'`,
+		`GRANT pg_read_all_data TO `+backup,
+		`REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC`, // as the full stack has it
+		`GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO `+backup)
 	mustRun(t, postgres, u.String(), "pg_dump", "--format=custom", "--file=/tmp/"+name)
 	restored := "restored_" + name
 	mustRun(t, postgres, postgres.AdminURL(name), "createdb", "--owner="+own, restored)

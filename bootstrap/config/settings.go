@@ -80,7 +80,7 @@ func Settings() []Setting {
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
 			set: text(func(c *Config) *string { return &c.DataDir })},
 		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: databaseURL},
-		{Name: "MIGRATION_DATABASE_URL", Secret: true, Help: "the same Postgres as the owner of its tables, to migrate; not through a pooler",
+		{Name: "MIGRATION_DATABASE_URL", Secret: true, Help: "the same Postgres as the owner of its tables, to migrate and for commands; not through a pooler",
 			set: migrationURL},
 		{Name: "DATABASE_POOL_SIZE", Default: same("20"), Help: "most connections to Postgres besides those for questions, 1 to 1000",
 			set: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},

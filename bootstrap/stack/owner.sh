@@ -8,4 +8,7 @@ SET log_min_error_statement = panic;
 \set password `cat /run/secrets/owner_password`
 CREATE ROLE owner LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD :'password';
 CREATE DATABASE secure_data OWNER owner;
+\connect secure_data
+-- With it a statement injected into the service could enter another tenant; see README, "The second wall".
+REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC;
 SQL
