@@ -72,7 +72,13 @@ func TestOnContainer(t *testing.T) {
 	t.Run("operator", func(t *testing.T) {
 		o := options(server.Database(t))
 		o.AsOwner = true
-		porttest.Operator(t, migrated(t, o))
+		db := migrated(t, o)
+		porttest.Operator(t, db)
+		runner, err := db.Migrations()
+		if err != nil {
+			t.Fatal(err)
+		}
+		porttest.Wall(t, db, runner.Down, runner.Up)
 	})
 	t.Run("second wall", func(t *testing.T) { testSecondWall(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })

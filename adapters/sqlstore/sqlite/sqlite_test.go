@@ -53,6 +53,11 @@ func TestStore(t *testing.T) {
 	migrate(t, db)
 	porttest.Store(t, db)
 	porttest.Operator(t, db)
+	runner, err := db.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	porttest.Wall(t, db, runner.Down, runner.Up)
 }
 
 func TestOpen(t *testing.T) {
