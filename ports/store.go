@@ -64,7 +64,7 @@ type Tenants interface {
 	ByID(ctx context.Context, id id.Tenant) (tenant.Tenant, error)
 	// BySlug returns a tenant. Errors: tenant.ErrNotFound.
 	BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error)
-	// List returns all tenants by slug; the scope must be over all of them.
+	// List returns all tenants by slug; the scope must be over all of them. A store may keep it to the operator.
 	List(ctx context.Context, scope access.Scope) ([]tenant.Tenant, error)
 }
 

@@ -214,18 +214,21 @@ func (r repositories) Audit() ports.AuditTrail                { return auditTrai
 // place is where a statement finds its rows: in one tenant, or outside of all.
 type place struct {
 	repositories
-	tenant id.Tenant // empty outside of all
+	inside bool // of the tenant; an empty one is a mistake, and not the outside
+	tenant id.Tenant
 	use    purpose
 }
 
 // in returns the place of what is a tenant's own.
-func (r repositories) in(tenant id.Tenant, use purpose) place { return place{r, tenant, use} }
+func (r repositories) in(tenant id.Tenant, use purpose) place {
+	return place{repositories: r, inside: true, tenant: tenant, use: use}
+}
 
 // outside returns the place of what is asked before any tenant is known.
-func (r repositories) outside(use purpose) place { return place{r, "", use} }
+func (r repositories) outside(use purpose) place { return place{repositories: r, use: use} }
 
 func (p place) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
-	if p.tenant == "" {
+	if !p.inside {
 		return fn(ctx, p.db.outside(p.use))
 	}
 	return p.db.inTenant(ctx, p.tenant, p.use, fn)
