@@ -32,7 +32,7 @@ const (
 	pingPatience = 4 * time.Second
 )
 
-// errSchema says that the database answers and is not the one that this program has migrated.
+// errSchema says that the database answers, and that its schema is not one that this program can work with.
 var errSchema = fmt.Errorf("the schema is older than version %d, or its heartbeat is gone", migrations.Newest)
 
 // pulse is the last proof that the database can be written. Probes ask for it more often than it is worth a write.

@@ -1,0 +1,68 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+)
+
+const tenantColumns = "id, slug, created_at"
+
+type tenantRow struct {
+	ID        id.Tenant `db:"id"`
+	Slug      string    `db:"slug"`
+	CreatedAt dbTime    `db:"created_at"`
+}
+
+func (r tenantRow) tenant() (tenant.Tenant, error) {
+	slug, err := tenant.ParseSlug(r.Slug)
+	if err != nil {
+		return tenant.Tenant{}, fmt.Errorf("reading tenant %s: %w", r.ID, errors.Unwrap(err))
+	}
+	return tenant.Tenant{ID: r.ID, Slug: slug, CreatedAt: r.CreatedAt.Time}, nil
+}
+
+type tenants struct{ repositories }
+
+func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
+	_, err := t.in(added.ID, write).exec(ctx, "adding a tenant",
+		"INSERT INTO tenants (id, slug, created_at) VALUES (?, ?, ?)",
+		added.ID, added.Slug.String(), dbTime{added.CreatedAt})
+	if t.dialect.Duplicate(err, "tenants", "slug") {
+		return tenant.ErrSlugTaken
+	}
+	return err
+}
+
+func (t tenants) ByID(ctx context.Context, tenantID id.Tenant) (tenant.Tenant, error) {
+	return oneTenant(ctx, t.in(tenantID, lookUp), "SELECT "+tenantColumns+" FROM tenants WHERE id = ?", tenantID)
+}
+
+func (t tenants) BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error) {
+	return oneTenant(ctx, t.outside(lookUp), "SELECT "+tenantColumns+" FROM "+t.narrow("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
+}
+
+// oneTenant reads a tenant. Errors: tenant.ErrNotFound.
+func oneTenant(ctx context.Context, p place, query string, key any) (tenant.Tenant, error) {
+	var row tenantRow
+	if err := p.get(ctx, &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
+		return tenant.Tenant{}, err
+	}
+	return row.tenant()
+}
+
+func (t tenants) List(ctx context.Context, scope access.Scope) ([]tenant.Tenant, error) {
+	if !scope.Everywhere() {
+		return nil, access.ErrNoScope
+	}
+	var rows []tenantRow
+	err := t.outside(lookUp).list(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.narrow("all_tenants()", "tenants")+" ORDER BY slug")
+	if err != nil {
+		return nil, err
+	}
+	return convert(rows, tenantRow.tenant)
+}

@@ -1,0 +1,186 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+const (
+	// profileColumns are what may be seen of a user by others.
+	profileColumns = "u.id, u.tenant_id, u.email, u.full_name, CASE WHEN u.super_admin THEN 'super_admin' ELSE u.role END AS role, u.active, u.created_at"
+	userColumns    = profileColumns + ", u.password_hash"
+)
+
+type userRow struct {
+	ID           id.User   `db:"id"`
+	TenantID     id.Tenant `db:"tenant_id"`
+	Email        string    `db:"email"`
+	FullName     string    `db:"full_name"`
+	Role         string    `db:"role"`
+	Active       bool      `db:"active"`
+	PasswordHash string    `db:"password_hash"`
+	CreatedAt    dbTime    `db:"created_at"`
+}
+
+func (r userRow) user() (user.User, error) {
+	email, err := user.ParseEmail(r.Email)
+	if err != nil {
+		return user.User{}, fmt.Errorf("reading user %s: the e-mail address is not one", r.ID)
+	}
+	role, err := access.ParseRole(r.Role)
+	if err != nil {
+		return user.User{}, fmt.Errorf("reading user %s: %q is not a role", r.ID, r.Role)
+	}
+	return user.User{
+		ID: r.ID, TenantID: r.TenantID, Email: email, FullName: r.FullName, Role: role, Active: r.Active,
+		PasswordHash: user.PasswordHash(r.PasswordHash), CreatedAt: r.CreatedAt.Time,
+	}, nil
+}
+
+// tenantRole is what is stored as the role, beside which super_admin stands in a column of its own.
+func tenantRole(r access.Role) access.Role {
+	if r == access.SuperAdmin {
+		return access.Admin
+	}
+	return r
+}
+
+// oneUser reads a user. Errors: user.ErrNotFound.
+func oneUser(ctx context.Context, p place, query string, args ...any) (user.User, error) {
+	var row userRow
+	if err := p.get(ctx, &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
+		return user.User{}, err
+	}
+	return row.user()
+}
+
+// profileOf reads what may be seen of a user of the tenant of a place. Errors: user.ErrNotFound.
+func profileOf(ctx context.Context, home place, userID id.User, lock string) (user.User, error) {
+	return oneUser(ctx, home, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, home.tenant)
+}
+
+type users struct{ repositories }
+
+// home returns the tenant in which a scope may look for a user: the scope's one, or the user's own.
+func (s users) home(ctx context.Context, scope access.Scope, userID id.User) (id.Tenant, error) {
+	if !scope.Everywhere() {
+		return scope.Tenant()
+	}
+	var home *id.Tenant
+	err := s.outside(lookUp).get(ctx, &home, nil, "looking for a user's tenant",
+		"SELECT "+s.narrow("home_of_user(?)", "(SELECT tenant_id FROM users WHERE id = ?)"), userID)
+	if err == nil && home == nil {
+		return "", user.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	return *home, nil
+}
+
+func (s users) ByID(ctx context.Context, scope access.Scope, userID id.User) (user.User, error) {
+	home, err := s.home(ctx, scope, userID)
+	if err != nil {
+		return user.User{}, err
+	}
+	return profileOf(ctx, s.in(home, lookUp), userID, "")
+}
+
+func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]user.User, int, error) {
+	tenantID, err := scope.Tenant()
+	if err != nil {
+		return nil, 0, err
+	}
+	var (
+		total int
+		rows  []userRow
+	)
+	err = s.db.inTenant(ctx, tenantID, lookUp, func(ctx context.Context, q sqlx.ExtContext) error {
+		err := s.getFrom(ctx, q, &total, nil, "counting users", "SELECT COUNT(*) FROM users WHERE tenant_id = ?", tenantID)
+		if err != nil {
+			return err
+		}
+		return s.listFrom(ctx, q, &rows, "listing users",
+			"SELECT "+profileColumns+" FROM users u WHERE u.tenant_id = ? ORDER BY u.created_at, u.id LIMIT ? OFFSET ?",
+			tenantID, p.Limit, p.Skip)
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	list, err := convert(rows, userRow.user)
+	return list, total, err
+}
+
+func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User) (user.User, int, error) {
+	tenantID, err := s.home(ctx, scope, userID)
+	if err != nil {
+		return user.User{}, 0, err
+	}
+	home := s.in(tenantID, write)
+	u, err := profileOf(ctx, home, userID, s.dialect.ForUpdate())
+	if err != nil {
+		return user.User{}, 0, err
+	}
+	// All changes to a tenant's administrators take turns at its row. A lock on the users alone would let two
+	// administrators demote each other at once.
+	var locked id.Tenant
+	err = home.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
+		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
+	if err != nil {
+		return user.User{}, 0, err
+	}
+	var others int
+	err = home.get(ctx, &others, nil, "counting administrators",
+		"SELECT COUNT(*) FROM users WHERE tenant_id = ? AND id <> ? AND active AND role = ?",
+		u.TenantID, u.ID, access.Admin.String())
+	return u, others, err
+}
+
+func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, role access.Role) error {
+	if err := scope.Covers(u.TenantID); err != nil {
+		return err
+	}
+	if u.Role == access.SuperAdmin || role == access.SuperAdmin {
+		return s.setSuperAdmin(ctx, scope.Principal().Session(), u, role)
+	}
+	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
+		"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
+}
+
+// setSuperAdmin gives or takes super_admin. Where the database guards tenants it does so itself, for a super_admin in
+// a session, or for the owner of the tables. Errors: user.ErrNotFound, user.ErrOperatorGives.
+func (s users) setSuperAdmin(ctx context.Context, acting id.Session, u user.User, role access.Role) error {
+	if !s.dialect.GuardsTenants() {
+		return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
+			"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
+			tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
+	}
+	var given bool
+	err := s.outside(write).get(ctx, &given, nil, "giving a role", "SELECT give_super_admin(?, ?, ?, ?)",
+		sql.Null[id.Session]{V: acting, Valid: acting != ""}, u.TenantID, u.ID, role.String())
+	switch {
+	case errors.Is(err, ErrDenied):
+		return user.ErrOperatorGives.Because(err)
+	case err == nil && !given:
+		return user.ErrNotFound
+	}
+	return err
+}
+
+func (s users) SetActive(ctx context.Context, scope access.Scope, u user.User) error {
+	if err := scope.Covers(u.TenantID); err != nil {
+		return err
+	}
+	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "setting whether a user is active",
+		"UPDATE users SET active = ? WHERE id = ? AND tenant_id = ?", u.Active, u.ID, u.TenantID)
+}
