@@ -45,10 +45,7 @@ func testBackup(t *testing.T, on backend, postgres *container.Container) {
 		}
 	}
 
-	u, err := url.Parse(owner)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, owner)
 	name, own := strings.TrimPrefix(u.Path, "/"), u.User.Username()
 	u.User = url.UserPassword("backup_"+name, "a-password-for-backups")
 	backup := pq.QuoteIdentifier("backup_" + name)

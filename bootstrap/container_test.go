@@ -2,14 +2,12 @@ package bootstrap_test
 
 import (
 	"bytes"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,18 +138,8 @@ func testAuditedOrNotAtAll(t *testing.T, on backend) {
 	s := start(t, all)
 	slug := newSlug()
 	admin, p := s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer)
-	owner, err := sql.Open("postgres", all["MIGRATION_DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer owner.Close()
-	service, err := url.Parse(all["DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := owner.ExecContext(t.Context(), `REVOKE INSERT ON audit_entries FROM "`+service.User.Username()+`"`); err != nil {
-		t.Fatal(err)
-	}
+	service, _ := roleIn(t, all["DATABASE_URL"])
+	asOwner(t, all, `REVOKE INSERT ON audit_entries FROM "`+service+`"`)
 	for _, r := range []request{
 		{method: "PUT", path: api + "/users/" + string(p.user.ID) + "/role", token: admin.access, body: map[string]string{"role": "analyst"}},
 		{method: "DELETE", path: api + "/users/" + string(p.user.ID), token: admin.access},
@@ -316,25 +304,13 @@ func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	l.goesOn(t)
 
 	begin(t)
-	porttest.Eventually(t, "ready: 503", func() bool {
-		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 503
-	})
-	for _, r := range []request{
-		{method: "GET", path: api + "/auth/me", token: p.access},
-		{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
-		{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)},
-	} {
-		if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
-			t.Errorf("%s: %v %s", r.path, a.header, a.raw)
-		}
-	}
+	s.untilReady(t, 503)
+	s.wantUnavailable(t, p)
 	s.want(t, 200, request{method: "GET", path: "/health/live"})
 	s.me(t, 401, "garbage")
 
 	end(t)
-	porttest.Eventually(t, "ready: 200", func() bool {
-		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 200
-	})
+	s.untilReady(t, 200)
 	l.goesOn(t)
 	l.compare(t, s)
 	l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
@@ -435,10 +411,7 @@ func newCutter(t *testing.T, server string) *cutter {
 // the event, and whoever repeats the request has it stored once.
 func testOutcomeUnknown(t *testing.T, on backend) {
 	all := generous().with(on(t))
-	u, err := url.Parse(all["DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, all["DATABASE_URL"])
 	cut := newCutter(t, u.Host)
 	u.Host = cut.address
 	s := start(t, all.with(settings{"DATABASE_URL": u.String()}))

@@ -1,12 +1,10 @@
 package bootstrap_test
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
-	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
@@ -32,15 +30,7 @@ func TestFailover(t *testing.T) {
 			failOverOwner()
 			primary.Stop(t)
 			s.untilReady(t, 503)
-			for _, r := range []request{
-				{method: "GET", path: api + "/auth/me", token: p.access},
-				{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
-				{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)},
-			} {
-				if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
-					t.Errorf("%s: %v %s", r.path, a.header, a.raw)
-				}
-			}
+			s.wantUnavailable(t, p)
 			s.untilReady(t, 503)
 
 			standby.Promote(t)
@@ -53,23 +43,6 @@ func TestFailover(t *testing.T) {
 			}
 		})
 	}
-}
-
-// untilReady waits until readiness has a status.
-func (s *service) untilReady(t *testing.T, status int) {
-	t.Helper()
-	porttest.Eventually(t, "another readiness", func() bool {
-		return s.send(t, request{method: "GET", path: "/health/ready"}).status == status
-	})
-}
-
-func parse(t *testing.T, raw string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
 
 // behindOneAddress returns a URL whose address leads to the primary, and what leads it to the standby.

@@ -121,6 +121,7 @@ func start(t testing.TB, s settings) *service {
 	return startAt(t, s, porttest.NewClock())
 }
 
+// open opens a service with the settings. It is the caller's to close.
 func open(t testing.TB, s settings, in bootstrap.Surroundings) *bootstrap.App {
 	t.Helper()
 	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
@@ -186,18 +187,38 @@ func startIn(t testing.TB, s settings, clock *porttest.Clock, after func(time.Du
 func (s *service) pass(t testing.TB, d time.Duration) {
 	t.Helper()
 	s.clock.Advance(d)
-	owner := s.settings["MIGRATION_DATABASE_URL"]
-	if owner == "" {
-		return
+	if s.settings["MIGRATION_DATABASE_URL"] != "" {
+		asOwner(t, s.settings, "UPDATE sessions SET last_used_at = last_used_at - interval '"+d.String()+"'")
 	}
-	db, err := sql.Open("postgres", owner)
+}
+
+// asOwner runs a statement in a Postgres as the owner of its tables.
+func asOwner(t testing.TB, s settings, statement string) {
+	t.Helper()
+	db, err := sql.Open("postgres", s["MIGRATION_DATABASE_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.ExecContext(t.Context(), "UPDATE sessions SET last_used_at = last_used_at - $1::interval", d.String())
-	if err := errors.Join(err, db.Close()); err != nil {
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func parse(t testing.TB, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return u
+}
+
+// roleIn returns the role and the database that a URL names.
+func roleIn(t testing.TB, raw string) (role, database string) {
+	t.Helper()
+	u := parse(t, raw)
+	return u.User.Username(), strings.TrimPrefix(u.Path, "/")
 }
 
 // answer is what came back.
@@ -297,6 +318,29 @@ func (s *service) want(t testing.TB, status int, r request) answer {
 		t.Errorf("%s %s: %d, want %d: %s", r.method, r.path, a.status, status, a.raw)
 	}
 	return a
+}
+
+// untilReady waits until readiness has a status.
+func (s *service) untilReady(t *testing.T, status int) {
+	t.Helper()
+	porttest.Eventually(t, "another readiness", func() bool {
+		return s.send(t, request{method: "GET", path: "/health/ready"}).status == status
+	})
+}
+
+// wantUnavailable wants to be told of each use of the database that it does not answer, and when to come back.
+func (s *service) wantUnavailable(t *testing.T, p person) {
+	t.Helper()
+	for _, r := range []request{
+		{method: "GET", path: api + "/auth/me", token: p.access},
+		{method: "GET", path: api + "/analytics/events", token: p.access},
+		{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
+		{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)},
+	} {
+		if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
+			t.Errorf("%s: %v %s", r.path, a.header, a.raw)
+		}
+	}
 }
 
 var contract = sync.OnceValues(func() (routers.Router, error) {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -397,10 +396,7 @@ func testLeavingSilentCommit(t *testing.T, on backend) {
 func startBehindCutter(t *testing.T, on backend) (*service, *cutter) {
 	t.Helper()
 	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "6"})
-	u, err := url.Parse(all["DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, all["DATABASE_URL"])
 	cut := newCutter(t, u.Host)
 	u.Host = cut.address
 	return start(t, all.with(settings{"DATABASE_URL": u.String()})), cut
@@ -409,8 +405,6 @@ func startBehindCutter(t *testing.T, on backend) (*service, *cutter) {
 // worksAgain waits until the service is ready.
 func (s *service) worksAgain(t *testing.T, p person) {
 	t.Helper()
-	porttest.Eventually(t, "ready: 200", func() bool {
-		return s.send(t, request{method: "GET", path: "/health/ready"}).status == 200
-	})
+	s.untilReady(t, 200)
 	s.me(t, 200, p.access)
 }

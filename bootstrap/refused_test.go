@@ -1,34 +1,15 @@
 package bootstrap_test
 
 import (
-	"context"
-	"database/sql"
-	"net"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/lib/pq"
 
-	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
-	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
-	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
-
-// asOwner runs a statement in the database as the owner of its tables.
-func asOwner(t *testing.T, s settings, statement string) {
-	t.Helper()
-	db, err := sql.Open("postgres", s["MIGRATION_DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-}
 
 // testRefusedAtStart: a database that the service can't work with ends its start, with the reason.
 func testRefusedAtStart(t *testing.T, server *container.Container) {
@@ -56,37 +37,13 @@ func testRefusedAtStart(t *testing.T, server *container.Container) {
 		"the password":                 {known.with(settings{"DATABASE_URL": wrong.String()}), []string{"password authentication failed", "28P01"}},
 		"a database that is not there": {settings{"DATABASE_URL": nowhere.String()}, []string{`"nowhere" does not exist`, "3D000"}},
 	} {
-		err := serveOnce(t, generous().with(c.settings))
-		if err == nil {
-			t.Errorf("%s: it was served", name)
-			continue
-		}
+		err := refusal(t, generous().with(c.settings))
 		for _, part := range c.told {
 			if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "hush-hush") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
-}
-
-// serveOnce serves until it listens and returns what stood against that.
-func serveOnce(t *testing.T, s settings) error {
-	t.Helper()
-	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: &log{}, Version: "test", Clock: porttest.NewClock(), Serving: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	err = app.Serve(ctx, func(net.Addr) { stop() })
-	if closing := app.Close(); closing != nil {
-		t.Error(closing)
-	}
-	return err
 }
 
 // testRefusedWhileRunning: what an operator has set wrong in the database is told as unavailable, with its cause in the
@@ -105,15 +62,7 @@ func testRefusedWhileRunning(t *testing.T, on backend) {
 	asOwner(t, all, "GRANT "+pq.QuoteIdentifier(service.User.Username())+" TO CURRENT_USER") // whose connections it may end then
 	asOwner(t, all, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+pq.QuoteLiteral(service.User.Username()))
 	s.untilReady(t, 503)
-	for _, r := range []request{
-		{method: "GET", path: api + "/auth/me", token: p.access},
-		{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
-		{method: "GET", path: api + "/analytics/events", token: p.access},
-	} {
-		if a := s.want(t, 503, r); a.header.Get("Retry-After") == "" || a.body["code"] != "unavailable" {
-			t.Errorf("%s: %v %s", r.path, a.header, a.raw)
-		}
-	}
+	s.wantUnavailable(t, p)
 	if !strings.Contains(s.log.String(), "28P01") {
 		t.Error("the log does not tell why")
 	}

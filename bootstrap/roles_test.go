@@ -4,9 +4,9 @@ import (
 	"database/sql"
 	"errors"
 	"net"
-	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
@@ -42,39 +42,21 @@ func (s settings) without(names ...string) settings {
 }
 
 // put opens a service with the settings, to be closed with the test.
-func put(t *testing.T, s settings) (*bootstrap.App, *log) {
+func put(t *testing.T, s settings) *bootstrap.App {
 	t.Helper()
-	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &log{}
-	app, err := bootstrap.Open(t.Context(), c, bootstrap.Surroundings{Output: l, Version: "test", Clock: porttest.NewClock(), Serving: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	app := open(t, s, bootstrap.Surroundings{Output: &log{}, Version: "test", Clock: porttest.NewClock(), After: time.After, Serving: true})
 	t.Cleanup(func() {
 		if err := app.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return app, l
+	return app
 }
 
 // refusal returns why a service with the settings does not start.
 func refusal(t *testing.T, s settings) error {
 	t.Helper()
-	app, _ := put(t, s)
-	return app.Serve(t.Context(), func(net.Addr) { t.Fatal("it serves") })
-}
-
-func roleIn(t *testing.T, raw string) (role, database string) {
-	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.User.Username(), strings.TrimPrefix(u.Path, "/")
+	return put(t, s).Serve(t.Context(), func(net.Addr) { t.Fatal("it serves") })
 }
 
 // testOwnerLeaves: a service that serves has no connection with which the schema could be changed.
@@ -107,14 +89,10 @@ func testOwnerLeaves(t *testing.T, server *container.Container) {
 // missing of another one. So it does behind a pooler, where turns can't be taken.
 func testWithoutOwner(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
-	migrating, _ := put(t, all.with(settings{"ENVIRONMENT": "production"}))
+	migrating := put(t, all.with(settings{"ENVIRONMENT": "production"}))
 	alone := all.without("MIGRATION_DATABASE_URL").with(settings{"ENVIRONMENT": "production"})
 	service, database := roleIn(t, all["DATABASE_URL"])
-	secret, err := url.Parse(all["DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := secret.User.Password()
+	password, _ := parse(t, all["DATABASE_URL"]).User.Password()
 	server.Admin(t, database, `CREATE ROLE "`+service+`" LOGIN PASSWORD '`+password+`'`)
 	outdated := func(when string, s settings) {
 		t.Helper()
@@ -145,8 +123,7 @@ func testWithoutOwner(t *testing.T, server *container.Container) {
 func testTwoDatabases(t *testing.T, server *container.Container) {
 	one, other := onPostgres(t, server), onPostgres(t, server)
 	for _, s := range []settings{one, other} {
-		app, _ := put(t, s)
-		if _, err := app.Migrate(t.Context()); err != nil {
+		if _, err := put(t, s).Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,8 +134,7 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 			t.Errorf("%s: %v", environment, err)
 		}
 	}
-	app, _ := put(t, third)
-	if versions, err := app.SchemaStatus(t.Context()); err != nil || len(versions) == 0 || versions[0].Applied {
+	if versions, err := put(t, third).SchemaStatus(t.Context()); err != nil || len(versions) == 0 || versions[0].Applied {
 		t.Errorf("the other database was migrated: %+v, %v", versions, err)
 	}
 }
@@ -166,8 +142,7 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 // testWallDown: with a breach in the wall production does not start, and elsewhere the log names it.
 func testWallDown(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
-	app, _ := put(t, all)
-	if _, err := app.Migrate(t.Context()); err != nil {
+	if _, err := put(t, all).Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, database := roleIn(t, all["DATABASE_URL"])

@@ -167,21 +167,16 @@ func farURL(t *testing.T, server *container.Container, eachWay time.Duration) st
 	return u.String()
 }
 
-// testFar: a Redis that answers after 140 ms is shared all the same. To connect takes longer than a request waits, which
-// then goes on without it.
+// testFar: a Redis that answers after 140 ms is shared all the same, though to connect takes three times as long, and a
+// request does not wait for that; see TestCircuit_connects_without_end.
 func testFar(t *testing.T, server *container.Container) {
 	far := farURL(t, server, 70*time.Millisecond)
 	one, other, clock := open(t, far), open(t, far), porttest.NewClock()
 	here, there := redis.NewLimiter(one.Client, refusing{}), redis.NewLimiter(other.Client, refusing{})
-	const waits = 400 * time.Millisecond // it is 250 on a machine that is not busy, and to connect is 420
 	rate := ports.Rate{Requests: 2, Window: time.Hour}
 	for _, l := range []ports.RateLimiter{here, there} {
 		porttest.Eventually(t, "there is a connection", func() bool {
-			began := time.Now()
 			_, err := l.Take(t.Context(), "warm", rate)
-			if took := time.Since(began); took > waits {
-				t.Errorf("a request waited %v for redis", took)
-			}
 			return err == nil
 		})
 	}

@@ -13,7 +13,7 @@ import (
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		code    pqerror.Code
-		at      []pqerror.Code
+		codes   []pqerror.Code
 		reading bool
 		want    bool
 	}{
@@ -24,7 +24,7 @@ func TestRefused(t *testing.T) {
 		"a BEGIN that fails for another reason": {"53300", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, false},
 	} {
 		conn := &attentiveConn{reading: c.reading}
-		err := conn.refused(&pq.Error{Code: c.code}, c.at...)
+		err := conn.refused(&pq.Error{Code: c.code}, c.codes...)
 		var cause *pq.Error
 		if !errors.As(err, &cause) || errors.Is(err, driver.ErrBadConn) != c.want || (dialect{}).Lost(err) != (c.want || c.code == "53300") || conn.readOnly != c.want {
 			t.Errorf("%s: %v, and the connection is thrown away: %t", name, err, conn.readOnly)

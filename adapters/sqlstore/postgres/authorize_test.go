@@ -9,6 +9,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
@@ -22,30 +23,28 @@ func TestAuthorize(t *testing.T) {
 	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
 }
 
-func databaseOf(t *testing.T, raw string) string {
+func parse(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimPrefix(u.Path, "/")
+	return u
+}
+
+func databaseOf(t *testing.T, raw string) string {
+	t.Helper()
+	return strings.TrimPrefix(parse(t, raw).Path, "/")
 }
 
 func roleOf(t *testing.T, raw string) string {
 	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.User.Username()
+	return parse(t, raw).User.Username()
 }
 
 func withPassword(t *testing.T, raw, password string) string {
 	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, raw)
 	u.User = url.UserPassword(u.User.Username(), password)
 	return u.String()
 }
@@ -65,10 +64,11 @@ func testPasswordStaysHere(t *testing.T, server *container.Container) {
 		if err != nil && (strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "making the role")) {
 			t.Errorf("the error is %v", err)
 		}
-		log := server.Log(t)
-		if !strings.Contains(log, `CREATE ROLE "`+roleOf(t, serviceURL)+`"`) {
-			t.Errorf("%s: the log does not show the statement", may)
-		}
+		var log string
+		porttest.Eventually(t, "the statement in the log", func() bool {
+			log = server.Log(t)
+			return strings.Contains(log, `CREATE ROLE "`+roleOf(t, serviceURL)+`"`)
+		})
 		if strings.Contains(log, secret) {
 			t.Errorf("%s: the log shows the password", may)
 		}

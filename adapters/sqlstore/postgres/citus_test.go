@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	_ "embed"
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -42,10 +41,7 @@ type cluster struct {
 func newCluster(t *testing.T, server *container.Container, prepare func(name, role string) (statements []string)) cluster {
 	t.Helper()
 	ownerURL, serviceURL := server.Database(t)
-	u, err := url.Parse(serviceURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, serviceURL)
 	c := cluster{options: options(ownerURL, serviceURL), server: server, name: strings.TrimPrefix(u.Path, "/"), role: u.User.Username()}
 	password, _ := u.User.Password()
 	for _, statement := range prepare(c.name, c.role) {

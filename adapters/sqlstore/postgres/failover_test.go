@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"database/sql"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -47,12 +46,10 @@ func (p *pair) open(t *testing.T, target string) *postgres.Database {
 	return open(t, o)
 }
 
+// withHost puts a host, and of the parameters, which are pairs, those with a value into a URL.
 func withHost(t *testing.T, raw, host string, parameters ...string) string {
 	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, raw)
 	q := u.Query()
 	for i := 0; i < len(parameters); i += 2 {
 		if parameters[i+1] != "" {

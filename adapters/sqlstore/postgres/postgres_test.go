@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -269,10 +268,7 @@ func testDeadlock(t *testing.T, server *container.Container) {
 func testRoundTrips(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
-	u, err := url.Parse(serviceURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parse(t, serviceURL)
 	var (
 		turns    atomic.Int64
 		answered atomic.Bool

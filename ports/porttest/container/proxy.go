@@ -51,6 +51,7 @@ func NewSwitch(t testing.TB, server string) *Switch {
 // To leads new connections to the server at another address. Those that stand stay where they are.
 func (s *Switch) To(server string) { s.server.Store(&server) }
 
+// proxy is Proxy before a server that each connection asks for anew, and so far away from it.
 func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -54,7 +54,7 @@ func (c *Container) Promote(t testing.TB) {
 // ask has a superuser ask the server a question.
 func (c *Container) ask(t testing.TB, question string) (yes bool) {
 	t.Helper()
-	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, admin))
+	db, err := sql.Open("postgres", c.AdminURL(admin))
 	if err != nil {
 		t.Fatal(err)
 	}
