@@ -13,7 +13,7 @@ import (
 
 // Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
 // many versions that took.
-// Errors: postgres.ErrEncoding, migrations.ErrNewer.
+// Errors: postgres.ErrEncoding, postgres.ErrTwoDatabases, postgres.ErrOutdated, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	if a.postgres != nil {
 		if err := a.postgres.CheckEncoding(ctx); err != nil {
@@ -37,6 +37,7 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 
 // migratePostgres changes the schema as its owner, and nothing where it is not known who that is. The database is the one
 // that will be served: this is checked before anything is changed, and again for a role that has just been made.
+// Errors: those of Migrate.
 func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (int, error) {
 	may, err := a.postgres.MayMigrate(ctx)
 	if err != nil {
@@ -62,7 +63,8 @@ func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (i
 	return applied, a.postgres.CheckOneDatabase(ctx)
 }
 
-// prepare readies the database to be served. From then on nothing in the process holds the rights of the schema's owner.
+// prepare readies the database to be served. From then on nothing in the process holds the rights of the schema's owner, where
+// that is another role than the service's. Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantStaysHere.
 func (a *App) prepare(ctx context.Context) error {
 	applied, err := a.Migrate(ctx)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,17 @@ var (
 	secret = []byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")
 	now    = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 )
+
+// TestREADME_on_clocks: it tells operators how far clocks may be apart.
+func TestREADME_on_clocks(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := fmt.Sprintf("clocks within %.0f s of", token.Skew.Seconds()); !strings.Contains(string(readme), told) {
+		t.Errorf("README does not say %q", told)
+	}
+}
 
 func signer(t testing.TB, algorithm string, secret []byte) *token.Signer {
 	t.Helper()

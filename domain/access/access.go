@@ -121,7 +121,7 @@ func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
 	return Principal{user: user, tenant: tenant, role: role}
 }
 
-// In returns the principal as it acts in a session.
+// In returns the principal as it acts in a session, which a store may want to see before it gives super_admin.
 func (p Principal) In(session id.Session) Principal {
 	p.session = session
 	return p
@@ -139,7 +139,7 @@ func (p Principal) User() id.User { return p.user }
 // Tenant returns the user's own tenant, empty for the operator.
 func (p Principal) Tenant() id.Tenant { return p.tenant }
 
-// Session returns the session in which the user acts, empty for the operator.
+// Session returns the session in which the user acts, empty for the operator and outside of any.
 func (p Principal) Session() id.Session { return p.session }
 
 // Role returns the role.

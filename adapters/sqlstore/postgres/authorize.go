@@ -55,7 +55,8 @@ func (o Options) session() []setting {
 }
 
 // Authorize makes the role of URL where it is not there yet, and grants it what the service needs. It is done as the
-// owner, after migrating, and does nothing where both are the same role.
+// owner, after migrating, and does nothing where both are the same role. Errors: errPasswordBeyondASCII, where the role is to
+// be made.
 func (d *Database) Authorize(ctx context.Context) error {
 	service, err := d.serviceRole()
 	if err != nil {

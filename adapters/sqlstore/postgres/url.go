@@ -19,7 +19,7 @@ var (
 	errHosts   = errors.New("must name several hosts as postgres://USER:PASSWORD@/NAME?host=HOST,HOST&port=PORT,PORT")
 )
 
-// CheckURL reports what is wrong with a URL, without showing it.
+// CheckURL reports what is wrong with a URL, without showing it, and asks no server.
 func CheckURL(raw string) error {
 	_, err := connect(raw, Options{}, false)
 	return err
