@@ -123,6 +123,7 @@ func testSecondWall(t *testing.T, server *container.Container) {
 	t.Run("what is refused", func(t *testing.T) { testRefused(t, n) })
 	t.Run("what is changed", func(t *testing.T) { testChanged(t, n) })
 	t.Run("super_admin", func(t *testing.T) { testSuperAdmin(t, n) })
+	t.Run("super_admin by the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
 	t.Run("questions", func(t *testing.T) { testQuestions(t, n) })
 	t.Run("what is left", func(t *testing.T) { testLeft(t, n, server) })
 }
@@ -243,7 +244,10 @@ func testSuperAdmin(t *testing.T, n *neighbourhood) {
 	if _, _, err := n.try(t, n.mine.ID, false, "UPDATE users SET role = 'super_admin'"); err == nil {
 		t.Error("super_admin is taken as a role in the tenant")
 	}
-	// So do the store's own methods, with the rights of the service.
+}
+
+// testSuperAdminByStore: the store's own methods, with the rights of the service, do no more.
+func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	store := open(t, n.options)
 	scope := porttest.ScopeOf(t, n.mine.ID)
 	if err := store.Users().SetRole(t.Context(), scope, n.viewer.User, access.SuperAdmin); !errors.Is(err, user.ErrOperatorGives) {
