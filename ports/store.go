@@ -40,6 +40,9 @@ type Store interface {
 	// the database gave it up in favour of another one. Units of work do not nest.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
+	// InTxAsSuperAdmin runs a unit of work of a super_admin, which alone may give super_admin. A store may keep that right
+	// apart from all that it does otherwise, and not have it. Errors: those of InTx, user.ErrOperatorGives.
+	InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
 	// Ping reports whether the database answers and can be written. What it found may hold for a second.
 	// Errors: ErrUnavailable.
 	Ping(ctx context.Context) error
@@ -107,9 +110,8 @@ type Users interface {
 	// ForUpdate returns a user as ByID does, and how many other active administrators the user's tenant has. Until
 	// the unit of work ends, no other one changes these users. It must be called within a unit of work.
 	ForUpdate(ctx context.Context, scope access.Scope, id id.User) (u user.User, otherAdministrators int, err error)
-	// SetRole stores another role of a user who has been read for update. From and to super_admin, a store may want to see
-	// the live session of a super_admin, or the rights that the operator has.
-	// Errors: user.ErrNotFound, user.ErrOperatorGives.
+	// SetRole stores another role of a user who has been read for update. A store may refuse what is from or to super_admin
+	// outside of InTxAsSuperAdmin. Errors: user.ErrNotFound, user.ErrOperatorGives.
 	SetRole(ctx context.Context, scope access.Scope, u user.User, role access.Role) error
 	// SetActive stores whether a user is active. Errors: user.ErrNotFound.
 	SetActive(ctx context.Context, scope access.Scope, u user.User) error

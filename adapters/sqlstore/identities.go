@@ -14,14 +14,15 @@ type identities struct{ repositories }
 
 func (i identities) Add(ctx context.Context, u user.User) error {
 	_, err := i.in(u.TenantID, write).exec(ctx, "adding a user",
-		`INSERT INTO users (id, tenant_id, email, full_name, role, active, password_hash, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.ID, u.TenantID, u.Email.String(), u.FullName, tenantRole(u.Role).String(), u.Active, string(u.PasswordHash), dbTime{u.CreatedAt})
+		`INSERT INTO users (id, tenant_id, email, full_name, role, super_admin, active, password_hash, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, u.TenantID, u.Email.String(), u.FullName, tenantRole(u.Role).String(), u.Role == access.SuperAdmin, u.Active,
+		string(u.PasswordHash), dbTime{u.CreatedAt})
 	if i.dialect.Duplicate(err, "users", "email") {
 		return user.ErrEmailTaken
 	}
-	if err == nil && u.Role == access.SuperAdmin {
-		return users(i).setSuperAdmin(ctx, "", u, u.Role)
+	if u.Role == access.SuperAdmin {
+		return operatorGives(err)
 	}
 	return err
 }

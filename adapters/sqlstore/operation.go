@@ -25,6 +25,15 @@ func (s *Store) Served(ctx context.Context) ([]string, error) {
 	return environments, err
 }
 
+// SetsSuperAdmin reports whether the store may give and take super_admin as the role of the database that it works as.
+func (s *Store) SetsSuperAdmin(ctx context.Context) (may bool, err error) {
+	if !s.dialect.GuardsTenants() {
+		return true, nil
+	}
+	err = s.outside(lookUp).get(ctx, &may, nil, "asking who may give super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
+	return may, err
+}
+
 const (
 	// pingInterval is how long the answer to a Ping holds: how often, at most, a database is written to find out that it can be.
 	pingInterval = time.Second

@@ -110,6 +110,11 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.
 	}
 }
 
+// InTxAsSuperAdmin runs a unit of work; see ports.Store.
+func (s *Store) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
+	return s.InTx(ctx, fn)
+}
+
 func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
 	defer cancel()

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -150,29 +149,21 @@ func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, rol
 	if err := scope.Covers(u.TenantID); err != nil {
 		return err
 	}
-	if u.Role == access.SuperAdmin || role == access.SuperAdmin {
-		return s.setSuperAdmin(ctx, scope.Principal().Session(), u, role)
+	home := s.in(u.TenantID, write)
+	if u.Role != access.SuperAdmin && role != access.SuperAdmin {
+		return home.execOne(ctx, user.ErrNotFound, "giving a role",
+			"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
 	}
-	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
-		"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
+	err := home.execOne(ctx, user.ErrNotFound, "giving or taking super_admin",
+		"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
+		tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
+	return operatorGives(err)
 }
 
-// setSuperAdmin gives or takes super_admin. Where the database guards tenants it does so itself, for a super_admin in
-// a session, or for the owner of the tables. Errors: user.ErrNotFound, user.ErrOperatorGives.
-func (s users) setSuperAdmin(ctx context.Context, acting id.Session, u user.User, role access.Role) error {
-	if !s.dialect.GuardsTenants() {
-		return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "giving a role",
-			"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
-			tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
-	}
-	var given bool
-	err := s.outside(write).get(ctx, &given, nil, "giving a role", "SELECT give_super_admin(?, ?, ?, ?)",
-		sql.Null[id.Session]{V: acting, Valid: acting != ""}, u.TenantID, u.ID, role.String())
-	switch {
-	case errors.Is(err, ErrDenied):
+// operatorGives tells what is refused to this role of the database, where it is about super_admin.
+func operatorGives(err error) error {
+	if errors.Is(err, ErrDenied) {
 		return user.ErrOperatorGives.Because(err)
-	case err == nil && !given:
-		return user.ErrNotFound
 	}
 	return err
 }

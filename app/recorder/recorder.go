@@ -34,8 +34,20 @@ type Tx struct {
 // InTx runs fn as one unit of work. What it records is stored with what it changes, and written to the log after
 // both were committed. Errors: those of fn and of ports.Store.InTx.
 func (r *Recorder) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return r.run(ctx, r.store.InTx, fn)
+}
+
+// InTxAsSuperAdmin is InTx for a super_admin who gives super_admin. Errors: those of fn and of ports.Store.InTxAsSuperAdmin.
+func (r *Recorder) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return r.run(ctx, r.store.InTxAsSuperAdmin, fn)
+}
+
+// unitOfWork is one of the ways in which a store runs one.
+type unitOfWork func(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error
+
+func (r *Recorder) run(ctx context.Context, inTx unitOfWork, fn func(ctx context.Context, tx *Tx) error) error {
 	var recorded []audit.Entry
-	err := r.store.InTx(ctx, func(ctx context.Context, repositories ports.Repositories) error {
+	err := inTx(ctx, func(ctx context.Context, repositories ports.Repositories) error {
 		tx := &Tx{Repositories: repositories, recorder: r}
 		err := fn(ctx, tx)
 		recorded = tx.entries

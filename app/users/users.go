@@ -72,8 +72,12 @@ func (s *Service) ChangeRole(ctx context.Context, p access.Principal, tenantID i
 	if err != nil {
 		return user.User{}, err
 	}
+	inTx := s.recorder.InTx
+	if role == access.SuperAdmin {
+		inTx = s.recorder.InTxAsSuperAdmin
+	}
 	var changed user.User
-	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+	err = inTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
 		u, others, err := tx.Users().ForUpdate(ctx, scope, userID)
 		if err != nil {
 			return err

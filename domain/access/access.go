@@ -112,19 +112,12 @@ type Principal struct {
 	user     id.User
 	tenant   id.Tenant
 	role     Role
-	session  id.Session
 	operator bool
 }
 
 // NewPrincipal returns the principal of an authenticated user.
 func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
 	return Principal{user: user, tenant: tenant, role: role}
-}
-
-// In returns the principal as it acts in a session, which a store may want to see before it gives super_admin.
-func (p Principal) In(session id.Session) Principal {
-	p.session = session
-	return p
 }
 
 // Operator returns the principal of whoever runs commands on the machine of the service. It has no tenant and no
@@ -138,9 +131,6 @@ func (p Principal) User() id.User { return p.user }
 
 // Tenant returns the user's own tenant, empty for the operator.
 func (p Principal) Tenant() id.Tenant { return p.tenant }
-
-// Session returns the session in which the user acts, empty for the operator and outside of any.
-func (p Principal) Session() id.Session { return p.session }
 
 // Role returns the role.
 func (p Principal) Role() Role { return p.role }

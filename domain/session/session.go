@@ -145,7 +145,7 @@ type Caller struct {
 }
 
 // Principal returns the caller as the one to authorize.
-func (c Caller) Principal() access.Principal { return c.User.Principal().In(c.Claims.Session) }
+func (c Caller) Principal() access.Principal { return c.User.Principal() }
 
 // Revocation says that tokens of a user are dead: all of a session where Session is set, the one with the id where
 // Token is set, and all that were issued up to NotBefore where neither is.

@@ -30,7 +30,7 @@ var grants = []string{
 	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
 	"GRANT EXECUTE ON FUNCTION account_by_email, password_is, caller_of_session, address_is_known, password_costs, " +
-		"tenant_by_slug, home_of_user, give_super_admin TO %s",
+		"tenant_by_slug, home_of_user TO %s",
 	"GRANT SELECT, INSERT ON served TO %s", // for a replica that has no other role; what was served stays
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
@@ -81,7 +81,10 @@ func (d *Database) Authorize(ctx context.Context) error {
 	if err := d.prepareRole(ctx, tx, service); err != nil {
 		return err
 	}
-	if err := grant(ctx, tx, service.Username()); err != nil {
+	if err := grant(ctx, tx, service.Username(), grants); err != nil {
+		return err
+	}
+	if err := d.authorizeAbove(ctx, tx, aboveOf(service)); err != nil {
 		return err
 	}
 	if err := letOwnerEnter(ctx, tx, owner); err != nil {
@@ -94,8 +97,8 @@ func (d *Database) Authorize(ctx context.Context) error {
 }
 
 // prepareRole makes the role where it is not there yet, and gives one that the service made the settings of today.
-func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
-	name := service.Username()
+func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
+	name := role.Username()
 	var (
 		comment  string
 		settings []string
@@ -104,7 +107,7 @@ func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, service *url.Use
 		Scan(&comment, pq.Array(&settings))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		if err := makeRole(ctx, tx, service); err != nil {
+		if err := makeRole(ctx, tx, role); err != nil {
 			return fmt.Errorf("making the role %s: %w", name, err)
 		}
 	case err != nil:
@@ -124,17 +127,17 @@ func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, service *url.Use
 	return nil
 }
 
-// makeRole makes the role of the service. The server is given no password that it could write into its log.
-func makeRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
+// makeRole makes a role. The server is given no password that it could write into its log.
+func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	secret := "NULL"
-	if password, _ := service.Password(); password != "" {
+	if password, _ := role.Password(); password != "" {
 		verifier, err := scramVerifier(password)
 		if err != nil {
 			return err
 		}
 		secret = pq.QuoteLiteral(verifier)
 	}
-	name := pq.QuoteIdentifier(service.Username())
+	name := pq.QuoteIdentifier(role.Username())
 	for _, statement := range []string{
 		"CREATE ROLE " + name + " LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD " + secret,
 		"COMMENT ON ROLE " + name + " IS " + pq.QuoteLiteral(madeHere),
@@ -147,7 +150,7 @@ func makeRole(ctx context.Context, tx *sql.Tx, service *url.Userinfo) error {
 	if err != nil || !there {
 		return err
 	}
-	return propagateTenant(ctx, tx, service.Username())
+	return propagateTenant(ctx, tx, role.Username())
 }
 
 // letOwnerEnter has the owner's transactions, which the operator's commands are, tell the workers of a cluster which
@@ -164,8 +167,8 @@ func letOwnerEnter(ctx context.Context, tx *sql.Tx, owner string) error {
 	return propagateTenant(ctx, tx, owner)
 }
 
-// grant gives the role what the service needs, in the schema that the tables are in.
-func grant(ctx context.Context, tx *sql.Tx, role string) error {
+// grant gives the role what it needs, in the schema that the tables are in.
+func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error {
 	var schema string
 	if err := tx.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
 		return fmt.Errorf("asking for the schema: %w", err)

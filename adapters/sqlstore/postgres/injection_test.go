@@ -1,9 +1,11 @@
 package postgres_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -33,34 +35,28 @@ type resident struct {
 // neighbourhood is a database with two tenants, and a connection as the service's role with which anything may be tried.
 type neighbourhood struct {
 	ports.Store
-	service            *sql.DB
-	mine, other        tenant.Tenant
-	viewer, admin      resident         // of mine
-	stranger, above    resident         // of the other: an admin, and a super_admin
-	ended, deactivated resident         // of mine: super_admins, one of them without a live session
-	options            postgres.Options // of the service
-	database           string
+	service         *sql.DB
+	mine, other     tenant.Tenant
+	viewer, admin   resident // of mine, which has two super_admins more
+	stranger, above resident // of the other: an admin, and a super_admin
+	server          *container.Container
+	options         postgres.Options // of the service
+	database, role  string
 }
 
 func newNeighbourhood(t *testing.T, server *container.Container) *neighbourhood {
 	t.Helper()
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
-	n := &neighbourhood{service: connection(t, serviceURL), options: options(ownerURL, serviceURL), database: databaseOf(t, serviceURL)}
+	n := &neighbourhood{service: connection(t, serviceURL), options: options(ownerURL, serviceURL), server: server, database: databaseOf(t, serviceURL), role: roleOf(t, serviceURL)}
 	asOwner := n.options
 	asOwner.AsOwner = true
 	n.Store = open(t, asOwner)
 	n.mine, n.other = porttest.NewTenant(t, n), porttest.NewTenant(t, n)
 	n.viewer, n.admin = n.settle(t, n.mine, access.Viewer), n.settle(t, n.mine, access.Admin)
 	n.stranger, n.above = n.settle(t, n.other, access.Admin), n.settle(t, n.other, access.SuperAdmin)
-	n.ended, n.deactivated = n.settle(t, n.mine, access.SuperAdmin), n.settle(t, n.mine, access.SuperAdmin)
-	if _, err := n.Sessions().RevokeAll(t.Context(), n.ended.User, session.SignedOut, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	n.deactivated.Active = false
-	if err := n.Users().SetActive(t.Context(), porttest.ScopeOf(t, n.mine.ID), n.deactivated.User); err != nil {
-		t.Fatal(err)
-	}
+	n.settle(t, n.mine, access.SuperAdmin)
+	n.settle(t, n.mine, access.SuperAdmin)
 	return n
 }
 
@@ -125,7 +121,7 @@ func testSecondWall(t *testing.T, server *container.Container) {
 	t.Run("super_admin", func(t *testing.T) { testSuperAdmin(t, n) })
 	t.Run("super_admin by the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
 	t.Run("questions", func(t *testing.T) { testQuestions(t, n) })
-	t.Run("what is left", func(t *testing.T) { testLeft(t, n, server) })
+	t.Run("what is left", func(t *testing.T) { testLeft(t, n) })
 }
 
 func testRows(t *testing.T, n *neighbourhood) {
@@ -175,7 +171,7 @@ func testRefused(t *testing.T, n *neighbourhood) {
 		"INSERT INTO tenants (id, slug, created_at) VALUES (gen_random_uuid(), 'new', now())", "SELECT all_tenants()",
 		"DELETE FROM served", "UPDATE goose_db_version SET version_id = 0",
 		"CREATE TABLE public.users2 (id int)", "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-		"ALTER FUNCTION give_super_admin SECURITY INVOKER", "DROP FUNCTION refuse_in_questions",
+		"ALTER FUNCTION account_by_email SECURITY INVOKER", "DROP FUNCTION refuse_in_questions",
 	}
 	for _, statement := range statements {
 		if _, _, err := n.try(t, n.mine.ID, false, statement); !refused(err) {
@@ -210,39 +206,42 @@ func testChanged(t *testing.T, n *neighbourhood) {
 	}
 }
 
+// testSuperAdmin: as the service's role nobody becomes a super_admin, whatever it adds and whoever it acts for. As the role
+// that is there for that, a user of the tenant does, and nothing else can be changed or seen.
 func testSuperAdmin(t *testing.T, n *neighbourhood) {
-	nobody := resident{User: user.User{ID: porttest.NewID[id.User](), TenantID: n.mine.ID}}
-	astray := resident{User: user.User{ID: n.viewer.ID, TenantID: n.other.ID}}
-	for name, c := range map[string]struct {
-		session id.Session
-		to      resident
-		role    string
-		want    string // empty where it is refused
-	}{
-		"no session":                         {"", n.viewer, "super_admin", ""},
-		"a session that is not there":        {porttest.NewID[id.Session](), n.viewer, "super_admin", ""},
-		"a viewer's":                         {n.viewer.session, n.viewer, "super_admin", ""},
-		"an admin's":                         {n.admin.session, n.viewer, "super_admin", ""},
-		"an admin's, to take":                {n.stranger.session, n.above, "viewer", ""},
-		"a super_admin's that ended":         {n.ended.session, n.viewer, "super_admin", ""},
-		"a super_admin's who is not active":  {n.deactivated.session, n.viewer, "super_admin", ""},
-		"a super_admin's":                    {n.above.session, n.viewer, "super_admin", "true"},
-		"a super_admin's, to take":           {n.above.session, n.above, "viewer", "true"},
-		"a super_admin's, no role":           {n.above.session, n.viewer, "root", ""},
-		"a super_admin's, to nobody":         {n.above.session, nobody, "super_admin", "false"},
-		"a super_admin's, in another tenant": {n.above.session, astray, "super_admin", "false"},
-	} {
-		acting := "NULL"
-		if c.session != "" {
-			acting = pq.QuoteLiteral(string(c.session))
-		}
-		_, got, err := n.try(t, n.mine.ID, false, fmt.Sprintf("SELECT give_super_admin(%s, '%s', '%s', '%s')", acting, c.to.TenantID, c.to.ID, c.role))
-		if got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%s: %q, want %q: %v", name, got, c.want, err)
+	raise := "UPDATE users SET super_admin = true WHERE id = '" + string(n.viewer.ID) + "'"
+	forge := `WITH forged AS (INSERT INTO sessions SELECT gen_random_uuid(), id, tenant_id, 'x', '', '', '', now(), now(), now() + '1h', NULL, ''
+		FROM users WHERE super_admin RETURNING id) ` + raise
+	for _, statement := range []string{raise, forge, "SET ROLE \"" + n.role + "_super_admin\""} {
+		if _, _, err := n.try(t, n.mine.ID, false, statement); !refused(err) {
+			t.Errorf("%s: %v", statement, err)
 		}
 	}
 	if _, _, err := n.try(t, n.mine.ID, false, "UPDATE users SET role = 'super_admin'"); err == nil {
 		t.Error("super_admin is taken as a role in the tenant")
+	}
+
+	above := *n
+	u := parse(t, n.options.URL)
+	password, _ := u.User.Password()
+	u.User = url.UserPassword(n.role+"_super_admin", password)
+	above.service = connection(t, u.String())
+	if result, _, err := above.try(t, n.mine.ID, false, raise); err != nil {
+		t.Errorf("the role that gives super_admin: %v", err)
+	} else if changed, err := result.RowsAffected(); changed != 1 {
+		t.Errorf("%d became super_admins, %v", changed, err)
+	}
+	for _, statement := range []string{
+		"SELECT password_hash FROM users", "SELECT id FROM sessions", "SELECT id FROM events", "SELECT id FROM audit_entries", "SELECT all_tenants()",
+		"SELECT account_by_email('" + n.admin.Email.String() + "')", "UPDATE users SET active = false", "UPDATE users SET password_hash = 'x'",
+		"DELETE FROM users", "INSERT INTO tenants (id, slug, created_at) VALUES (gen_random_uuid(), 'new', now())",
+	} {
+		if _, _, err := above.try(t, n.mine.ID, false, statement); !refused(err) {
+			t.Errorf("as the role that gives super_admin, %s: %v", statement, err)
+		}
+	}
+	if _, got, err := above.try(t, n.mine.ID, false, "SELECT COUNT(*) FROM users"); err != nil || got != "4" {
+		t.Errorf("as the role that gives super_admin it sees %s users, %v", got, err)
 	}
 }
 
@@ -250,15 +249,14 @@ func testSuperAdmin(t *testing.T, n *neighbourhood) {
 func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	store := open(t, n.options)
 	scope := porttest.ScopeOf(t, n.mine.ID)
-	if err := store.Users().SetRole(t.Context(), scope, n.viewer.User, access.SuperAdmin); !errors.Is(err, user.ErrOperatorGives) {
-		t.Errorf("the operator without the owner's rights: %v", err)
+	give := func(ctx context.Context, tx ports.Repositories) error {
+		return tx.Users().SetRole(ctx, scope, n.viewer.User, access.SuperAdmin)
 	}
-	by, err := n.above.Principal().In(n.above.session).Authorize(access.ManageTenantUsers, n.mine.ID)
-	if err == nil {
-		err = store.Users().SetRole(t.Context(), by, n.viewer.User, access.SuperAdmin)
+	if err := store.InTx(t.Context(), give); !errors.Is(err, user.ErrOperatorGives) {
+		t.Errorf("in a unit of work as any: %v", err)
 	}
-	if err != nil {
-		t.Errorf("a super_admin: %v", err)
+	if err := store.InTxAsSuperAdmin(t.Context(), give); err != nil {
+		t.Errorf("in one of a super_admin: %v", err)
 	}
 	raised := user.User{ID: porttest.NewID[id.User](), TenantID: n.mine.ID, Role: access.SuperAdmin, CreatedAt: time.Now()}
 	if err := store.Identities().Add(t.Context(), raised); !errors.Is(err, user.ErrOperatorGives) {
@@ -270,6 +268,17 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	}
 	if _, err := store.Tenants().List(t.Context(), all); !errors.Is(err, sqlstore.ErrDenied) {
 		t.Errorf("the list of tenants, without the owner's rights: %v", err)
+	}
+	other := n.options
+	u := parse(t, other.URL)
+	u.User = url.UserPassword(u.User.Username(), "another password")
+	other.URL = u.String()
+	if err := open(t, other).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("with a wrong password: %v", err)
+	}
+	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" NOLOGIN`)
+	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, user.ErrOperatorGives) {
+		t.Errorf("without the role: %v", err)
 	}
 }
 
@@ -291,16 +300,12 @@ func testQuestions(t *testing.T, n *neighbourhood) {
 			}
 		}
 	}
-	_, _, err := n.try(t, n.mine.ID, true, fmt.Sprintf("SELECT give_super_admin('%s', '%s', '%s', 'super_admin')", n.above.session, n.mine.ID, n.viewer.ID))
-	if err == nil {
-		t.Error("a question gave super_admin")
-	}
 }
 
 // testLeft: what README says that a statement injected as the service's role can still do. In a statement that writes it
 // may use the functions, as sign-in does, and none of its own tables stands in for theirs. It enters a tenant whose id it
 // knows, unless an administrator has taken away the function for that, which the service does without.
-func testLeft(t *testing.T, n *neighbourhood, server *container.Container) {
+func testLeft(t *testing.T, n *neighbourhood) {
 	tx, err := n.service.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +326,7 @@ func testLeft(t *testing.T, n *neighbourhood, server *container.Container) {
 			t.Errorf("README is wrong: a statement that enters another tenant sees %q, %v", got, err)
 		}
 	}
-	server.Admin(t, n.database, "REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC")
+	n.server.Admin(t, n.database, "REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC")
 	for _, readOnly := range []bool{false, true} {
 		if _, got, err := n.try(t, n.mine.ID, readOnly, enter); !refused(err) {
 			t.Errorf("a statement enters another tenant: %q, %v", got, err)

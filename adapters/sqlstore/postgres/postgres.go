@@ -57,7 +57,8 @@ func (o Options) patience() time.Duration { return connectTimeout + o.StatementT
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
-	service *sqlx.DB // connects as the role of the URL, whoever the store works as
+	service *sqlx.DB        // connects as the role of the URL, whoever the store works as
+	above   *sqlstore.Store // works as the role that may give super_admin; see InTxAsSuperAdmin
 	owner   *sql.DB
 	dialect dialect
 	options Options
@@ -78,7 +79,12 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
 	}
-	service := newPool(connector, o.PoolSize)
+	raising, err := connectAbove(o)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	service, above := newPool(connector, o.PoolSize), newPool(raising, 1)
+	above.SetMaxIdleConns(0) // it is needed seldom
 	worker := service
 	if o.AsOwner {
 		connector = asOwner
@@ -87,7 +93,7 @@ func Open(o Options) (*Database, error) {
 	d := dialect{patience: o.patience()}
 	return &Database{
 		Store:   sqlstore.New(worker, worker, newPool(connector, o.Questions), d),
-		service: service, owner: sql.OpenDB(migrating), dialect: d, options: o,
+		service: service, above: sqlstore.New(above, above, above, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
 
@@ -101,7 +107,7 @@ func newPool(connector attentive, size int) *sqlx.DB {
 
 // Close closes the pools.
 func (d *Database) Close() error {
-	return errors.Join(d.Store.Close(), d.service.Close(), d.owner.Close())
+	return errors.Join(d.Store.Close(), d.service.Close(), d.above.Close(), d.owner.Close())
 }
 
 // CloseOwner closes the connections of the owner of the tables, which only the schema and its record need.

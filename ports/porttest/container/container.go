@@ -110,7 +110,7 @@ func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
 		"[pgbouncer]\nlisten_addr = *\nlisten_port = " + inside + "\npool_mode = transaction\ndefault_pool_size = 3\n" +
 		"max_client_conn = 500\nauth_type = scram-sha-256\nauth_file = /tmp/users.txt\n" +
 		"ignore_startup_parameters = " + ignoredParameters + "\nserver_reset_query_always = 1\n"
-	users := fmt.Sprintf("%q %q\n", u.User.Username(), secret)
+	users := fmt.Sprintf("%q %q\n%q %q\n", u.User.Username(), secret, u.User.Username()+"_super_admin", secret)
 	const readableByAll = 0o644
 	bouncer := start(t, image("TEST_PGBOUNCER_IMAGE", "edoburu/pgbouncer:latest"), map[string]string{inside: freePort(t)}, inside,
 		wait.ForLog("process up"),

@@ -6,14 +6,15 @@ ALTER TABLE sign_in_addresses ADD COLUMN tenant_id uuid REFERENCES tenants (id);
 UPDATE sign_in_addresses a SET tenant_id = u.tenant_id FROM users u WHERE u.id = a.user_id;
 ALTER TABLE sign_in_addresses ALTER COLUMN tenant_id SET NOT NULL;
 
--- super_admin stands beside the role in the tenant, in a column that the service's role can't set.
+-- super_admin stands beside the role in the tenant, in a column that the service's role can't set. A role of its own can, by
+-- which the service gives super_admin and does nothing else.
 ALTER TABLE users ADD COLUMN super_admin boolean NOT NULL DEFAULT false;
 UPDATE users SET super_admin = true, role = 'admin' WHERE role = 'super_admin';
 ALTER TABLE users DROP CONSTRAINT users_role_check;
 ALTER TABLE users ADD CONSTRAINT users_role_check CHECK (role IN ('viewer', 'analyst', 'admin'));
 
--- Questions run in transactions that only read, and can't be made to write. No function that shows a password hash or
--- finds an account answers there, so that a statement injected into a question has no use of them.
+-- Questions run in transactions that only read, which no statement can change once one has been run. No function that shows
+-- a password hash or finds an account answers there, so that a statement injected into a question has no use of them.
 -- +goose StatementBegin
 CREATE FUNCTION refuse_in_questions() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -92,30 +93,6 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- The one way to super_admin and from it takes the live session of a super_admin; the owner needs none. It reports whether
--- there is such a user. On Citus what a transaction changes with the rights of two roles waits for itself.
--- +goose StatementBegin
-CREATE FUNCTION give_super_admin(acting uuid, home uuid, wanted uuid, given text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    above boolean := given = 'super_admin';
-    within_tenant text := CASE WHEN given = 'super_admin' THEN 'admin' ELSE given END;
-BEGIN
-    IF session_user <> current_user THEN
-        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-            RAISE insufficient_privilege USING MESSAGE = 'on Citus the owner of the tables gives and takes super_admin';
-        END IF;
-        PERFORM FROM sessions s JOIN users u ON u.id = s.user_id
-            WHERE s.id = acting AND s.revoked_at IS NULL AND s.expires_at > now() AND u.active AND u.super_admin;
-        IF NOT FOUND THEN
-            RAISE insufficient_privilege USING MESSAGE = 'to give and take super_admin needs the session of a super_admin';
-        END IF;
-    END IF;
-    UPDATE users u SET super_admin = above, role = within_tenant
-        WHERE u.id = wanted AND u.tenant_id = home;
-    RETURN FOUND;
-END $$;
--- +goose StatementEnd
-
 -- The list of all tenants is for the operator, who works as the owner.
 CREATE FUNCTION all_tenants() RETURNS SETOF tenants LANGUAGE sql AS 'SELECT * FROM tenants';
 
@@ -127,7 +104,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN (
         'refuse_in_questions', 'account_by_email', 'password_is', 'caller_of_session', 'address_is_known',
-        'password_costs', 'tenant_by_slug', 'home_of_user', 'give_super_admin', 'all_tenants')
+        'password_costs', 'tenant_by_slug', 'home_of_user', 'all_tenants')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f, current_schema());
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
@@ -170,7 +147,6 @@ CREATE POLICY sign_in_addresses_to_owner ON sign_in_addresses TO CURRENT_USER US
 
 -- +goose Down
 DROP FUNCTION all_tenants();
-DROP FUNCTION give_super_admin(uuid, uuid, uuid, text);
 DROP FUNCTION home_of_user(uuid);
 DROP FUNCTION tenant_by_slug(text);
 DROP FUNCTION password_costs(text);

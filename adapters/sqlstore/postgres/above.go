@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/lib/pq"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// The service gives super_admin by connections of a role of its own, so that no statement that is injected anywhere else can.
+// The role has the service's password, and its name with an end.
+
+// above is how the name of the role that may give super_admin ends.
+const above = "_super_admin"
+
+// aboveGrants are what that role may do: find a user, give a role, and put it on record.
+var aboveGrants = []string{
+	"GRANT SELECT, UPDATE (created_at) ON tenants TO %s", // the latter is a lock
+	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), UPDATE (role, super_admin) ON users TO %s",
+	"GRANT INSERT ON audit_entries TO %s",
+	"GRANT EXECUTE ON FUNCTION home_of_user TO %s",
+}
+
+// invalidAuthorization is the class of what a server answers to a role that is not there or has another password.
+const invalidAuthorization = "28"
+
+// aboveOf returns the role that may give super_admin beside the service's.
+func aboveOf(service *url.Userinfo) *url.Userinfo {
+	name := service.Username() + above
+	if password, given := service.Password(); given {
+		return url.UserPassword(name, password)
+	}
+	return url.User(name)
+}
+
+// authorizeAbove makes that role where it is not there yet, and grants it what it needs. Where it is not there and this owner
+// makes no roles, the operator gives super_admin.
+func (d *Database) authorizeAbove(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
+	var there, makes bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
+		(SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user)`, role.Username()).Scan(&there, &makes)
+	if err != nil {
+		return fmt.Errorf("looking for the role %s: %w", role.Username(), err)
+	}
+	if !there && !makes {
+		return nil
+	}
+	if err := d.prepareRole(ctx, tx, role); err != nil {
+		return err
+	}
+	return grant(ctx, tx, role.Username(), aboveGrants)
+}
+
+// connectAbove returns what makes connections as that role.
+func connectAbove(o Options) (attentive, error) {
+	u, _, err := parseURL(o.URL)
+	if err != nil {
+		return attentive{}, err
+	}
+	u.User = aboveOf(u.User)
+	return connect(u.String(), o, true)
+}
+
+// InTxAsSuperAdmin runs a unit of work as the role that may give super_admin, or as the store's own where that may.
+// Errors: those of InTx; user.ErrOperatorGives, where there is no such role.
+func (d *Database) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
+	itself, err := d.SetsSuperAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	if itself {
+		return d.InTx(ctx, fn)
+	}
+	err = d.above.InTx(ctx, fn)
+	var refused *pq.Error
+	if errors.Is(err, errConnecting) && errors.As(err, &refused) && refused.Code.Class() == invalidAuthorization {
+		return user.ErrOperatorGives.Because(err)
+	}
+	return err
+}
