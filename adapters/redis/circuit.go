@@ -79,8 +79,8 @@ func newCircuit(use, instead string, prepared *preparation, logger *slog.Logger,
 	return c
 }
 
-// excluded knows what tells nothing of Redis: that it is being connected to, unless that has no end, and that this client
-// is being closed.
+// excluded knows what tells nothing of Redis: that it is being connected to, unless that has no end, that this client is
+// being closed, and that there is something else where a single count should be.
 func (c *circuit) excluded(err error) bool {
 	if errors.Is(err, errConnecting) {
 		if c.preparing.IsZero() {
@@ -88,7 +88,7 @@ func (c *circuit) excluded(err error) bool {
 		}
 		return time.Since(c.preparing) < connectingInAll
 	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrClosed) || errors.Is(err, net.ErrClosed)
+	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrClosed) || errors.Is(err, net.ErrClosed) || noCount(err)
 }
 
 func (c *circuit) successful(err error) bool {

@@ -63,7 +63,7 @@ func Open(raw string, logger *slog.Logger, onChange func(use string, up bool)) (
 	if err != nil {
 		return nil, err
 	}
-	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, prepared: prepared}, limiter.StoreOptions{Prefix: prefix + ":limit"})
+	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, prepared: prepared, logger: logger}, limiter.StoreOptions{Prefix: prefix + ":limit"})
 	if err != nil {
 		return nil, fmt.Errorf("making the store of counts: %w", err)
 	}

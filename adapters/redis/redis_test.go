@@ -182,6 +182,8 @@ func TestOnContainer(t *testing.T) {
 	t.Run("far away", func(t *testing.T) { testFar(t, server) })
 	t.Run("far away, for a crowd", func(t *testing.T) { testFarCrowd(t, server) })
 	t.Run("expiries", func(t *testing.T) { testExpiries(t, server) })
+	t.Run("no counts", func(t *testing.T) { testNoCounts(t, server) })
+	t.Run("no counts that stay", func(t *testing.T) { testNoCountsThatStay(t, server) })
 	t.Run("full", func(t *testing.T) {
 		testRefusedWrites(t, server, "OOM", []any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"})
 	})

@@ -2,6 +2,10 @@ package redis
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,11 +14,13 @@ import (
 
 // scripts is what the limiter's store takes for Redis. It keeps the store's scripts, so that the store can be made
 // before Redis answers, and sends one where Redis does not know it. It also sets expiries right, which the store's
-// script only sets with the first request of a window.
+// script only sets with the first request of a window, and deletes what is no count.
 type scripts struct {
 	redis.UniversalClient
 	texts    sync.Map // of scripts, by their SHA-1
 	prepared *preparation
+	logger   *slog.Logger
+	told     sync.Once // that there was something that is no count
 }
 
 // ScriptLoad keeps a script.
@@ -26,15 +32,39 @@ func (s *scripts) ScriptLoad(ctx context.Context, text string) *redis.StringCmd 
 	return cmd
 }
 
-// EvalSha runs a script that has been kept.
+// EvalSha runs a script that has been kept. What it finds under the key and can't count with is deleted, where this client may.
 func (s *scripts) EvalSha(ctx context.Context, sum string, keys []string, args ...any) *redis.Cmd {
+	cmd := s.run(ctx, sum, keys, args)
+	if noCount(cmd.Err()) {
+		s.told.Do(func() {
+			s.logger.Warn("what redis has is no count: it is deleted, and the count begins anew; where that fails, each process counts by itself under that key. This is told once",
+				"error", cmd.Err().Error())
+		})
+		if s.Del(ctx, keys[0]).Err() == nil {
+			cmd = s.run(ctx, sum, keys, args)
+		}
+	}
+	s.limitLife(ctx, cmd, keys[0], args)
+	return cmd
+}
+
+func (s *scripts) run(ctx context.Context, sum string, keys []string, args []any) *redis.Cmd {
 	cmd := s.UniversalClient.EvalSha(ctx, sum, keys, args...)
 	if text, kept := s.texts.Load(sum); kept && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 		cmd = s.Eval(ctx, text.(string), keys, args...)
 		s.prepared.done() // which took a round trip more, this once
 	}
-	s.limitLife(ctx, cmd, keys[0], args)
 	return cmd
+}
+
+// noCount reports whether Redis answered that what is under a key can't be counted with: it is not a number, one that is too
+// large, or as large as it gets. Where a script meets it, some versions say more before it, and some after it.
+func noCount(err error) bool {
+	if refusal := redis.Error(nil); !errors.As(err, &refusal) {
+		return false
+	}
+	return slices.ContainsFunc([]string{"WRONGTYPE ", "value is not an integer or out of range", "increment or decrement would overflow"},
+		func(answer string) bool { return strings.Contains(err.Error(), answer) })
 }
 
 // limitLife sees to it that no count outlives its window, which would lock out whoever is counted. The script that counts

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -273,4 +274,111 @@ func testExpiries(t *testing.T, server *container.Container) {
 		}
 	}
 	porttest.Eventually(t, "the window ends", func() bool { return !take() })
+}
+
+// testNoCounts: what is no count where one should be, whoever wrote it, neither takes limits off Redis nor locks anybody out.
+// It is said once that counts begin anew.
+func testNoCounts(t *testing.T, server *container.Container) {
+	url := server.RedisURL()
+	direct, client := connect(t, url), open(t, url)
+	limiter := redis.NewLimiter(client.Client, refusing{})
+	rate := ports.Rate{Requests: 2, Window: time.Hour}
+	key := takenKey(t, direct, limiter, rate)
+	for name, write := range noCounts(t, direct, key) {
+		write()
+		for i := range 4 {
+			left, err := limiter.Take(t.Context(), "key", rate)
+			if err != nil || left.Exceeded != (i >= rate.Requests) {
+				t.Errorf("%s: request %d: %+v, %v", name, i+1, left, err)
+			}
+		}
+		write()
+		if err := limiter.GiveBack(t.Context(), "key", rate); err != nil {
+			t.Errorf("%s: giving back: %v", name, err)
+		}
+		if left, err := limiter.Take(t.Context(), "key", rate); err != nil || left.Remaining != rate.Requests-1 {
+			t.Errorf("%s: after giving back: %+v, %v", name, left, err)
+		}
+	}
+	if err := direct.Set(t.Context(), key, math.MaxInt64, time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := limiter.Take(t.Context(), "key", rate); err != nil || left.Remaining != rate.Requests-1 {
+		t.Errorf("after as many as can be counted: %+v, %v", left, err)
+	}
+	client.expectLines(t, 1)
+	if log := client.log.String(); !strings.Contains(log, "begins anew") {
+		t.Errorf("the log does not say what is done: %s", log)
+	}
+}
+
+// testNoCountsThatStay: where what is no count can't be deleted, the process counts by itself under that key, and in Redis
+// under all others.
+func testNoCountsThatStay(t *testing.T, server *container.Container) {
+	url := server.RedisURL()
+	direct, client, fallback := connect(t, url), open(t, url), &counting{}
+	limiter := redis.NewLimiter(client.Client, fallback)
+	rate := ports.Rate{Requests: 1000, Window: time.Hour}
+	key := takenKey(t, direct, limiter, rate)
+	if err := direct.Do(t.Context(), "ACL", "SETUSER", "default", "-del").Err(); err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Do(t.Context(), "ACL", "SETUSER", "default", "+del")
+	var counted int64
+	for name, write := range noCounts(t, direct, key) {
+		write()
+		for range 5 {
+			if _, err := limiter.Take(t.Context(), "key", rate); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			counted++
+			if _, err := limiter.Take(t.Context(), "other", rate); err != nil {
+				t.Errorf("%s: the other key: %v", name, err)
+			}
+		}
+		if n := fallback.taken.Load(); n != counted {
+			t.Errorf("%s: the process counted %d requests, not %d", name, n, counted)
+		}
+	}
+	client.expectLines(t, 1)
+}
+
+// takenKey takes once, and returns the only key that is in Redis then.
+func takenKey(t *testing.T, direct *goredis.Client, limiter *redis.Limiter, rate ports.Rate) string {
+	t.Helper()
+	if _, err := limiter.Take(t.Context(), "key", rate); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := direct.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("the keys are %v, %v", keys, err)
+	}
+	return keys[0]
+}
+
+// noCounts writes what can't be counted with, under its name.
+func noCounts(t *testing.T, direct *goredis.Client, key string) map[string]func() {
+	set := func(value string) func() {
+		return func() {
+			t.Helper()
+			if err := direct.Set(t.Context(), key, value, time.Hour).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return map[string]func(){
+		"a text":         set("many"),
+		"a large number": set("9223372036854775808"),
+		"a list": func() {
+			t.Helper()
+			_, err := direct.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
+				p.Unlink(t.Context(), key)
+				p.RPush(t.Context(), key, "1")
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
 }
