@@ -37,7 +37,7 @@ func (s *scripts) EvalSha(ctx context.Context, sum string, keys []string, args .
 	cmd := s.run(ctx, sum, keys, args)
 	if noCount(cmd.Err()) {
 		s.told.Do(func() {
-			s.logger.Warn("what redis has is no count: it is deleted, and the count begins anew; where that fails, each process counts by itself under that key. This is told once",
+			s.logger.Warn("what redis has is no count: it begins anew, or each process counts by itself where it can't be deleted; told once",
 				"error", cmd.Err().Error())
 		})
 		if s.Del(ctx, keys[0]).Err() == nil {
