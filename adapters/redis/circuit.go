@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ type circuit struct {
 	// while the commands of this one go on failing.
 	failed   atomic.Pointer[string]
 	prepared *preparation
+	running  sync.WaitGroup // the commands, some of which no request waits for any more
 
 	// Only the breaker's callbacks touch these, under its lock.
 	cause     error     // of the last failure
@@ -112,10 +114,10 @@ func do[T any](ctx context.Context, c *circuit, tag string, command func(context
 		err    error
 	}
 	done := make(chan outcome, 1)
-	go func() {
+	c.running.Go(func() {
 		result, err := run(context.WithoutCancel(ctx), c, tag, command)
 		done <- outcome{result, err}
-	}()
+	})
 	waiting, leave := context.WithTimeout(ctx, patience)
 	defer leave()
 	select {

@@ -156,9 +156,12 @@ func (c *Client) Watch(ctx context.Context) {
 	watching.Wait()
 }
 
-// Close closes the connections.
+// Close closes the connections, which ends the commands that nobody waits for any more, and waits until they have ended.
 func (c *Client) Close() error {
-	if err := c.client.Close(); err != nil {
+	err := c.client.Close()
+	c.limits.running.Wait()
+	c.revocation.running.Wait()
+	if err != nil {
 		return fmt.Errorf("closing redis: %w", err)
 	}
 	return nil
