@@ -66,7 +66,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 	if err := d.owner.QueryRowContext(ctx, "SELECT current_user").Scan(&owner); err != nil {
 		return fmt.Errorf("asking who owns the tables: %w", err)
 	}
-	if name := service.Username(); name == "" || name == owner {
+	if service.Username() == owner {
 		return nil
 	}
 	tx, err := d.owner.BeginTx(ctx, nil)
@@ -185,11 +185,11 @@ func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error 
 	return nil
 }
 
-// serviceRole returns the name and the password of the role that the service runs as.
+// serviceRole returns the name and the password of the role that the service runs as, from wherever the driver takes them.
 func (d *Database) serviceRole() (*url.Userinfo, error) {
-	u, err := url.Parse(d.options.URL)
+	config, err := configure(d.options.URL, d.options, true)
 	if err != nil {
-		return nil, errors.New("DATABASE_URL can't be read")
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	return u.User, nil
+	return url.UserPassword(config.User, config.Password), nil
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
@@ -18,6 +20,7 @@ func TestAuthorize(t *testing.T) {
 	server.Admin(t, "admin", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
 	t.Run("the password stays here", func(t *testing.T) { testPasswordStaysHere(t, server) })
 	t.Run("passwords", func(t *testing.T) { testPasswords(t, server) })
+	t.Run("named elsewhere", func(t *testing.T) { testNamedElsewhere(t, server) })
 	t.Run("settings follow", func(t *testing.T) { testSettingsFollow(t, server) })
 	t.Run("settings of another's role", func(t *testing.T) { testForeignRole(t, server) })
 	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
@@ -91,6 +94,57 @@ func testPasswords(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	if _, err := up(t.Context(), open(t, options(ownerURL, withPassword(t, serviceURL, "pässword")))); err == nil || !strings.Contains(err.Error(), "ASCII") {
 		t.Errorf("a password that is not the same everywhere: %v", err)
+	}
+}
+
+// withoutUser returns a URL with the user and the password among its options, or without them where they are not kept.
+func withoutUser(t *testing.T, raw string, kept bool) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept {
+		q := u.Query()
+		q.Set("user", u.User.Username())
+		password, _ := u.User.Password()
+		q.Set("password", password)
+		u.RawQuery = q.Encode()
+	}
+	u.User = nil
+	return u.String()
+}
+
+// testNamedElsewhere: a role is made, and its database compared with the owner's, wherever the driver finds its name.
+func testNamedElsewhere(t *testing.T, server *container.Container) {
+	_, otherServiceURL := server.Database(t)
+	for name, where := range map[string]func(t *testing.T, raw string) string{
+		"among the options": func(t *testing.T, raw string) string { return withoutUser(t, raw, true) },
+		"in the environment": func(t *testing.T, raw string) string {
+			u, err := url.Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			password, _ := u.User.Password()
+			t.Setenv("PGUSER", u.User.Username())
+			t.Setenv("PGPASSWORD", password)
+			return withoutUser(t, raw, false)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ownerURL, serviceURL := server.Database(t)
+			moved := where(t, serviceURL)
+			if err := migrated(t, options(ownerURL, moved)).CheckRole(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := connection(t, serviceURL).PingContext(t.Context()); err != nil {
+				t.Errorf("it was not made as it is named: %v", err)
+			}
+			elsewhere := strings.Replace(moved, databaseOf(t, serviceURL), databaseOf(t, otherServiceURL), 1)
+			if err := open(t, options(ownerURL, elsewhere)).CheckOneDatabase(t.Context()); !errors.Is(err, postgres.ErrTwoDatabases) {
+				t.Errorf("another database: %v", err)
+			}
+		})
 	}
 }
 

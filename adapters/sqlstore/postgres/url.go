@@ -27,9 +27,23 @@ func CheckURL(raw string) error {
 
 // connect returns what makes connections to a URL. The error does not show the URL.
 func connect(raw string, o Options, limited bool) (attentive, error) {
-	u, hosts, err := parseURL(raw)
+	config, err := configure(raw, o, limited)
 	if err != nil {
 		return attentive{}, err
+	}
+	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
+	if limited {
+		d.patience = o.StatementTimeout + grace
+	}
+	return newAttentive(config, d)
+}
+
+// configure returns what the driver makes of a URL and of the environment (PGUSER, PGPASSWORD). The error does not show the
+// URL.
+func configure(raw string, o Options, limited bool) (pq.Config, error) {
+	u, hosts, err := parseURL(raw)
+	if err != nil {
+		return pq.Config{}, err
 	}
 	q := u.Query()
 	setDefault := func(name, value string) {
@@ -53,13 +67,9 @@ func connect(raw string, o Options, limited bool) (attentive, error) {
 	u.RawQuery = q.Encode()
 	config, err := pq.NewConfig(u.String())
 	if err != nil {
-		return attentive{}, errOptions
+		return pq.Config{}, errOptions
 	}
-	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
-	if limited {
-		d.patience = o.StatementTimeout + grace
-	}
-	return newAttentive(config, d)
+	return config, nil
 }
 
 // parseURL returns a URL and how many hosts it names.
