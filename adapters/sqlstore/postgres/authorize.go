@@ -74,8 +74,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	// Replicas that start at once take turns.
-	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext('secure-data-api roles'))"); err != nil {
+	if err := takeTurn(ctx, tx); err != nil {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	if err := d.prepareRole(ctx, tx, service); err != nil {
@@ -92,6 +91,20 @@ func (d *Database) Authorize(ctx context.Context) error {
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("granting rights: %w", err)
+	}
+	return nil
+}
+
+// takeTurn has replicas that start at once grant one after the other. The lock is one that the service's role can't take, and
+// so can't keep anybody from.
+func takeTurn(ctx context.Context, tx *sql.Tx) error {
+	for _, statement := range []string{
+		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockPeriod*lockTries),
+		"LOCK TABLE goose_db_version IN EXCLUSIVE MODE", // which does not keep replicas from reading it
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("waiting for a turn: %w", err)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ func TestAuthorize(t *testing.T) {
 	t.Run("the password stays here", func(t *testing.T) { testPasswordStaysHere(t, server) })
 	t.Run("passwords", func(t *testing.T) { testPasswords(t, server) })
 	t.Run("named elsewhere", func(t *testing.T) { testNamedElsewhere(t, server) })
+	t.Run("turns", func(t *testing.T) { testTurns(t, server) })
 	t.Run("settings follow", func(t *testing.T) { testSettingsFollow(t, server) })
 	t.Run("settings of another's role", func(t *testing.T) { testForeignRole(t, server) })
 	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
@@ -145,6 +147,46 @@ func testNamedElsewhere(t *testing.T, server *container.Container) {
 				t.Errorf("another database: %v", err)
 			}
 		})
+	}
+}
+
+// testTurns: the service's role takes nobody's turn, whatever it locks, and no turn is waited for without an end. An event
+// trigger sees how long.
+func testTurns(t *testing.T, server *container.Container) {
+	o := options(server.Database(t))
+	migrated(t, o)
+	server.Admin(t, databaseOf(t, o.URL), `CREATE TABLE seen (setting text)`,
+		`CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+			INSERT INTO seen VALUES (current_setting('lock_timeout'));
+		END $$`,
+		`CREATE EVENT TRIGGER see ON ddl_command_start WHEN TAG IN ('GRANT') EXECUTE FUNCTION see()`)
+	tx, err := connection(t, o.URL).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, statement := range []string{
+		"SELECT pg_advisory_lock(hashtext('secure-data-api roles'))", // by which turns were once taken
+		"LOCK TABLE goose_db_version IN ACCESS SHARE MODE",           // all that it is granted
+	} {
+		if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := open(t, o).Authorize(ctx); err != nil {
+		t.Errorf("while the service's role holds locks: %v", err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE goose_db_version IN ROW SHARE MODE"); err == nil {
+		t.Error("the service's role can take a lock that conflicts")
+	}
+	var limits []string
+	if err := connection(t, server.AdminURL(databaseOf(t, o.URL))).QueryRowContext(t.Context(), "SELECT array_agg(DISTINCT setting) FROM seen").Scan(pq.Array(&limits)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(limits, []string{"5min"}) {
+		t.Errorf("a turn is waited for as long as %q", limits)
 	}
 }
 

@@ -30,7 +30,7 @@ const (
 	grace = 2 * time.Second
 
 	// lockPeriod and lockTries are how often, in seconds, and how many times a replica asks whether another one has
-	// finished migrating.
+	// finished migrating. It waits as long for its turn to grant.
 	lockPeriod = 1
 	lockTries  = 300
 )
