@@ -4,9 +4,12 @@ import (
 	"database/sql"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lib/pq"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
@@ -139,7 +142,8 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 	}
 }
 
-// testWallDown: with a breach in the wall production does not start, and elsewhere the log names it.
+// testWallDown: with a breach in the wall production does not start and is not on record as served, and elsewhere the log
+// names it.
 func testWallDown(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
 	if _, err := put(t, all).Migrate(t.Context()); err != nil {
@@ -151,9 +155,26 @@ func testWallDown(t *testing.T, server *container.Container) {
 	if err := refusal(t, all.with(settings{"ENVIRONMENT": "production"})); !errors.Is(err, postgres.ErrUnsafeRole) || !strings.Contains(err.Error(), breach) {
 		t.Errorf("in production: %v", err)
 	}
+	owner, err := sql.Open("postgres", all["MIGRATION_DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	onRecord := func(when string, want ...string) {
+		t.Helper()
+		var served []string
+		err := owner.QueryRowContext(t.Context(), "SELECT array_agg(environment ORDER BY environment) FROM served").Scan(pq.Array(&served))
+		if err != nil || !slices.Equal(served, want) {
+			t.Errorf("%s it is on record for %q, %v", when, served, err)
+		}
+	}
+	onRecord("after production was refused", config.Development)
 	s := start(t, all)
 	warnings := s.log.lines(t, "row level security does not bind the service")
 	if len(warnings) != 1 || !strings.Contains(warnings[0]["reason"].(string), breach) {
 		t.Errorf("in development it warns of %v", warnings)
 	}
+	server.Admin(t, database, "ALTER TABLE events ENABLE ROW LEVEL SECURITY")
+	start(t, all.with(settings{"ENVIRONMENT": "production"}))
+	onRecord("after production was served", config.Development, config.Production)
 }

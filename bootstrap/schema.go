@@ -15,6 +15,15 @@ import (
 // many versions that took.
 // Errors: postgres.ErrEncoding, postgres.ErrTwoDatabases, postgres.ErrOutdated, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
+	applied, err := a.migrate(ctx)
+	if err != nil {
+		return applied, err
+	}
+	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+}
+
+// migrate brings the schema to its newest version and returns how many versions that took.
+func (a *App) migrate(ctx context.Context) (int, error) {
 	if a.postgres != nil {
 		if err := a.postgres.CheckEncoding(ctx); err != nil {
 			return 0, err
@@ -24,15 +33,10 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	migrate := runner.Up
 	if a.postgres != nil {
-		migrate = func(ctx context.Context) (int, error) { return a.migratePostgres(ctx, runner) }
+		return a.migratePostgres(ctx, runner)
 	}
-	applied, err := migrate(ctx)
-	if err != nil {
-		return applied, err
-	}
-	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+	return runner.Up(ctx)
 }
 
 // migratePostgres changes the schema as its owner, and nothing where it is not known who that is. The database is the one
@@ -63,10 +67,11 @@ func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (i
 	return applied, a.postgres.CheckOneDatabase(ctx)
 }
 
-// prepare readies the database to be served. From then on nothing in the process holds the rights of the schema's owner, where
-// that is another role than the service's. Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantStaysHere.
+// prepare readies the database to be served, and keeps on record that it is once nothing stands against that. From then on
+// no connection has the rights of the schema's owner, where that is another role than the service's.
+// Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantStaysHere.
 func (a *App) prepare(ctx context.Context) error {
-	applied, err := a.Migrate(ctx)
+	applied, err := a.migrate(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,11 +82,19 @@ func (a *App) prepare(ctx context.Context) error {
 		if err := a.checkPostgres(ctx); err != nil {
 			return err
 		}
+	}
+	if err := a.learnCosts(ctx); err != nil {
+		return err
+	}
+	if err := a.database.Serves(ctx, a.config.Environment, a.clock.Now()); err != nil {
+		return err
+	}
+	if a.postgres != nil {
 		if err := a.postgres.CloseOwner(); err != nil {
 			return fmt.Errorf("closing the connections of the schema's owner: %w", err)
 		}
 	}
-	return a.learnCosts(ctx)
+	return nil
 }
 
 // Faults of taking a version of the schema back.
