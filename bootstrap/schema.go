@@ -13,7 +13,7 @@ import (
 
 // Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
 // many versions that took.
-// Errors: postgres.ErrEncoding, postgres.ErrTwoDatabases, postgres.ErrOutdated, migrations.ErrNewer.
+// Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrTwoDatabases, postgres.ErrOutdated, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	applied, err := a.migrate(ctx)
 	if err != nil {

@@ -96,6 +96,7 @@ func TestOnContainer(t *testing.T) {
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
 	t.Run("ready for a schema", func(t *testing.T) { testReadyForSchema(t, server) })
 	t.Run("newer schema", func(t *testing.T) { testNewerSchema(t, server) })
+	t.Run("swapped URLs", func(t *testing.T) { testSwappedURLs(t, server) })
 	t.Run("encoding", func(t *testing.T) { testEncoding(t, server) })
 	t.Run("a dead host", func(t *testing.T) { testDeadHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })

@@ -74,3 +74,19 @@ func testEncoding(t *testing.T, server *container.Container) {
 		}
 	}
 }
+
+// testSwappedURLs: who names a role as the owner that owns nothing is told so.
+func testSwappedURLs(t *testing.T, server *container.Container) {
+	ownerURL, serviceURL := server.Database(t)
+	db := open(t, options(ownerURL, serviceURL))
+	if may, err := db.MayMigrate(t.Context()); err != nil || !may {
+		t.Errorf("before there is a schema: %t, %v", may, err)
+	}
+	migrated(t, options(ownerURL, serviceURL))
+	if may, err := db.MayMigrate(t.Context()); err != nil || !may {
+		t.Errorf("as the owner: %t, %v", may, err)
+	}
+	if may, err := open(t, options(serviceURL, ownerURL)).MayMigrate(t.Context()); may || !errors.Is(err, postgres.ErrNotOwner) {
+		t.Errorf("with the URLs swapped: %t, %v", may, err)
+	}
+}
