@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -29,12 +30,28 @@ var grants = []string{
 	"GRANT SELECT, INSERT, UPDATE (current_hash, previous_hash, device, address, last_used_at, revoked_at, revoked_for) ON sessions TO %s",
 	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
-	"GRANT EXECUTE ON FUNCTION account_by_email, password_is, caller_of_session, address_is_known, password_costs, " +
-		"tenant_by_slug, home_of_user TO %s",
+	"GRANT EXECUTE ON FUNCTION " + strings.Join(functions, ", ") + " TO %s",
 	"GRANT SELECT, INSERT ON served TO %s", // for a replica that has no other role; what was served stays
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
+
+// functions are those that the service calls with the rights of the tables' owner. The check of the wall allows no others.
+var functions = []string{
+	"account_by_email(text)", "password_is(uuid, text)", "caller_of_session(uuid)", "address_is_known(text, text)",
+	"password_costs(text)", "tenant_by_slug(text)", "home_of_user(uuid)",
+}
+
+// closings asks for the statements that take from everybody what would let the service put a table of its own in the place of
+// one behind the wall, as far as the current role may take it.
+const closings = `
+	SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
+	FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS given
+	WHERE datname = current_database() AND given.grantee = 0 AND given.privilege_type = 'TEMPORARY' AND pg_has_role(datdba, 'USAGE')
+	UNION ALL
+	SELECT format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', nspname)
+	FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) AS given
+	WHERE nspname = ANY (current_schemas(false)) AND given.grantee = 0 AND given.privilege_type = 'CREATE' AND pg_has_role(nspowner, 'USAGE')`
 
 // setting is a run-time parameter of a session.
 type setting struct{ name, value string }
@@ -193,6 +210,20 @@ func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error 
 	for _, grant := range grants {
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf(grant, role)); err != nil {
 			return fmt.Errorf("granting rights to %s: %w", role, err)
+		}
+	}
+	return closeDetours(ctx, tx)
+}
+
+// closeDetours takes from everybody the right to make tables that would be found before those behind the wall.
+func closeDetours(ctx context.Context, tx *sql.Tx) error {
+	statements, err := queryTexts(ctx, tx, closings)
+	if err != nil {
+		return fmt.Errorf("asking who may make tables: %w", err)
+	}
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
 	return nil

@@ -306,6 +306,10 @@ func testQuestions(t *testing.T, n *neighbourhood) {
 // may use the functions, as sign-in does, and none of its own tables stands in for theirs. It enters a tenant whose id it
 // knows, unless an administrator has taken away the function for that, which the service does without.
 func testLeft(t *testing.T, n *neighbourhood) {
+	if _, _, err := n.try(t, n.mine.ID, false, "CREATE TEMPORARY TABLE events (tenant_id uuid)"); !refused(err) {
+		t.Errorf("a table of the caller's own: %v", err)
+	}
+	n.server.Admin(t, n.database, `GRANT TEMPORARY ON DATABASE "`+n.database+`" TO PUBLIC`) // should a start not have taken it away
 	tx, err := n.service.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

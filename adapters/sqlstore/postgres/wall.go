@@ -17,6 +17,8 @@ var ErrUnsafeRole = errors.New("row level security does not bind the role of DAT
 type walledTable struct {
 	name   string
 	column string // holds the id of the tenant
+	// toOwner is whether a policy shows all rows to the owner, whose rights the functions work with.
+	toOwner bool
 	// policies are those that let the service in; none means the one of most tables; see expected.
 	policies []policy
 	// What the service may do with it besides adding rows and reading them.
@@ -27,13 +29,13 @@ type walledTable struct {
 
 // walled are the tables that the check of the wall looks at, with what the service is granted on them.
 var walled = []walledTable{
-	{name: "tenants", column: "id", updates: []string{"created_at"}},
-	{name: "users", column: "tenant_id", updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}, policies: []policy{
+	{name: "tenants", column: "id", toOwner: true, updates: []string{"created_at"}},
+	{name: "users", column: "tenant_id", toOwner: true, updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}, policies: []policy{
 		{"users_of_tenant", all, within("tenant_id"), "(" + within("tenant_id") + " AND (NOT super_admin))"},
 		{"users_changed_in_tenant", update, within("tenant_id"), within("tenant_id")},
 	}},
-	{name: "sessions", column: "tenant_id", deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
-	{name: "sign_in_addresses", column: "tenant_id", deletes: true, updates: []string{"last_at"}},
+	{name: "sessions", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
+	{name: "sign_in_addresses", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"last_at"}},
 	{name: "events", column: "tenant_id"},
 	{name: "audit_entries", column: "tenant_id"},
 }
@@ -60,15 +62,41 @@ func (w walledTable) expected() []policy {
 	return []policy{{w.name + "_of_tenant", all, within(w.column), within(w.column)}}
 }
 
-// breaches asks for all that lets the role of a connection past the wall.
-//
-//go:embed wall.sql
-var breaches string
+// What asks the database for all that lets the role of a connection past the wall. Both questions begin with the same lines.
+var (
+	//go:embed taken.sql
+	taken string
+	//go:embed wall.sql
+	breaches string
+	//go:embed detours.sql
+	detours string
+)
 
 // CheckRole makes sure that the wall between tenants stands and binds the service: the tables that it uses have row level
-// security with the policies of the migrations and no others, and neither its role nor one that it can take on is above
-// them. Errors: ErrUnsafeRole, with each breach on a line of its own.
+// security with the policies of the migrations and no others, neither its role nor one that it can take on is above them, and
+// nothing leads around them. Errors: ErrUnsafeRole, with each breach on a line of its own.
 func (d *Database) CheckRole(ctx context.Context) error {
+	found, err := d.findBreaches(ctx)
+	if err != nil {
+		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
+	}
+	around, err := d.findDetours(ctx)
+	if err != nil {
+		return fmt.Errorf("checking what leads the role of DATABASE_URL around the wall: %w", err)
+	}
+	found = append(found, around...)
+	if len(found) == 0 {
+		return nil
+	}
+	reasons := []error{ErrUnsafeRole}
+	for _, breach := range found {
+		reasons = append(reasons, errors.New(breach))
+	}
+	return errors.Join(reasons...)
+}
+
+// findBreaches returns what is wrong with the tables, the role and its rights to them.
+func (d *Database) findBreaches(ctx context.Context) ([]string, error) {
 	var (
 		names, deletes  []string
 		opened          [5][]string // the policies: table, name, command, USING, WITH CHECK
@@ -91,17 +119,19 @@ func (d *Database) CheckRole(ctx context.Context) error {
 			hidden = append(hidden, w.name+"."+column)
 		}
 	}
-	found, err := queryTexts(ctx, d.service, breaches, pq.Array(names), pq.Array(deletes), pq.Array(updates), pq.Array(hidden),
+	return queryTexts(ctx, d.service, taken+breaches, pq.Array(names), pq.Array(deletes), pq.Array(updates), pq.Array(hidden),
 		pq.Array(opened[0]), pq.Array(opened[1]), pq.Array(opened[2]), pq.Array(opened[3]), pq.Array(opened[4]))
-	if err != nil {
-		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
+}
+
+// findDetours returns what is wrong beside the tables: what the service could put in their place, and what shows it more of
+// them than the wall does, or nothing at all.
+func (d *Database) findDetours(ctx context.Context) ([]string, error) {
+	var names, toOwner []string
+	for _, w := range walled {
+		names = append(names, w.name)
+		if w.toOwner {
+			toOwner = append(toOwner, w.name)
+		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	reasons := []error{ErrUnsafeRole}
-	for _, breach := range found {
-		reasons = append(reasons, errors.New(breach))
-	}
-	return errors.Join(reasons...)
+	return queryTexts(ctx, d.service, taken+detours, pq.Array(names), pq.Array(toOwner), pq.Array(functions))
 }

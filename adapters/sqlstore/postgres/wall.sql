@@ -1,21 +1,6 @@
--- All that lets the role of this connection past the wall between tenants, a sentence each.
--- $1: the tables. $2: those whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be changed. $4: those that may
--- not be read. $5 to $9: the policies that the migrations make, as table, name, command, USING and WITH CHECK.
-WITH me AS (
-    SELECT * FROM pg_roles WHERE rolname = session_user
-),
--- The roles that a statement can take on: a membership counts however far away it is and whatever it leaves out, since some
--- of what it leaves out can be taken. To be a superuser is reason enough by itself.
-taken AS (
-    SELECT r.*, CASE WHEN r.oid = me.oid THEN format('the role %I', r.rolname) ELSE format('the role %I, which it can take on,', r.rolname) END AS called
-    FROM pg_roles r, me
-    WHERE r.oid = me.oid OR NOT me.rolsuper AND pg_has_role(me.oid, r.oid, 'MEMBER')
-),
-walled AS (
-    SELECT w.name, c.oid, c.relowner, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, c.oid::regclass AS called
-    FROM unnest($1::text[]) AS w (name)
-    LEFT JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))
-),
+-- All that lets the role of this connection past the wall between tenants, a sentence each; it goes on from taken.sql.
+-- $2: the tables whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be changed. $4: those that may not be
+-- read. $5 to $9: the policies that the migrations make, as table, name, command, USING and WITH CHECK.
 made AS (
     SELECT * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) AS m (name, policy, command, seen, written)
 ),
@@ -26,11 +11,6 @@ opening AS (
         AND m.written = coalesce(pg_get_expr(p.polwithcheck, p.polrelid), m.seen)) AS expected
     FROM walled w JOIN pg_policy p ON p.polrelid = w.oid
     WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR EXISTS (SELECT FROM taken t WHERE t.oid = ANY (p.polroles)))
-),
-owned AS (
-    SELECT datdba AS owner, format('the database %I', datname) AS what FROM pg_database WHERE datname = current_database()
-    UNION SELECT n.nspowner, format('the schema %I', n.nspname) FROM pg_namespace n JOIN walled w ON w.relnamespace = n.oid
-    UNION SELECT relowner, format('the table %s', called) FROM walled WHERE oid IS NOT NULL
 )
 SELECT t.called || ' ' || able.what
 FROM taken t, LATERAL (VALUES

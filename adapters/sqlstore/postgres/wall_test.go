@@ -67,6 +67,42 @@ func TestWall(t *testing.T) {
 		"a wall for users off":  {[]string{`ALTER TABLE users DISABLE ROW LEVEL SECURITY`}, []string{`row level security is off on the table users`}},
 		"another table is used": {[]string{`CREATE SCHEMA "{role}"`, `CREATE TABLE "{role}".events (LIKE events)`, `GRANT USAGE ON SCHEMA "{role}" TO "{role}"`}, []string{`row level security is off on the table `}},
 		"no table is found":     {[]string{`ALTER ROLE "{role}" SET search_path = nowhere`}, []string{`the table events is not there for it`, `the table audit_entries is not there for it`}},
+		"temporary tables":      {[]string{`GRANT TEMPORARY ON DATABASE "{db}" TO PUBLIC`}, []string{`the role "{role}" may make temporary tables in the database "{db}"`}},
+		"makes schemas":         {[]string{`GRANT CREATE ON DATABASE "{db}" TO "{role}"`}, []string{`the role "{role}" may make schemas in the database "{db}"`}},
+		"makes tables":          {[]string{`GRANT CREATE ON SCHEMA public TO PUBLIC`}, []string{`the role "{role}" may make tables in the schema public`}},
+		"makes them elsewhere":  {[]string{`CREATE SCHEMA elsewhere AUTHORIZATION "{role}"`}, []string{`the role "{role}" may make tables in the schema elsewhere`}},
+		"a view":                {[]string{`CREATE VIEW seen AS SELECT email FROM users`, `GRANT SELECT (email) ON seen TO "{role}"`, `ALTER VIEW seen OWNER TO "{owner}"`}, []string{`the role "{role}" may use the view seen, which looks with the rights of "{owner}"`}},
+		"a view of a view":      {[]string{`CREATE VIEW first AS SELECT * FROM users`, `CREATE VIEW seen AS SELECT * FROM first`, `GRANT DELETE ON seen TO PUBLIC`}, []string{`the role "{role}" may use the view seen, which looks with the rights of `}},
+		"what a view kept":      {[]string{`CREATE MATERIALIZED VIEW kept AS SELECT * FROM all_tenants()`, `ALTER TABLE kept OWNER TO "{owner}"`, `GRANT SELECT ON kept TO PUBLIC`}, []string{`the role "{role}" may use the view kept, which looks with the rights of "{owner}"`}},
+		"a view as it asks":     {[]string{`CREATE VIEW seen WITH (security_invoker = on) AS SELECT email FROM users`, `GRANT SELECT ON seen TO PUBLIC`}, nil},
+		"a view for nobody":     {[]string{`CREATE VIEW seen AS SELECT email FROM users`, `CREATE VIEW harmless AS SELECT 1`, `GRANT SELECT ON harmless TO PUBLIC`}, nil},
+		"a view out of sight":   {[]string{`CREATE SCHEMA elsewhere`, `CREATE VIEW elsewhere.seen AS SELECT email FROM users`, `GRANT SELECT ON elsewhere.seen TO PUBLIC`}, nil},
+		"another function":      {[]string{`CREATE FUNCTION hashes() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT password_hash FROM users'`, `ALTER FUNCTION hashes OWNER TO "{owner}"`}, []string{`the role "{role}" may call the function hashes(), which works with the rights of "{owner}"`}},
+		"one of the same name":  {[]string{`CREATE FUNCTION home_of_user(text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT password_hash FROM users'`, `ALTER FUNCTION home_of_user(text) OWNER TO "{owner}"`}, []string{`the role "{role}" may call the function home_of_user(text)`}},
+		"a function kept":       {[]string{`CREATE FUNCTION hashes() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT password_hash FROM users'`, `ALTER FUNCTION hashes OWNER TO "{owner}"`, `REVOKE EXECUTE ON FUNCTION hashes FROM PUBLIC`}, nil},
+		"of an extension": {[]string{
+			`CREATE VIEW seen AS SELECT 1`, `ALTER VIEW seen OWNER TO "{owner}"`, `GRANT SELECT ON seen TO PUBLIC`, `ALTER EXTENSION plpgsql ADD VIEW seen`,
+			`CREATE FUNCTION see() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'`, `ALTER FUNCTION see OWNER TO "{owner}"`, `ALTER EXTENSION plpgsql ADD FUNCTION see()`,
+		}, nil},
+		"a function's rights":   {[]string{`ALTER FUNCTION account_by_email SECURITY INVOKER`}, []string{`the function account_by_email(text) works with the rights of its caller`}},
+		"a function's settings": {[]string{`ALTER FUNCTION caller_of_session RESET ALL`}, []string{`the function caller_of_session(uuid) has other settings than the migrations give it`}},
+		"a function's path":     {[]string{`ALTER FUNCTION caller_of_session SET search_path = pg_temp, public`}, []string{`the function caller_of_session(uuid) has other settings than the migrations give it`}},
+		"a function's owner":    {[]string{`ALTER FUNCTION tenant_by_slug OWNER TO CURRENT_USER`}, []string{`the function tenant_by_slug(text) does not belong to the owner of the tables`}},
+		"a function is gone":    {[]string{`DROP FUNCTION password_costs`}, []string{`the function password_costs(text) is not there for it`}},
+		"a new owner": {
+			[]string{other, `REASSIGN OWNED BY "{owner}" TO "other_{db}"`},
+			[]string{
+				`the table tenants has no policy tenants_to_owner that shows it to its owner "other_{db}"`, `the table users has no policy users_to_owner that`,
+				`the table sessions has no policy sessions_to_owner that`, `the table sign_in_addresses has no policy sign_in_addresses_to_owner that`,
+			},
+		},
+		"a new owner of one": {[]string{other, `ALTER TABLE users OWNER TO "other_{db}"`}, []string{`the table users has no policy users_to_owner that`, `the function home_of_user(uuid) does not belong to the owner of the tables`}},
+		"a new owner, mended": {[]string{
+			other, `REASSIGN OWNED BY "{owner}" TO "other_{db}"`,
+			`ALTER POLICY tenants_to_owner ON tenants TO "other_{db}"`, `ALTER POLICY users_to_owner ON users TO "other_{db}"`,
+			`ALTER POLICY sessions_to_owner ON sessions TO "other_{db}"`, `ALTER POLICY sign_in_addresses_to_owner ON sign_in_addresses TO "other_{db}"`,
+		}, nil},
+		"the owner sees less": {[]string{`ALTER POLICY users_to_owner ON users USING (active)`}, []string{`the table users has no policy users_to_owner that`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ownerURL, serviceURL := server.Database(t)
@@ -113,4 +149,28 @@ func TestWall(t *testing.T) {
 func namesOf(t *testing.T, ownerURL, serviceURL string) *strings.Replacer {
 	t.Helper()
 	return strings.NewReplacer("{role}", roleOf(t, serviceURL), "{owner}", roleOf(t, ownerURL), "{db}", databaseOf(t, serviceURL))
+}
+
+// TestCloses: what an older server or an administrator lets everybody do, and a start takes away again, as far as it may.
+func TestCloses(t *testing.T) {
+	server := container.Postgres(t)
+	ownerURL, serviceURL := server.Database(t)
+	names, o := namesOf(t, ownerURL, serviceURL), options(ownerURL, serviceURL)
+	admin := func(statement string) { server.Admin(t, databaseOf(t, serviceURL), names.Replace(statement)) }
+	admin(`GRANT CREATE ON SCHEMA public TO PUBLIC`)
+	db := migrated(t, o)
+	if err := db.CheckRole(t.Context()); err != nil {
+		t.Errorf("by default: %v", err)
+	}
+	for _, statement := range []string{"CREATE TEMPORARY TABLE events (tenant_id uuid)", "CREATE TABLE shadow (tenant_id uuid)"} {
+		if _, err := connection(t, serviceURL).ExecContext(t.Context(), statement); !refused(err) {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	admin(`ALTER DATABASE "{db}" OWNER TO CURRENT_USER`)
+	admin(`GRANT TEMPORARY ON DATABASE "{db}" TO PUBLIC`)
+	err := migrated(t, o).CheckRole(t.Context())
+	if !errors.Is(err, postgres.ErrUnsafeRole) || !strings.Contains(err.Error(), "may make temporary tables") {
+		t.Errorf("where another owns the database: %v", err)
+	}
 }
