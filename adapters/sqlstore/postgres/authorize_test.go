@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +26,7 @@ func TestAuthorize(t *testing.T) {
 	t.Run("named elsewhere", func(t *testing.T) { testNamedElsewhere(t, server) })
 	t.Run("turns", func(t *testing.T) { testTurns(t, server) })
 	t.Run("settings follow", func(t *testing.T) { testSettingsFollow(t, server) })
+	t.Run("settings of an older version's role", func(t *testing.T) { testOlderRole(t, server) })
 	t.Run("settings of another's role", func(t *testing.T) { testForeignRole(t, server) })
 	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
 }
@@ -226,6 +229,44 @@ func testSettingsFollow(t *testing.T, server *container.Container) {
 	o.StatementTimeout = 5 * time.Second
 	if _, err := up(t.Context(), open(t, o)); err == nil || !strings.Contains(err.Error(), "setting statement_timeout of the role") {
 		t.Errorf("an owner who may not set it: %v", err)
+	}
+}
+
+// testOlderRole: a role that an older version made has no comment, and keeps its settings until the owner gives it the one in
+// README.
+func testOlderRole(t *testing.T, server *container.Container) {
+	o := options(server.Database(t))
+	owner := connection(t, o.MigrationURL)
+	do := func(statement string) {
+		t.Helper()
+		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	role := `"` + roleOf(t, o.URL) + `"`
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	do(`CREATE ROLE ` + role + ` LOGIN PASSWORD '` + password + `'`)
+	do(`ALTER ROLE ` + role + ` SET statement_timeout = 9000`)
+	migrated(t, o)
+	if got := rolesSettings(t, o.MigrationURL, o.URL); !slices.Equal(got, []string{"statement_timeout=9000"}) {
+		t.Errorf("without a comment: %q", got)
+	}
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment := regexp.MustCompile(`COMMENT ON ROLE service IS '[^']+'`).FindString(string(readme))
+	if comment == "" {
+		t.Fatal("README does not say how it is commented")
+	}
+	do(strings.Replace(comment, "service", role, 1))
+	migrated(t, o)
+	if got, want := rolesSettings(t, o.MigrationURL, o.URL), settingsFor("10000", "17000"); !slices.Equal(got, want) {
+		t.Errorf("with the comment: %q, want %q", got, want)
 	}
 }
 
