@@ -32,11 +32,8 @@ const invalidAuthorization = "28"
 
 // aboveOf returns the role that may give super_admin beside the service's.
 func aboveOf(service *url.Userinfo) *url.Userinfo {
-	name := service.Username() + above
-	if password, given := service.Password(); given {
-		return url.UserPassword(name, password)
-	}
-	return url.User(name)
+	password, _ := service.Password()
+	return url.UserPassword(service.Username()+above, password)
 }
 
 // authorizeAbove makes that role where it is not there yet, and grants it what it needs. Where it is not there and this owner
@@ -59,11 +56,19 @@ func (d *Database) authorizeAbove(ctx context.Context, tx *sql.Tx, role *url.Use
 
 // connectAbove returns what makes connections as that role.
 func connectAbove(o Options) (attentive, error) {
+	service, err := o.serviceRole()
+	if err != nil {
+		return attentive{}, err
+	}
 	u, _, err := parseURL(o.URL)
 	if err != nil {
 		return attentive{}, err
 	}
-	u.User = aboveOf(u.User)
+	u.User = aboveOf(service)
+	q := u.Query()
+	q.Del("user") // which the driver prefers
+	q.Del("password")
+	u.RawQuery = q.Encode()
 	return connect(u.String(), o, true)
 }
 

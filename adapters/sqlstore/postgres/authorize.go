@@ -229,11 +229,20 @@ func closeDetours(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// serviceRole returns the name and the password of the role that the service runs as, from wherever the driver takes them.
+// serviceRole returns the name and the password of the role that the service runs as.
 func (d *Database) serviceRole() (*url.Userinfo, error) {
-	config, err := configure(d.options.URL, d.options, true)
+	role, err := d.options.serviceRole()
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	return role, nil
+}
+
+// serviceRole finds them wherever the driver takes them from.
+func (o Options) serviceRole() (*url.Userinfo, error) {
+	config, err := configure(o.URL, o, true)
+	if err != nil {
+		return nil, err
 	}
 	return url.UserPassword(config.User, config.Password), nil
 }
