@@ -175,6 +175,7 @@ func TestServed(t *testing.T) {
 	}
 	served("development", "production")
 
+	porttest.NewUser(t, db, porttest.NewTenant(t, db), access.Viewer)
 	runner, err := db.Migrations()
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +185,6 @@ func TestServed(t *testing.T) {
 			t.Fatalf("taking a version back: %q, %v", taken, err)
 		}
 	}
-	porttest.NewUser(t, db, porttest.NewTenant(t, db), access.Viewer)
 	migrate(t, db)
 	served("unknown")
 }
