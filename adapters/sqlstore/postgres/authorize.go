@@ -19,7 +19,7 @@ import (
 const madeHere = "made by secure-data-api, which keeps its settings up to date"
 
 // grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry, nor
-// to whose a user or a session is. It reads no password hash and gives no super_admin but through the functions. What the
+// to whose a user or a session is. It reads no password hash but through the functions, and gives no super_admin. What the
 // check of the wall allows is the same; see walled.
 var grants = []string{
 	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // what an older version granted
