@@ -40,9 +40,9 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// part ends a connection with its answer once the service has been told to stop. Closed in the middle of nothing, as a
+// closing ends a connection with its answer once the service has been told to stop. Closed in the middle of nothing, as a
 // server does in the end, it could meet the client's next request.
-func (s *Server) part(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.needs.Draining() {
 			c.Response().Header().Set(echo.HeaderConnection, "close")

@@ -129,7 +129,7 @@ func New(needs Needs, settings Settings) (*echo.Echo, error) {
 	e.IPExtractor = clientAddress(settings.TrustedProxies)
 
 	e.Pre(shortcuts)
-	e.Use(s.identify, s.part, s.budget, s.observe, secureHeaders(settings.HSTS))
+	e.Use(s.identify, s.closing, s.budget, s.observe, secureHeaders(settings.HSTS))
 	if len(settings.CORSOrigins) > 0 {
 		e.Use(cors(settings.CORSOrigins))
 	}
