@@ -174,7 +174,16 @@ func testUsers(t *testing.T, s ports.Store) {
 	got, err := s.Users().ByID(ctx, scope, u.ID)
 	must(t, err)
 	equal(t, "after a change", got, u)
-	u.ID = NewID[id.User]()
+	must(t, s.InTxAsSuperAdmin(ctx, func(ctx context.Context, tx ports.Repositories) error {
+		locked, _, err := tx.Users().ForUpdate(ctx, scope, u.ID)
+		must(t, err)
+		return tx.Users().SetRole(ctx, scope, locked, access.SuperAdmin)
+	}))
+	got, err = s.Users().ByID(ctx, scope, u.ID)
+	must(t, err)
+	u.Role = access.SuperAdmin
+	equal(t, "after super_admin was given", got, u)
+	u.ID, u.Role = NewID[id.User](), access.Viewer
 	wantErr(t, "the role of nobody", s.Users().SetRole(ctx, scope, u, access.Viewer), user.ErrNotFound)
 	wantErr(t, "nobody's access", s.Users().SetActive(ctx, scope, u), user.ErrNotFound)
 }

@@ -280,6 +280,7 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, user.ErrOperatorGives) {
 		t.Errorf("without the role: %v", err)
 	}
+	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" LOGIN`)
 }
 
 // testQuestions: in a transaction that only reads, which is where questions run, no function of authentication answers, and
