@@ -24,11 +24,6 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 
 // migrate brings the schema to its newest version and returns how many versions that took.
 func (a *App) migrate(ctx context.Context) (int, error) {
-	if a.postgres != nil {
-		if err := a.postgres.CheckEncoding(ctx); err != nil {
-			return 0, err
-		}
-	}
 	runner, err := a.database.Migrations()
 	if err != nil {
 		return 0, err
@@ -43,6 +38,9 @@ func (a *App) migrate(ctx context.Context) (int, error) {
 // that will be served: this is checked before anything is changed, and again for a role that has just been made.
 // Errors: those of Migrate.
 func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (int, error) {
+	if err := a.postgres.CheckEncoding(ctx); err != nil {
+		return 0, err
+	}
 	may, err := a.postgres.MayMigrate(ctx)
 	if err != nil {
 		return 0, err

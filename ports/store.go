@@ -73,7 +73,7 @@ type Tenants interface {
 
 // Identities is what authentication knows of users, before there is a principal.
 type Identities interface {
-	// Add stores a new user of a tenant that exists, within a unit of work. A store may leave a super_admin to the operator.
+	// Add stores a new user of a tenant that exists. A store may leave a super_admin to the operator.
 	// Errors: user.ErrEmailTaken, user.ErrOperatorGives.
 	Add(ctx context.Context, u user.User) error
 	// ByEmail returns the user with the address. Errors: user.ErrNotFound.

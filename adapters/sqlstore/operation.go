@@ -25,11 +25,9 @@ func (s *Store) Served(ctx context.Context) ([]string, error) {
 	return environments, err
 }
 
-// SetsSuperAdmin reports whether the store may give and take super_admin as the role of the database that it works as.
+// SetsSuperAdmin reports whether the store may give and take super_admin as the role that it works as, of a database that
+// guards tenants.
 func (s *Store) SetsSuperAdmin(ctx context.Context) (may bool, err error) {
-	if !s.dialect.GuardsTenants() {
-		return true, nil
-	}
 	err = s.outside(lookUp).get(ctx, &may, nil, "asking who may give super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
 	return may, err
 }

@@ -53,16 +53,9 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	}
 	var opened opening
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		now, err := tx.Identities().ForUpdate(ctx, u.TenantID, u.ID)
+		now, err := lockVerified(ctx, tx, u)
 		if err != nil {
 			return err
-		}
-		same, err := tx.Identities().HasPassword(ctx, u)
-		if err != nil {
-			return err
-		}
-		if !same || !now.Active {
-			return errStale
 		}
 		if err := tx.Identities().SetPassword(ctx, u, hash); err != nil {
 			return err

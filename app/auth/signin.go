@@ -59,17 +59,9 @@ func (s *Service) signIn(ctx context.Context, email user.Email, password string)
 	}
 	var opened opening
 	err = s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
-		// What was verified above must still hold now, or a session would outlive a change of password.
-		now, err := tx.Identities().ForUpdate(ctx, u.TenantID, u.ID)
+		now, err := lockVerified(ctx, tx, u)
 		if err != nil {
 			return err
-		}
-		same, err := tx.Identities().HasPassword(ctx, u)
-		if err != nil {
-			return err
-		}
-		if !same || !now.Active {
-			return errStale
 		}
 		if outdated {
 			if err := tx.Identities().SetPassword(ctx, u, rehashed); err != nil {
@@ -83,6 +75,20 @@ func (s *Service) signIn(ctx context.Context, email user.Email, password string)
 		return u, session.TokenPair{}, err
 	}
 	return u, opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+}
+
+// lockVerified returns an account whose password has been verified, which nobody else changes until the unit of work ends.
+// What was verified must still hold then, or a session would outlive a change of password. Errors: errStale, user.ErrNotFound.
+func lockVerified(ctx context.Context, tx ports.Repositories, verified user.User) (user.User, error) {
+	now, err := tx.Identities().ForUpdate(ctx, verified.TenantID, verified.ID)
+	if err != nil {
+		return user.User{}, err
+	}
+	same, err := tx.Identities().HasPassword(ctx, verified)
+	if err == nil && (!same || !now.Active) {
+		err = errStale
+	}
+	return now, err
 }
 
 // identify returns the active user with the address and the password, and whether the password's hash is weaker than

@@ -75,7 +75,7 @@ func (o Options) session() []setting {
 // owner, after migrating, and does nothing where both are the same role. Errors: errPasswordBeyondASCII, where the role is to
 // be made.
 func (d *Database) Authorize(ctx context.Context) error {
-	service, err := d.serviceRole()
+	service, err := d.options.serviceRole()
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,9 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return err
 	}
 	if err := d.authorizeAbove(ctx, tx, aboveOf(service)); err != nil {
+		return err
+	}
+	if err := closeDetours(ctx, tx); err != nil {
 		return err
 	}
 	if err := letOwnerEnter(ctx, tx, owner); err != nil {
@@ -212,7 +215,7 @@ func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error 
 			return fmt.Errorf("granting rights to %s: %w", role, err)
 		}
 	}
-	return closeDetours(ctx, tx)
+	return nil
 }
 
 // closeDetours takes from everybody the right to make tables that would be found before those behind the wall.
@@ -229,16 +232,7 @@ func closeDetours(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// serviceRole returns the name and the password of the role that the service runs as.
-func (d *Database) serviceRole() (*url.Userinfo, error) {
-	role, err := d.options.serviceRole()
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	return role, nil
-}
-
-// serviceRole finds them wherever the driver takes them from.
+// serviceRole returns the name and the password of the role that the service runs as, from wherever the driver takes them.
 func (o Options) serviceRole() (*url.Userinfo, error) {
 	config, err := configure(o.URL, o, true)
 	if err != nil {

@@ -127,7 +127,7 @@ func (d *Database) Distribute(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	if !reaches {
-		service, err := d.serviceRole()
+		service, err := d.options.serviceRole()
 		if err != nil {
 			return err
 		}

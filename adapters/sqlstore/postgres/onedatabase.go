@@ -20,7 +20,7 @@ func (d *Database) CheckOneDatabase(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.dialect.Patience())
 	defer cancel()
-	service, err := d.serviceRole()
+	service, err := d.options.serviceRole()
 	if err != nil {
 		return err
 	}
