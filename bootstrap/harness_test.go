@@ -310,6 +310,15 @@ func (s *service) send(t testing.TB, r request) answer {
 	return a
 }
 
+// behindProxy lets a request say by X-Forwarded-For where it comes from.
+var behindProxy = settings{"TRUSTED_PROXIES": "127.0.0.1"}
+
+// from sends a request from an address, by a program of that name.
+func (r request) from(address, device string) request {
+	r.header = map[string]string{"X-Forwarded-For": address, "User-Agent": device}
+	return r
+}
+
 // want sends a request and expects a status.
 func (s *service) want(t testing.TB, status int, r request) answer {
 	t.Helper()

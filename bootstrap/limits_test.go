@@ -1,6 +1,7 @@
 package bootstrap_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,4 +34,64 @@ func TestUnlimited(t *testing.T) {
 			}
 		}
 	}
+}
+
+func testRateLimits(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{
+		"RATE_LIMIT_VIEWER": "3/minute", "RATE_LIMIT_ANALYST": "5/minute", "RATE_LIMIT_EXPORT": "2/minute", "RATE_LIMIT_DEFAULT": "4/minute",
+	}))
+	slug := newSlug()
+	viewer, neighbour, analyst := s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Analyst)
+
+	// Forged tokens that name the viewer spend the address's requests and none of the viewer's.
+	parts := strings.Split(viewer.access, ".")
+	for range 4 {
+		s.me(t, 401, parts[0]+"."+parts[1]+".AAAA")
+	}
+	a := s.me(t, 429, parts[0]+"."+parts[1]+".AAAA")
+	if a.body["code"] != "rate_limited" || a.header.Get("Retry-After") == "" {
+		t.Errorf("too many requests: %s", a.raw)
+	}
+	s.want(t, 429, request{method: "GET", path: api + "/nowhere"})
+
+	for left := 2; left >= 0; left-- {
+		a := s.me(t, 200, viewer.access)
+		if a.header.Get("X-RateLimit-Limit") != "3" || a.header.Get("X-RateLimit-Remaining") != fmt.Sprint(left) ||
+			a.header.Get("RateLimit-Policy") != `"viewer";q=3;w=60` || !strings.HasPrefix(a.header.Get("RateLimit"), fmt.Sprintf(`"viewer";r=%d;t=`, left)) {
+			t.Errorf("with %d left: %v", left, a.header)
+		}
+	}
+	s.me(t, 429, viewer.access)
+	s.me(t, 200, neighbour.access)
+
+	export := request{method: "GET", path: api + "/analytics/export", token: analyst.access}
+	for range 2 {
+		s.want(t, 200, export)
+	}
+	s.want(t, 429, export)
+	for range 5 { // counted apart
+		s.me(t, 200, analyst.access)
+	}
+	s.me(t, 429, analyst.access)
+	for range 40 { // not counted at all
+		s.want(t, 200, request{method: "GET", path: "/health/live"})
+	}
+}
+
+// testTooLargeIsCounted: a body too large spends the sender's rate, so that it can't be sent without end.
+func testTooLargeIsCounted(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_ANALYST": "2/minute", "RATE_LIMIT_LOGIN": "3/minute", "RATE_LIMIT_DEFAULT": "1/minute"}))
+	p := s.newPerson(t, newSlug(), access.Analyst) // spends one sign-in
+	tooLarge := `{"event_type":"` + strings.Repeat("a", 2<<20) + `"}`
+	login := request{method: "POST", path: api + "/auth/login", body: tooLarge}
+	report := request{method: "POST", path: api + "/analytics/events", token: p.access, body: tooLarge}
+	for _, r := range []request{login, report} {
+		for range 2 {
+			s.want(t, 413, r)
+		}
+		s.want(t, 429, r)
+	}
+	report.token = ""
+	s.want(t, 401, report)
+	s.want(t, 429, report)
 }

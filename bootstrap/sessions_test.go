@@ -1,6 +1,7 @@
 package bootstrap_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -208,4 +209,167 @@ func testRestart(t *testing.T, on backend) {
 	}
 	s.want(t, 200, request{method: "GET", path: api + "/analytics/events", token: in.access})
 	s.refresh(t, 200, in.refresh)
+}
+
+// testTokens: RFC 8725, RFC 6750. What can be signed only with the key is tested beside the signer.
+func testTokens(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	elsewhere := start(t, generous().with(onSQLite(t), settings{"JWT_SECRET_KEY": secret + " of another service"}))
+	foreign := elsewhere.newPerson(t, newSlug(), access.SuperAdmin)
+	twin := start(t, generous().with(onSQLite(t))) // the same key, but not the same users
+	unknown := twin.newPerson(t, newSlug(), access.SuperAdmin)
+	parts := strings.Split(p.access, ".")
+	for name, token := range map[string]string{
+		"of another key":   foreign.access,
+		"of nobody":        unknown.access,
+		"refresh":          p.refresh,
+		"without its sign": parts[0] + "." + parts[1] + ".",
+		"alg none":         "eyJhbGciOiJub25lIn0." + parts[1] + ".",
+		"garbage":          "garbage",
+		"NUL":              "a%00b",
+		"10 KB":            strings.Repeat("a", 10_000),
+	} {
+		a := s.me(t, 401, token)
+		if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Bearer ") || !strings.Contains(got, `error="invalid_token"`) {
+			t.Errorf("a token %s: WWW-Authenticate is %q", name, got)
+		}
+	}
+	for _, header := range []string{"", "Basic YTpi", "Bearer", "Bearer ", p.access} {
+		a := s.want(t, 401, request{method: "GET", path: api + "/auth/me", header: map[string]string{"Authorization": header}})
+		if got := a.header.Get("WWW-Authenticate"); strings.Contains(got, "error=") || !strings.HasPrefix(got, "Bearer ") {
+			t.Errorf("Authorization %.10q: WWW-Authenticate is %q", header, got)
+		}
+	}
+	s.want(t, 200, request{method: "GET", path: api + "/auth/me", header: map[string]string{"Authorization": "bearer  " + p.access}})
+	s.clock.Advance(15*time.Minute + 31*time.Second)
+	s.me(t, 401, p.access)
+	s.refresh(t, 401, foreign.refresh)
+}
+
+// testChangesInARow: a change of password opens a session whose requests are counted anew, and is counted by user.
+func testChangesInARow(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_LOGIN_ACCOUNT": "3/minute"}))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	words := []string{password, "a good new phrase"}
+	token := p.access
+	for i := range 4 {
+		status := 200
+		if i == 3 {
+			status = 429
+		}
+		a := s.want(t, status, request{method: "POST", path: api + "/auth/password", token: token,
+			body: map[string]string{"current_password": words[i%2], "new_password": words[(i+1)%2]}})
+		if status == 200 {
+			token = a.text(t, "access_token")
+		}
+	}
+}
+
+// testSessionLimit: one more session than a user may have ends the oldest.
+func testSessionLimit(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"SESSIONS_PER_USER": "2"}))
+	first := s.newPerson(t, newSlug(), access.Viewer)
+	second, third := first, first
+	s.clock.Advance(time.Second)
+	s.signIn(t, &second)
+	s.me(t, 200, first.access)
+	s.clock.Advance(time.Second)
+	s.signIn(t, &third)
+	s.me(t, 401, first.access)
+	s.refresh(t, 401, first.refresh)
+	s.me(t, 200, second.access)
+	s.me(t, 200, third.access)
+}
+
+// testThief: who holds a stolen token can't keep its owner from signing out and changing the password, by whatever else
+// the token is used for, and a thief of one session not by guessing in it.
+func testThief(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_VIEWER": "3/minute", "RATE_LIMIT_LOGIN_ACCOUNT": "2/minute"}))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	other := p
+	s.signIn(t, &other)
+	for range 3 {
+		s.me(t, 200, p.access)
+	}
+	s.me(t, 429, p.access)
+	change := func(status int, token, current string) answer {
+		t.Helper()
+		return s.want(t, status, request{method: "POST", path: api + "/auth/password", token: token,
+			body: map[string]string{"current_password": current, "new_password": "a good new phrase"}})
+	}
+	change(422, p.access, "a guess")
+	change(422, p.access, "another guess")
+	if a := change(429, p.access, "a third"); a.header.Get("Retry-After") == "" {
+		t.Error("too many attempts were refused without Retry-After")
+	}
+	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: p.access})
+	change(200, other.access, password)
+	if n := len(s.log.lines(t, "auth.password_change_failed")); n != 3 {
+		t.Errorf("%d failures are on record", n)
+	}
+}
+
+// testGrace: within the grace a used refresh token is refused to the client that used it, and a replay from any other.
+func testGrace(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), behindProxy))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	refresh := func(status int, token, address, device string) answer {
+		t.Helper()
+		return s.want(t, status, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": token}}.from(address, device))
+	}
+	for name, thief := range map[string]struct{ address, device string }{
+		"from another network": {"203.0.113.9", "browser"},
+		"from another device":  {"192.0.2.1", "script"},
+	} {
+		s.signIn(t, &p)
+		next := refresh(200, p.refresh, "192.0.2.1", "browser")
+		refresh(401, p.refresh, "192.0.2.200", "browser") // another tab, next door
+		s.me(t, 200, next.text(t, "access_token"))
+		refresh(401, p.refresh, thief.address, thief.device)
+		s.me(t, 401, next.text(t, "access_token"))
+		refresh(401, next.text(t, "refresh_token"), "192.0.2.1", "browser")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	// The thief comes first, and the owner finds out.
+	s.signIn(t, &p)
+	stolen := refresh(200, p.refresh, "203.0.113.9", "browser")
+	refresh(401, p.refresh, "192.0.2.1", "browser")
+	s.me(t, 401, stolen.text(t, "access_token"))
+
+	if n := len(s.log.lines(t, "auth.refresh_token_replayed")); n != 3 {
+		t.Errorf("%d replays are on record", n)
+	}
+	superseded := 0
+	for _, line := range s.log.lines(t, "auth.refresh_refused") {
+		if detail, _ := line["detail"].(map[string]any); detail["reason"] == "superseded_token" && line["subject_id"] == string(p.user.ID) {
+			superseded++
+		}
+	}
+	if superseded != 2 {
+		t.Errorf("%d refusals within the grace are on record", superseded)
+	}
+}
+
+// testDeadTokensOnRecord: ASVS 16.3.1.
+func testDeadTokensOnRecord(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p := s.newPerson(t, newSlug(), access.Viewer)
+	s.refresh(t, 401, "nonsense")
+	s.refresh(t, 400, p.access)
+	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: p.access})
+	s.refresh(t, 401, p.refresh)
+	twin := start(t, generous().with(onSQLite(t))) // the same key, but not the same sessions
+	s.refresh(t, 401, twin.newPerson(t, newSlug(), access.Viewer).refresh)
+	var reasons []string
+	for _, line := range s.log.lines(t, "auth.refresh_refused") {
+		detail, _ := line["detail"].(map[string]any)
+		reasons = append(reasons, fmt.Sprint(line["severity"], " ", detail["reason"]))
+	}
+	want := "WARNING invalid_token, WARNING not_a_refresh_token, WARNING session_ended, WARNING unknown_session"
+	if got := strings.Join(reasons, ", "); got != want {
+		t.Errorf("on record: %s, want %s", got, want)
+	}
 }

@@ -1,0 +1,148 @@
+package bootstrap_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+)
+
+func testEvents(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	now := s.clock.Now()
+	post := func(body map[string]any) answer {
+		t.Helper()
+		return s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: body})
+	}
+	full := post(map[string]any{"event_type": "view", "user_identifier": "u1", "session_id": "s", "value": 1.5, "source": "web",
+		"occurred_at": now.Add(-48 * time.Hour).In(time.FixedZone("", 3600)).Format(time.RFC3339Nano)})
+	if full.body["tenant_id"] != string(p.user.TenantID) || full.body["value"] != 1.5 ||
+		full.body["occurred_at"] != now.Add(-48*time.Hour).Format(time.RFC3339Nano) {
+		t.Errorf("stored %s", full.raw)
+	}
+	least := post(map[string]any{"event_type": "click", "user_identifier": "u2", "value": nil})
+	if v, given := least.body["session_id"]; !given || v != nil {
+		t.Errorf("an absent part is not null: %s", least.raw)
+	}
+	post(map[string]any{"event_type": "view", "user_identifier": "u2", "occurred_at": now.AddDate(0, 0, -20).Format(time.RFC3339)})
+
+	list := s.want(t, 200, request{method: "GET", path: api + "/analytics/events" + query("limit", "2"), token: p.access})
+	var events []map[string]any
+	if err := json.Unmarshal([]byte(list.raw), &events); err != nil || len(events) != 2 || events[0]["event_type"] != "click" || events[1]["id"] != full.body["id"] {
+		t.Errorf("the newest are %s", list.raw)
+	}
+	s.clock.Advance(time.Second) // a window ends before now
+	for period, want := range map[string]string{
+		"?period=7d": `[{"count":1,"event_type":"click"},{"count":1,"event_type":"view"}] 2 2`,
+		"":           `[{"count":2,"event_type":"view"},{"count":1,"event_type":"click"}] 3 2`,
+	} {
+		a := s.want(t, 200, request{method: "GET", path: api + "/analytics/metrics/summary" + period, token: p.access})
+		top, err := json.Marshal(a.body["top_event_types"])
+		if got := fmt.Sprint(string(top), " ", a.body["total_events"], " ", a.body["unique_users"]); err != nil || got != want {
+			t.Errorf("the summary %s is %s, want %s", period, got, want)
+		}
+	}
+	for body, want := range map[string]string{
+		`{}`:                    `[{"avg_value":1.5,"count":2,"event_type":"view"},{"avg_value":null,"count":1,"event_type":"click"}]`,
+		`{"group_by":"source"}`: `[{"avg_value":null,"count":2,"source":null},{"avg_value":1.5,"count":1,"source":"web"}]`,
+		`{"group_by":"day","event_type":"click"}`:                                            fmt.Sprintf(`[{"avg_value":null,"count":1,"day":%q}]`, now.Format(time.DateOnly)),
+		`{"event_type":null,"start_date":null,"end_date":null,"group_by":null,"limit":null}`: `[{"avg_value":1.5,"count":2,"event_type":"view"},{"avg_value":null,"count":1,"event_type":"click"}]`,
+		`{"limit":1}`: `[{"avg_value":1.5,"count":2,"event_type":"view"}]`,
+		`{"end_date":"` + now.AddDate(0, 0, -1).Format(time.DateOnly) + `"}`:                          `[{"avg_value":1.5,"count":2,"event_type":"view"}]`,
+		`{"start_date":"0001-01-01","end_date":"9999-12-31","event_type":"none","group_by":"source"}`: `[]`,
+	} {
+		a := s.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: body})
+		rows, err := json.Marshal(a.body["results"])
+		if err != nil || string(rows) != want {
+			t.Errorf("%s: %s, want %s", body, rows, want)
+		}
+	}
+}
+
+func testIdempotency(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p, other := s.newPerson(t, newSlug(), access.Analyst), s.newPerson(t, newSlug(), access.Analyst)
+	post := func(status int, by person, key string, body map[string]any) answer {
+		t.Helper()
+		return s.want(t, status, request{method: "POST", path: api + "/analytics/events", token: by.access, body: body, header: map[string]string{"Idempotency-Key": key}})
+	}
+	view := map[string]any{"event_type": "view", "user_identifier": "u"}
+	first := post(201, p, "order 66", view)
+	s.clock.Advance(time.Minute)
+	again := post(201, p, "order 66", view)
+	if first.raw != again.raw || again.header.Get("Idempotency-Key") != "order 66" {
+		t.Errorf("the repetition is another:\n%s%s", first.raw, again.raw)
+	}
+	a := post(422, p, "order 66", map[string]any{"event_type": "click", "user_identifier": "u"})
+	if a.body["code"] != "idempotency_key_reused" {
+		t.Errorf("another event under the key: %s", a.raw)
+	}
+	if foreign := post(201, other, "order 66", view); foreign.body["id"] == first.body["id"] {
+		t.Error("two tenants share an event")
+	}
+	made := s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: view}).header.Get("Idempotency-Key")
+	if made == "" {
+		t.Error("no key was made")
+	}
+	post(201, p, made, view)
+	list := s.want(t, 200, request{method: "GET", path: api + "/analytics/events", token: p.access})
+	if n := strings.Count(list.raw, `"id"`); n != 2 {
+		t.Errorf("%d events are stored, want 2", n)
+	}
+	post(422, p, strings.Repeat("k", 256), view)
+	post(422, p, "schlüssel", view)
+}
+
+func testExport(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	stranger := s.newPerson(t, newSlug(), access.Analyst)
+	export := request{method: "GET", path: api + "/analytics/export", token: p.access}
+	if a := s.want(t, 200, export); a.raw != "" {
+		t.Errorf("nothing is exported as %q", a.raw)
+	}
+	const many = 1200 // more than one piece
+	for i := range many {
+		by := p
+		if i%100 == 99 {
+			by = stranger
+		}
+		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: by.access, body: map[string]any{
+			"event_type": "view", "user_identifier": "=cmd()\"\n"[:6], "occurred_at": s.clock.Now().Add(-time.Duration(i) * time.Second).Format(time.RFC3339Nano)}})
+	}
+	a := s.want(t, 200, export)
+	if got := a.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") {
+		t.Errorf("Content-Disposition: %s", got)
+	}
+	last, n := "", 0
+	for line := range strings.Lines(a.raw) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if _, shows := e["tenant_id"]; shows || len(e) != 7 {
+			t.Fatalf("a line is %s", line)
+		}
+		at, err := time.Parse(time.RFC3339, e["occurred_at"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if order := at.Format("2006-01-02T15:04:05.000000Z"); order < last {
+			t.Fatal("the lines are not in order of time")
+		} else {
+			last = order
+		}
+		n++
+	}
+	if want := many - many/100; n != want {
+		t.Errorf("%d lines, want %d", n, want)
+	}
+	entries := s.log.lines(t, "analytics.exported")
+	if len(entries) != 2 || entries[0]["severity"] != "WARNING" || entries[0]["user_id"] != string(p.user.ID) {
+		t.Errorf("on record: %v", entries)
+	}
+}

@@ -1,0 +1,227 @@
+package bootstrap_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+)
+
+func testBadInput(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	slug := newSlug()
+	p := s.newPerson(t, slug, access.Admin)
+	account := func(edit func(map[string]any)) string {
+		m := map[string]any{"email": uuid.NewString() + "@example.com", "password": password, "full_name": "Some Body", "tenant_slug": newSlug()}
+		edit(m)
+		raw, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	set := func(name string, value any) string { return account(func(m map[string]any) { m[name] = value }) }
+	const register, login, events, ask = "/auth/register", "/auth/login", "/analytics/events", "/analytics/query"
+	view := func(rest string) string { return `{"event_type":"view","user_identifier":"u"` + rest + `}` }
+	nowhere := uuid.NewString()
+	for _, c := range []struct {
+		name, method, path, body string
+		status                   int
+		field                    string
+	}{
+		{"empty body", "POST", register, "", 400, "body"},
+		{"spaces", "POST", register, "  \n", 400, "body"},
+		{"not JSON", "POST", register, "email=a", 400, "body"},
+		{"cut off", "POST", register, `{"email":"a`, 400, "body"},
+		{"two values", "POST", login, `{"email":"a@b.cd","password":"x"}{}`, 400, "body"},
+		{"an array", "POST", register, `[]`, 422, "body"},
+		{"null", "POST", login, `null`, 422, "body"},
+		{"wrong type", "POST", login, `{"email":7,"password":"x"}`, 422, "email"},
+		{"unknown field", "POST", login, `{"email":"a@b.cd","password":"x","remember":true}`, 422, "remember"},
+		{"server's field", "POST", register, set("role", "super_admin"), 422, "role"},
+		{"server's id", "POST", events, view(`,"tenant_id":"` + nowhere + `"`), 422, "tenant_id"},
+		{"key twice", "POST", login, `{"email":"a@b.cd","email":"c@d.ef","password":"x"}`, 400, "email"},
+		{"key in capitals", "POST", login, `{"EMAIL":"a@b.cd","password":"x"}`, 422, "EMAIL"},
+		{"10 MB", "POST", login, `{"email":"` + strings.Repeat("a", 10<<20) + `"}`, 413, ""},
+		{"deep nesting", "POST", ask, strings.Repeat(`{"a":`, 100_000), 422, "a"},
+		{"NUL in JSON", "POST", register, "{\"email\":\"a\x00\"}", 400, "body"},
+		{"NUL in a name", "POST", register, set("full_name", "a\x00b"), 422, "full_name"},
+		{"NUL in a type", "POST", events, `{"event_type":"\u0000","user_identifier":"u"}`, 422, "event_type"},
+		{"invalid UTF-8", "POST", register, "{\"email\":\"\xff\xfe\"}", 400, "body"},
+		{"lone surrogate", "POST", events, `{"event_type":"\ud800","user_identifier":"u"}`, 400, "body"},
+		{"no e-mail", "POST", register, set("email", "alice"), 422, "email"},
+		{"e-mail with spaces", "POST", register, set("email", "a b@example.com"), 422, "email"},
+		{"slug with dots", "POST", register, set("tenant_slug", "acme.com"), 422, "tenant_slug"},
+		{"short name", "POST", register, set("full_name", "A"), 422, "full_name"},
+		{"long name", "POST", register, set("full_name", strings.Repeat("é", 151)), 422, "full_name"},
+		{"newline in a name", "POST", register, set("full_name", "a\nb"), 422, "full_name"},
+		{"short password", "POST", register, set("password", "Short1!"), 422, "password"},
+		{"common password", "POST", register, set("password", "Password123"), 422, "password"},
+		{"long password", "POST", register, set("password", strings.Repeat("a", 129)), 422, "password"},
+		{"no password", "POST", login, `{"email":"a@b.cd"}`, 422, "password"},
+		{"no type", "POST", events, `{"user_identifier":"u"}`, 422, "event_type"},
+		{"1e400", "POST", events, view(`,"value":1e400`), 422, "value"},
+		{"1e300", "POST", events, view(`,"value":1e300`), 422, "value"},
+		{"NaN", "POST", events, view(`,"value":NaN`), 400, "body"},
+		{"value in quotes", "POST", events, view(`,"value":"1"`), 422, "value"},
+		{"year 9999", "POST", events, view(`,"occurred_at":"9999-12-31T23:59:59Z"`), 422, "occurred_at"},
+		{"year 1", "POST", events, view(`,"occurred_at":"0001-01-01T00:00:00Z"`), 422, "occurred_at"},
+		{"no time", "POST", events, view(`,"occurred_at":"yesterday"`), 422, "occurred_at"},
+		{"limit -1", "GET", "/users?limit=-1", "", 422, "limit"},
+		{"limit 0", "GET", "/users?limit=0", "", 422, "limit"},
+		{"limit 201", "GET", "/users?limit=201", "", 422, "limit"},
+		{"limit 1001", "GET", events + "?limit=1001", "", 422, "limit"},
+		{"limit is no number", "GET", "/users?limit=ten", "", 422, "limit"},
+		{"limit is huge", "GET", "/users?limit=99999999999999999999", "", 422, "limit"},
+		{"limit twice", "GET", "/users?limit=1&limit=2", "", 422, "limit"},
+		{"skip 10^12", "GET", events + "?skip=1000000000000", "", 422, "skip"},
+		{"NUL in a parameter", "GET", events + "?event_type=%00", "", 422, "event_type"},
+		{"invalid UTF-8 in a parameter", "GET", events + "?event_type=%ff", "", 422, "event_type"},
+		{"empty type in a parameter", "GET", events + "?event_type=", "", 422, "event_type"},
+		{"empty period", "GET", "/analytics/metrics/summary?period=", "", 422, "period"},
+		{"unknown period", "GET", "/analytics/metrics/summary?period=1y", "", 422, "period"},
+		{"tenant is no UUID", "GET", "/users?tenant_id=acme", "", 422, "tenant_id"},
+		{"id is no UUID", "GET", "/users/7", "", 422, "id"},
+		{"id is SQL", "DELETE", "/users/'%20OR%201=1--", "", 422, "id"},
+		{"role is no role", "PUT", "/users/" + nowhere + "/role", `{"role":"root"}`, 422, "role"},
+		{"group by the tenant", "POST", ask, `{"group_by":"tenant_id"}`, 422, "group_by"},
+		{"limit is a text", "POST", ask, `{"limit":"1"}`, 422, "limit"},
+		{"limit is a fraction", "POST", ask, `{"limit":1.5}`, 422, "limit"},
+		{"limit 10001", "POST", ask, `{"limit":10001}`, 422, "limit"},
+		{"empty type", "POST", ask, `{"event_type":""}`, 422, "event_type"},
+		{"empty start", "POST", ask, `{"start_date":""}`, 422, "start_date"},
+		{"empty end", "POST", ask, `{"end_date":""}`, 422, "end_date"},
+		{"empty dimension", "POST", ask, `{"group_by":""}`, 422, "group_by"},
+		{"no date", "POST", ask, `{"start_date":"2026-13-01"}`, 422, "start_date"},
+		{"end before start", "POST", ask, `{"start_date":"2026-02-01","end_date":"2026-01-01"}`, 422, "end_date"},
+		{"no route", "GET", "/nothing", "", 404, ""},
+		{"no method", "PATCH", "/users", "", 405, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := request{method: c.method, path: api + c.path, token: p.access}
+			if c.method != "GET" {
+				r.body = c.body
+			}
+			a := s.want(t, c.status, r)
+			if a.header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("Content-Type: %s", a.header.Get("Content-Type"))
+			}
+			if c.field != "" && !slices.Contains(a.fields(), c.field) {
+				t.Errorf("%s is not blamed: %s", c.field, a.raw)
+			}
+			if c.status == 405 && a.header.Get("Allow") == "" {
+				t.Error("405 without Allow")
+			}
+		})
+	}
+	for contentType, status := range map[string]int{
+		"application/json": 401, "application/json; charset=UTF-8": 401, "application/x-www-form-urlencoded": 401,
+		"text/plain": 415, "application/xml": 415, "multipart/form-data; boundary=x": 415, "application/json; charset=latin1": 415, "nonsense;;": 415,
+	} {
+		s.want(t, status, request{method: "POST", path: api + login, body: credentials("a@example.com", "x"), header: map[string]string{"Content-Type": contentType}})
+	}
+	a := s.want(t, 422, request{method: "POST", path: api + register, body: `{}`})
+	if got := a.fields(); !slices.Equal(got, []string{"email", "tenant_slug", "full_name", "password"}) {
+		t.Errorf("all that is wrong is told at once: %v", got)
+	}
+	s.want(t, 201, request{method: "POST", path: api + register, body: set("email", "  "+strings.ToUpper(uuid.NewString())+"@Example.COM ")})
+}
+
+// testReadAsTheContractHasIt: numbers, times, objects and queries are read as JSON, RFC 3339 and the URL standard have them.
+func testReadAsTheContractHasIt(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	ask := func(body string) request {
+		return request{method: "POST", path: api + "/analytics/query", token: p.access, body: body}
+	}
+	report := func(occurredAt string) request {
+		return request{method: "POST", path: api + "/analytics/events", token: p.access,
+			body: map[string]any{"event_type": "view", "user_identifier": "u", "occurred_at": occurredAt}}
+	}
+	for limit, want := range map[string]float64{"1.0": 1, "1e2": 100, "10000.00": 10_000} {
+		a := s.want(t, 200, ask(`{"limit":`+limit+`}`))
+		if echo, _ := a.body["query"].(map[string]any); echo["limit"] != want {
+			t.Errorf("a limit of %s is taken as %s", limit, a.raw)
+		}
+	}
+	s.want(t, 200, ask(`{"start_date":"2026-01-01t00:00:00z","end_date":"2026-01-02T00:00:00.5+23:59"}`))
+	s.want(t, 201, report("2026-01-01T00:00:00.123456789+05:30"))
+	for _, c := range []struct {
+		name  string
+		r     request
+		field string
+	}{
+		{"null for a question", ask(`null`), "body"},
+		{"null for a refresh", request{method: "POST", path: api + "/auth/refresh", body: `null`}, "body"},
+		{"a comma in a time", report("2026-01-01T00:00:00,5Z"), "occurred_at"},
+		{"a one-digit hour", report("2026-01-01T1:00:00Z"), "occurred_at"},
+		{"an offset of a day", report("2026-01-01T00:00:00+24:00"), "occurred_at"},
+		{"a leap second", report("2016-12-31T23:59:60Z"), "occurred_at"},
+		{"a comma in a date", ask(`{"start_date":"2026-01-01T00:00:00,5Z"}`), "start_date"},
+		{"a leap second as date", ask(`{"end_date":"2016-12-31T23:59:60Z"}`), "end_date"},
+	} {
+		if a := s.want(t, 422, c.r); !slices.Equal(a.fields(), []string{c.field}) {
+			t.Errorf("%s: %s", c.name, a.raw)
+		}
+	}
+}
+
+// testLookAlikes: no letter of Unicode folds into an address or a slug of ASCII, and no name hides what it is.
+func testLookAlikes(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	slug, local := "k"+newSlug(), "k"+uuid.NewString()
+	account := func(email, slug, name string) request {
+		return request{method: "POST", path: api + "/auth/register",
+			body: map[string]string{"email": email, "password": password, "full_name": name, "tenant_slug": slug}}
+	}
+	const persian = "علی\u200cرضا"
+	a := s.want(t, 201, account(strings.ToUpper(local)+"@Example.COM", strings.ToUpper(slug), persian))
+	if profile, _ := a.body["user"].(map[string]any); profile["email"] != local+"@example.com" || profile["full_name"] != persian {
+		t.Errorf("registered %s", a.raw)
+	}
+	for _, c := range []struct {
+		r     request
+		field string
+	}{
+		{account("\u212a"+local[1:]+"@example.com", newSlug(), "Some Body"), "email"},
+		{account("i"+local+"@example.com\u00a0", newSlug(), "Some Body"), "email"},
+		{account("x"+local+"@example.com", "\u212a"+slug[1:], "Some Body"), "tenant_slug"},
+		{account("x"+local+"@example.com", newSlug(), "\u200b\u200b"), "full_name"},
+		{account("x"+local+"@example.com", newSlug(), "\u202eecilA"), "full_name"},
+	} {
+		if a := s.want(t, 422, c.r); !slices.Equal(a.fields(), []string{c.field}) {
+			t.Errorf("%v: %s", c.r.body, a.raw)
+		}
+	}
+	s.want(t, 422, request{method: "POST", path: api + "/auth/login", body: credentials("\u212a"+local[1:]+"@example.com", password)})
+}
+
+// testMalformedQuery: a parameter that can't be read is not lost in silence, or a super_admin would act in another
+// tenant than named. Such requests are counted as any other.
+func testMalformedQuery(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_SUPER_ADMIN": "20/minute"}))
+	super := s.newPerson(t, newSlug(), access.SuperAdmin)
+	other := string(s.newPerson(t, newSlug(), access.Viewer).user.TenantID)
+	malformed := []string{"?tenant_id=" + other + "%zz", "?tenant_id=" + other + ";limit=1", "?%=1&tenant_id=" + other, "?tenant_id=" + other + "&x=%f"}
+	left := ""
+	for _, q := range malformed {
+		for _, path := range []string{"/users", "/analytics/metrics/summary"} {
+			a := s.want(t, 400, request{method: "GET", path: api + path + q, token: super.access})
+			if a.body["code"] != "malformed_query" {
+				t.Errorf("%s%s: %s", path, q, a.raw)
+			}
+			left = a.header.Get("X-RateLimit-Remaining")
+		}
+	}
+	if want := fmt.Sprint(20 - 2*len(malformed)); left != want {
+		t.Errorf("%s requests are left, want %s", left, want)
+	}
+	s.want(t, 401, request{method: "GET", path: api + "/users?tenant_id=%zz"}) // who asks comes first
+	s.want(t, 422, request{method: "GET", path: api + "/users?tenant_id=" + other + "&tenant_id=" + other, token: super.access})
+	s.want(t, 200, request{method: "GET", path: api + "/users" + query("tenant_id", other, "unknown", "a;b%"), token: super.access})
+}
