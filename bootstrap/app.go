@@ -36,12 +36,12 @@ const (
 	writeTimeout = 30 * time.Second
 	// requestTimeout is shorter, so that whoever waits too long still has an answer.
 	requestTimeout = 25 * time.Second
-	// queryPatience is how long a question waits for its turn.
-	queryPatience = 5 * time.Second
+	// queryQueueTimeout is how long a question waits for its turn.
+	queryQueueTimeout = 5 * time.Second
 )
 
-// Surroundings are what the service runs in, other than its configuration.
-type Surroundings struct {
+// Runtime is what the service runs in, other than its configuration.
+type Runtime struct {
 	Output  io.Writer // of the log
 	Colour  bool      // whether the output is a terminal that shows colours
 	Version string
@@ -77,13 +77,13 @@ type database interface {
 	ports.Store
 	Migrations() (*migrations.Runner, error)
 	Name(ctx context.Context) (string, error)
-	Serves(ctx context.Context, environment string, now time.Time) error
-	Served(ctx context.Context) ([]string, error)
+	RecordEnvironment(ctx context.Context, environment string, now time.Time) error
+	Environments(ctx context.Context) ([]string, error)
 	Close() error
 }
 
 // Open puts the service together and opens its database, whose schema it leaves alone. Close must be called.
-func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
+func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	logger, err := auditlog.New(in.Output, c.LogFormat, c.LogLevel, in.Colour)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func Open(ctx context.Context, c config.Config, in Surroundings) (*App, error) {
 	record := recorder.New(app.database, log, in.Clock, system.IDs{})
 	app.Tenants = tenants.NewService(app.database.Tenants(), record, in.Clock, system.IDs{})
 	app.Users = users.NewService(app.database.Users(), app.Tenants, record, revocations, in.Clock, c.AccessLifetime)
-	app.Auth = auth.NewService(auth.Needs{
+	app.Auth = auth.NewService(auth.Dependencies{
 		Store: app.database, Recorder: record, Tokens: signer, Passwords: hasher, Policy: policy,
 		Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
 	}, auth.Settings{
@@ -145,11 +145,11 @@ type auditLog struct {
 // api puts the REST API before the use cases.
 func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http.Handler, error) {
 	c := a.config
-	return rest.New(rest.Needs{
+	return rest.New(rest.Dependencies{
 		Auth: a.Auth, Users: a.Users,
-		Analytics: analytics.NewService(analytics.Needs{
+		Analytics: analytics.NewService(analytics.Dependencies{
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Clock: a.clock,
-			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryPatience),
+			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout),
 		}, requestTimeout),
 		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter,
 		Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
@@ -179,7 +179,7 @@ func (a *App) openDatabase(ctx context.Context, serving bool) error {
 	}
 	db, err := postgres.Open(postgres.Options{
 		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, AsOwner: !serving, PoolSize: a.config.DatabasePoolSize,
-		Questions: a.config.QueriesAtOnce, StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
+		Queries: a.config.QueriesAtOnce, StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
 	})
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"role rules", testRoleRules},
 		{"rate limits", testRateLimits},
 		{"events", testEvents},
-		{"events and their answers", testAnswers},
+		{"events and their answers", testResults},
 		{"idempotency", testIdempotency},
 		{"export", testExport},
 		{"bad input", testBadInput},

@@ -48,7 +48,7 @@ func TestFailover(t *testing.T) {
 // behindOneAddress returns a URL whose address leads to the primary, and what leads it to the standby.
 func behindOneAddress(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()) {
 	t.Helper()
-	to := container.NewSwitch(t, primary.Address)
+	to := container.NewSwitchableProxy(t, primary.Address)
 	u := parse(t, databaseURL)
 	u.Host = to.Address
 	return u.String(), func() { to.To(standby.Address) }

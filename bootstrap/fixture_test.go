@@ -14,20 +14,20 @@ import (
 )
 
 // testAnswers reports the events of testdata and holds the answers against what another program has worked out.
-func testAnswers(t *testing.T, on backend) {
+func testResults(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	for _, e := range porttest.ReportedEvents(t) {
+	for _, e := range porttest.EventFixtures(t) {
 		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: e})
 	}
-	for _, c := range porttest.ExpectedAnswers(t).Queries {
-		a := s.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: c.Question})
+	for _, c := range porttest.ExpectedResults(t).Queries {
+		a := s.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: c.Query})
 		var got []map[string]any
 		for _, row := range a.body["results"].([]any) {
 			got = append(got, row.(map[string]any))
 		}
 		if len(got)+len(c.Results) > 0 && !reflect.DeepEqual(got, c.Results) {
-			t.Errorf("%v: %v, want %v", c.Question, got, c.Results)
+			t.Errorf("%v: %v, want %v", c.Query, got, c.Results)
 		}
 	}
 }
@@ -49,13 +49,13 @@ func TestEventFiles(t *testing.T) {
 		}
 		return &text
 	}
-	var events []porttest.ReportedEvent
+	var events []porttest.EventFixture
 	for _, row := range rows[1:] {
 		at, err := time.Parse(time.RFC3339, row[5])
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := porttest.ReportedEvent{Type: row[0], UserIdentifier: row[1], SessionID: given(row[2]), Source: given(row[4]), OccurredAt: at}
+		e := porttest.EventFixture{Type: row[0], UserIdentifier: row[1], SessionID: given(row[2]), Source: given(row[4]), OccurredAt: at}
 		if row[3] != "" {
 			value, err := strconv.ParseFloat(row[3], 64)
 			if err != nil {
@@ -65,7 +65,7 @@ func TestEventFiles(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	if want := porttest.ReportedEvents(t); len(want) == 0 || !reflect.DeepEqual(events, want) {
+	if want := porttest.EventFixtures(t); len(want) == 0 || !reflect.DeepEqual(events, want) {
 		t.Errorf("%d events as CSV are not the %d as NDJSON", len(events), len(want))
 	}
 }

@@ -122,7 +122,7 @@ func start(t testing.TB, s settings) *service {
 }
 
 // open opens a service with the settings. It is the caller's to close.
-func open(t testing.TB, s settings, in bootstrap.Surroundings) *bootstrap.App {
+func open(t testing.TB, s settings, in bootstrap.Runtime) *bootstrap.App {
 	t.Helper()
 	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
 	if err != nil {
@@ -144,9 +144,9 @@ func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 func startIn(t testing.TB, s settings, clock *porttest.Clock, after func(time.Duration) <-chan time.Time) *service {
 	t.Helper()
 	running := &service{clock: clock, log: &log{}, settings: s}
-	running.app = open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock, After: after, Serving: true})
+	running.app = open(t, s, bootstrap.Runtime{Output: running.log, Version: "test", Clock: clock, After: after, Serving: true})
 	running.operator = sync.OnceValue(func() *bootstrap.App {
-		app := open(t, s, bootstrap.Surroundings{Output: running.log, Version: "test", Clock: clock})
+		app := open(t, s, bootstrap.Runtime{Output: running.log, Version: "test", Clock: clock})
 		t.Cleanup(func() {
 			if err := app.Close(); err != nil {
 				t.Error(err)

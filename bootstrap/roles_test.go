@@ -26,7 +26,7 @@ func TestRoles(t *testing.T) {
 	t.Run("the owner leaves", func(t *testing.T) { testOwnerLeaves(t, server) })
 	t.Run("without the owner", func(t *testing.T) { testWithoutOwner(t, server) })
 	t.Run("two databases", func(t *testing.T) { testTwoDatabases(t, server) })
-	t.Run("wall down", func(t *testing.T) { testWallDown(t, server) })
+	t.Run("row level security off", func(t *testing.T) { testRowLevelSecurityOff(t, server) })
 }
 
 // onPostgres returns the settings for a database of the test's own.
@@ -47,7 +47,7 @@ func (s settings) without(names ...string) settings {
 // put opens a service with the settings, to be closed with the test.
 func put(t *testing.T, s settings) *bootstrap.App {
 	t.Helper()
-	app := open(t, s, bootstrap.Surroundings{Output: &log{}, Version: "test", Clock: porttest.NewClock(), After: time.After, Serving: true})
+	app := open(t, s, bootstrap.Runtime{Output: &log{}, Version: "test", Clock: porttest.NewClock(), After: time.After, Serving: true})
 	t.Cleanup(func() {
 		if err := app.Close(); err != nil {
 			t.Error(err)
@@ -133,7 +133,7 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 	third := onPostgres(t, server)
 	mixed := one.with(settings{"MIGRATION_DATABASE_URL": third["MIGRATION_DATABASE_URL"]})
 	for _, environment := range []string{config.Development, config.Staging, config.Production} {
-		if err := refusal(t, mixed.with(settings{"ENVIRONMENT": environment})); !errors.Is(err, postgres.ErrTwoDatabases) {
+		if err := refusal(t, mixed.with(settings{"ENVIRONMENT": environment})); !errors.Is(err, postgres.ErrDifferentDatabases) {
 			t.Errorf("%s: %v", environment, err)
 		}
 	}
@@ -142,9 +142,9 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 	}
 }
 
-// testWallDown: with a breach in the wall production does not start and is not on record as served, and elsewhere the log
-// names it.
-func testWallDown(t *testing.T, server *container.Container) {
+// testRowLevelSecurityOff: where row level security does not bind the service, production does not start and is not recorded as
+// served, and elsewhere the log says why.
+func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
 	if _, err := put(t, all).Migrate(t.Context()); err != nil {
 		t.Fatal(err)

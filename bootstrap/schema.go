@@ -13,13 +13,13 @@ import (
 
 // Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
 // many versions that took.
-// Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrTwoDatabases, postgres.ErrOutdated, migrations.ErrNewer.
+// Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrDifferentDatabases, postgres.ErrOutdated, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	applied, err := a.migrate(ctx)
 	if err != nil {
 		return applied, err
 	}
-	return applied, a.database.Serves(ctx, a.config.Environment, a.clock.Now())
+	return applied, a.database.RecordEnvironment(ctx, a.config.Environment, a.clock.Now())
 }
 
 // migrate brings the schema to its newest version and returns how many versions that took.
@@ -52,7 +52,7 @@ func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (i
 		}
 		return 0, err
 	}
-	if err := a.postgres.CheckOneDatabase(ctx); err != nil {
+	if err := a.postgres.CheckSameDatabase(ctx); err != nil {
 		return 0, err
 	}
 	applied, err := runner.Up(ctx)
@@ -62,12 +62,12 @@ func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (i
 	if err := a.postgres.Authorize(ctx); err != nil {
 		return applied, err
 	}
-	return applied, a.postgres.CheckOneDatabase(ctx)
+	return applied, a.postgres.CheckSameDatabase(ctx)
 }
 
 // prepare readies the database to be served, and keeps on record that it is once nothing stands against that. From then on
 // no connection has the rights of the schema's owner, where that is another role than the service's.
-// Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantStaysHere.
+// Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantNotPropagated.
 func (a *App) prepare(ctx context.Context) error {
 	applied, err := a.migrate(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *App) prepare(ctx context.Context) error {
 	if err := a.learnCosts(ctx); err != nil {
 		return err
 	}
-	if err := a.database.Serves(ctx, a.config.Environment, a.clock.Now()); err != nil {
+	if err := a.database.RecordEnvironment(ctx, a.config.Environment, a.clock.Now()); err != nil {
 		return err
 	}
 	if a.postgres != nil {
@@ -141,10 +141,10 @@ func (a *App) served(ctx context.Context) ([]string, error) {
 	switch {
 	case len(applied) == 0:
 		return nil, nil
-	case applied[len(applied)-1].Version < migrations.Recorded:
+	case applied[len(applied)-1].Version < migrations.EnvironmentsRecorded:
 		return []string{unknown}, nil
 	default:
-		return a.database.Served(ctx)
+		return a.database.Environments(ctx)
 	}
 }
 
@@ -159,7 +159,7 @@ func (a *App) Distribute(ctx context.Context) error {
 // checkPostgres makes sure that the second wall between tenants stands, without which the service does not start in
 // production, and on Citus that it can work at all.
 func (a *App) checkPostgres(ctx context.Context) error {
-	err := a.postgres.CheckRole(ctx)
+	err := a.postgres.CheckRowLevelSecurity(ctx)
 	if errors.Is(err, postgres.ErrUnsafeRole) && a.config.Environment != config.Production {
 		a.logger.WarnContext(ctx, "row level security does not bind the service", "reason", err)
 		err = nil
@@ -177,7 +177,7 @@ func (a *App) learnCosts(ctx context.Context) error {
 		return err
 	}
 	for _, hash := range hashes {
-		if err := a.hasher.Expect(hash); err != nil { // its account can't sign in; all others can
+		if err := a.hasher.AddCost(hash); err != nil { // its account can't sign in; all others can
 			a.logger.WarnContext(ctx, "a stored password hash can't be read", "error", err)
 		}
 	}

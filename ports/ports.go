@@ -41,8 +41,8 @@ type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (user.PasswordHash, error)
 	// Verify reports whether the password has the hash, and whether the hash is weaker than one made today.
 	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
-	// VerifyNobody takes the time of Verify and finds no match: for an e-mail address that nobody has.
-	VerifyNobody(ctx context.Context, password string) error
+	// VerifyDummy takes the time of Verify and finds no match: for an e-mail address that nobody has.
+	VerifyDummy(ctx context.Context, password string) error
 }
 
 // RevocationList knows which tokens were revoked of late, so that most dead tokens need no look into the database.
@@ -93,9 +93,9 @@ type QueryGate interface {
 	// Enter waits for a place, for a short time and unless too many of the tenant wait already.
 	// Errors: ErrTooManyQueries, and the context's.
 	Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
-	// Return waits, in the same line, for a place for the next piece of what was let in before, however many wait.
+	// Reenter waits, in the same line, for a place for the next piece of what was let in before, however many wait.
 	// Errors: the context's.
-	Return(ctx context.Context, tenant id.Tenant) (leave func(), err error)
+	Reenter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
 }
 
 // AuditLog writes audit entries where operators read them.

@@ -41,7 +41,7 @@ type Store interface {
 	// Errors: ErrUnavailable, ErrOutcomeUnknown.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
 	// InTxAsSuperAdmin runs a unit of work of a super_admin, which alone may give super_admin. A store may keep that right
-	// apart from all that it does otherwise, and not have it. Errors: those of InTx, user.ErrOperatorGives.
+	// apart from all that it does otherwise, and not have it. Errors: those of InTx, user.ErrOperatorOnly.
 	InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx Repositories) error) error
 	// Ping reports whether the database answers and can be written. What it found may hold for a second.
 	// Errors: ErrUnavailable.
@@ -74,7 +74,7 @@ type Tenants interface {
 // Identities is what authentication knows of users, before there is a principal.
 type Identities interface {
 	// Add stores a new user of a tenant that exists. A store may leave a super_admin to the operator.
-	// Errors: user.ErrEmailTaken, user.ErrOperatorGives.
+	// Errors: user.ErrEmailTaken, user.ErrOperatorOnly.
 	Add(ctx context.Context, u user.User) error
 	// ByEmail returns the user with the address. Errors: user.ErrNotFound.
 	ByEmail(ctx context.Context, email user.Email) (user.User, error)
@@ -111,7 +111,7 @@ type Users interface {
 	// the unit of work ends, no other one changes these users. It must be called within a unit of work.
 	ForUpdate(ctx context.Context, scope access.Scope, id id.User) (u user.User, otherAdministrators int, err error)
 	// SetRole stores another role of a user who has been read for update. A store may refuse what is from or to super_admin
-	// outside of InTxAsSuperAdmin. Errors: user.ErrNotFound, user.ErrOperatorGives.
+	// outside of InTxAsSuperAdmin. Errors: user.ErrNotFound, user.ErrOperatorOnly.
 	SetRole(ctx context.Context, scope access.Scope, u user.User, role access.Role) error
 	// SetActive stores whether a user is active. Errors: user.ErrNotFound.
 	SetActive(ctx context.Context, scope access.Scope, u user.User) error
@@ -135,8 +135,8 @@ type Sessions interface {
 
 // Events are the tenants' events. All methods need a scope of one tenant.
 type Events interface {
-	// Append stores an event of the scope's tenant unless there is one with its id, and reports whether it is new.
-	Append(ctx context.Context, scope access.Scope, e event.Event) (bool, error)
+	// Ingest stores an event of the scope's tenant unless there is one with its id, and reports whether it is new.
+	Ingest(ctx context.Context, scope access.Scope, e event.Event) (bool, error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.
@@ -144,16 +144,16 @@ type Events interface {
 	// After returns at most limit events in order of time, from the one that follows last; the zero event is before
 	// all others.
 	After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error)
-	// Totals counts the events in a window. Errors: analytics.ErrTooExpensive.
-	Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error)
-	// Query answers a question. Errors: analytics.ErrTooExpensive.
+	// Summarize counts the events in a window. Errors: analytics.ErrTooExpensive.
+	Summarize(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Summary, error)
+	// Query runs a query. Errors: analytics.ErrTooExpensive.
 	Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error)
 }
 
 // AuditTrail keeps the entries of sensitive acts. Nothing removes one.
 type AuditTrail interface {
-	// Append stores an entry of the scope's tenant.
-	Append(ctx context.Context, scope access.Scope, e audit.Entry) error
+	// Record stores an entry of the scope's tenant.
+	Record(ctx context.Context, scope access.Scope, e audit.Entry) error
 	// List returns a page of a tenant's entries, newest first.
 	List(ctx context.Context, scope access.Scope, p page.Page) ([]audit.Entry, error)
 }

@@ -13,36 +13,36 @@ import (
 
 // NewGate returns a gate that lets in so many at once, at most perTenant of them of one tenant. Of each tenant at most
 // queue more wait to enter, for at most patience.
-func NewGate(atOnce, perTenant, queue int, patience time.Duration) *Gate {
-	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, patience: patience, lines: map[id.Tenant]*line{}}
+func NewGate(atOnce, perTenant, queue int, queueTimeout time.Duration) *Gate {
+	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, queueTimeout: queueTimeout, tenants: map[id.Tenant]*tenantQueue{}}
 }
 
 // Gate bounds how many questions this process works on at once.
 type Gate struct {
 	atOnce, perTenant, queue int
-	patience                 time.Duration
+	queueTimeout             time.Duration
 
-	mu     sync.Mutex
-	inside int
-	lines  map[id.Tenant]*line
-	turns  []id.Tenant // the tenants of which some wait; whose turn it is comes first
+	mu      sync.Mutex
+	inside  int
+	tenants map[id.Tenant]*tenantQueue
+	turns   []id.Tenant // the tenants of which some wait; whose turn it is comes first
 }
 
-// line is what is known of a tenant of which some are inside or wait.
-type line struct {
+// tenantQueue is what is known of a tenant of which some are inside or wait.
+type tenantQueue struct {
 	inside  int
 	waiting []chan struct{} // closed for whoever is let in
 }
 
 // Enter waits for a place, for a short time and in a short line. Errors: ports.ErrTooManyQueries.
 func (g *Gate) Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.patience, ports.ErrTooManyQueries)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.queueTimeout, ports.ErrTooManyQueries)
 	defer cancel()
 	return g.wait(ctx, tenant, g.queue)
 }
 
-// Return waits for a place as long as the context lasts.
-func (g *Gate) Return(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
+// Reenter waits for a place as long as the context lasts.
+func (g *Gate) Reenter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
 	return g.wait(ctx, tenant, math.MaxInt)
 }
 
@@ -69,10 +69,10 @@ func (g *Gate) wait(ctx context.Context, tenant id.Tenant, queue int) (leave fun
 func (g *Gate) join(tenant id.Tenant, turn chan struct{}) (waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.lines[tenant]
+	l := g.tenants[tenant]
 	if l == nil {
-		l = &line{}
-		g.lines[tenant] = l
+		l = &tenantQueue{}
+		g.tenants[tenant] = l
 	}
 	if len(l.waiting) == 0 {
 		g.turns = append(g.turns, tenant)
@@ -86,7 +86,7 @@ func (g *Gate) join(tenant id.Tenant, turn chan struct{}) (waiting int) {
 func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.lines[tenant]
+	l := g.tenants[tenant]
 	if i := slices.Index(l.waiting, turn); i < 0 {
 		g.inside--
 		l.inside--
@@ -95,7 +95,7 @@ func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 	}
 	g.admit()
 	if l.inside == 0 && len(l.waiting) == 0 {
-		delete(g.lines, tenant)
+		delete(g.tenants, tenant)
 	}
 }
 
@@ -103,7 +103,7 @@ func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 func (g *Gate) admit() {
 	for i := 0; i < len(g.turns) && g.inside < g.atOnce; {
 		tenant := g.turns[i]
-		l := g.lines[tenant]
+		l := g.tenants[tenant]
 		if l.inside == g.perTenant {
 			i++
 			continue

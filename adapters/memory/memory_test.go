@@ -42,7 +42,7 @@ func TestRevocations_many_at_once(t *testing.T) {
 }
 
 func TestGate(t *testing.T) {
-	porttest.QueryGate(t, func(atOnce, perTenant, queue int, patience time.Duration) ports.QueryGate {
-		return memory.NewGate(atOnce, perTenant, queue, patience)
+	porttest.QueryGate(t, func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate {
+		return memory.NewGate(atOnce, perTenant, queue, queueTimeout)
 	})
 }

@@ -39,8 +39,8 @@ type Hasher struct {
 	// slots bounds how many hash at once, queue how many hash or wait to.
 	slots chan struct{}
 	queue chan struct{}
-	// nobody is a hash with today's cost whose password nobody knows.
-	nobody string
+	// dummyHash is a hash with today's cost whose password nobody knows.
+	dummyHash string
 
 	mu sync.Mutex
 	// costs are all that stored hashes are known to have, and today's.
@@ -57,13 +57,13 @@ func NewHasher(p Params, atOnce, waiting int) (*Hasher, error) {
 		slots: make(chan struct{}, atOnce),
 		queue: make(chan struct{}, atOnce+waiting),
 	}
-	h.learn(costOf(&h.params))
+	h.addCost(costOf(&h.params))
 	// The password is of no use to anyone: the result of verifying against this hash is thrown away.
-	nobody, err := argon2id.CreateHash("nobody", &h.params)
+	dummyHash, err := argon2id.CreateHash("nobody", &h.params)
 	if err != nil {
 		return nil, fmt.Errorf("hashing nobody's password: %w", err)
 	}
-	h.nobody = nobody
+	h.dummyHash = dummyHash
 	return h, nil
 }
 
@@ -75,18 +75,18 @@ type cost struct {
 
 func costOf(p *argon2id.Params) cost { return cost{p.Memory, p.Iterations, p.Parallelism} }
 
-// Expect tells of a hash that may have to be verified, so that verifying any takes the time of its cost, too.
-func (h *Hasher) Expect(hash user.PasswordHash) error {
+// AddCost tells of a hash that may have to be verified, so that verifying any takes the time of its cost, too.
+func (h *Hasher) AddCost(hash user.PasswordHash) error {
 	params, _, _, err := argon2id.DecodeHash(string(hash))
 	if err != nil {
 		return fmt.Errorf("reading the cost of a password hash: %w", err)
 	}
-	h.learn(costOf(params))
+	h.addCost(costOf(params))
 	return nil
 }
 
-// learn adds a cost to those that are known, and returns all.
-func (h *Hasher) learn(c cost) []cost {
+// addCost adds a cost to those that are known, and returns all.
+func (h *Hasher) addCost(c cost) []cost {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !slices.Contains(h.costs, c) {
@@ -105,7 +105,7 @@ func (h *Hasher) check(password, hash string) (match bool, own cost, err error) 
 		return false, cost{}, err
 	}
 	own = costOf(params)
-	for _, c := range h.learn(own) {
+	for _, c := range h.addCost(own) {
 		if c == own {
 			match, _, err = argon2id.CheckHash(password, hash)
 		} else {
@@ -150,9 +150,9 @@ func (h *Hasher) Verify(ctx context.Context, password string, hash user.Password
 	return match, match && outdated, nil
 }
 
-// VerifyNobody takes the time of Verify and finds no match. Errors: ports.ErrHasherBusy.
-func (h *Hasher) VerifyNobody(ctx context.Context, password string) error {
-	_, _, err := h.Verify(ctx, password, user.PasswordHash(h.nobody))
+// VerifyDummy takes the time of Verify and finds no match. Errors: ports.ErrHasherBusy.
+func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
+	_, _, err := h.Verify(ctx, password, user.PasswordHash(h.dummyHash))
 	return err
 }
 

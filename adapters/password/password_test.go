@@ -33,7 +33,7 @@ func TestHasher(t *testing.T) {
 }
 
 func TestExpect_refuses_what_is_no_hash(t *testing.T) {
-	if err := hasher(t, cheap, 1, 0).Expect("no hash"); err == nil {
+	if err := hasher(t, cheap, 1, 0).AddCost("no hash"); err == nil {
 		t.Error("a cost that can't be read was taken")
 	}
 }
@@ -61,7 +61,7 @@ func TestHasher_refuses_when_its_queue_is_full(t *testing.T) {
 	)
 	for range storm {
 		wg.Go(func() {
-			err := h.VerifyNobody(t.Context(), "x")
+			err := h.VerifyDummy(t.Context(), "x")
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -78,7 +78,7 @@ func TestHasher_refuses_when_its_queue_is_full(t *testing.T) {
 	if served+busy != storm || served < 2 || busy == 0 {
 		t.Errorf("%d were served, %d told to come back", served, busy)
 	}
-	if err := h.VerifyNobody(t.Context(), "x"); err != nil {
+	if err := h.VerifyDummy(t.Context(), "x"); err != nil {
 		t.Errorf("after the storm: %v", err)
 	}
 }
@@ -91,7 +91,7 @@ var raises = map[string]password.Params{
 }
 
 // verifications measures, in turn, how long it takes to verify against a hash of a cheaper time, and for nobody.
-func verifications(t testing.TB, raised password.Params, n int) (cheaper, nobody time.Duration) {
+func verifications(t testing.TB, raised password.Params, n int) (cheaper, dummyHash time.Duration) {
 	t.Helper()
 	old := password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}
 	hash, err := hasher(t, old, 1, 0).Hash(t.Context(), "SecurePass1")
@@ -99,7 +99,7 @@ func verifications(t testing.TB, raised password.Params, n int) (cheaper, nobody
 		t.Fatal(err)
 	}
 	h := hasher(t, raised, 1, 0)
-	if err := h.Expect(hash); err != nil {
+	if err := h.AddCost(hash); err != nil {
 		t.Fatal(err)
 	}
 	measure := func(verify func() error) time.Duration {
@@ -112,7 +112,7 @@ func verifications(t testing.TB, raised password.Params, n int) (cheaper, nobody
 	var olds, nobodies []time.Duration
 	for range n {
 		olds = append(olds, measure(func() error { _, _, err := h.Verify(t.Context(), "wrong", hash); return err }))
-		nobodies = append(nobodies, measure(func() error { return h.VerifyNobody(t.Context(), "wrong") }))
+		nobodies = append(nobodies, measure(func() error { return h.VerifyDummy(t.Context(), "wrong") }))
 	}
 	slices.Sort(olds)
 	slices.Sort(nobodies)
@@ -123,9 +123,9 @@ func verifications(t testing.TB, raised password.Params, n int) (cheaper, nobody
 // since nor one that does not exist shows (ASVS 6.3.8).
 func TestVerify_takes_the_same_time_for_a_cheaper_hash(t *testing.T) {
 	for name, raised := range raises {
-		cheaper, nobody := verifications(t, raised, 9)
-		if ratio := float64(nobody) / float64(cheaper); ratio > 1.5 || ratio < 1/1.5 {
-			t.Errorf("%s: an account with a hash of old takes %v, and one that does not exist %v", name, cheaper, nobody)
+		cheaper, dummyHash := verifications(t, raised, 9)
+		if ratio := float64(dummyHash) / float64(cheaper); ratio > 1.5 || ratio < 1/1.5 {
+			t.Errorf("%s: an account with a hash of old takes %v, and one that does not exist %v", name, cheaper, dummyHash)
 		}
 	}
 }
@@ -138,22 +138,22 @@ func TestVerify_takes_the_time_of_the_dearest_hash(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := hasher(t, password.Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1}, 1, 0)
-	nobody := func() time.Duration { // the least of a few, since the machine has other work
+	dummyHash := func() time.Duration { // the least of a few, since the machine has other work
 		least := time.Hour
 		for range 5 {
 			began := time.Now()
-			if err := h.VerifyNobody(t.Context(), "x"); err != nil {
+			if err := h.VerifyDummy(t.Context(), "x"); err != nil {
 				t.Fatal(err)
 			}
 			least = min(least, time.Since(began))
 		}
 		return least
 	}
-	before := nobody()
-	if err := h.Expect(hash); err != nil {
+	before := dummyHash()
+	if err := h.AddCost(hash); err != nil {
 		t.Fatal(err)
 	}
-	if after := nobody(); after < 2*before {
+	if after := dummyHash(); after < 2*before {
 		t.Errorf("nobody takes %v, and %v once a hash of six times the cost is known", before, after)
 	}
 }
@@ -163,10 +163,10 @@ func BenchmarkVerify_after_raising_the_cost(b *testing.B) {
 	for name, raised := range raises {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				cheaper, nobody := verifications(b, raised, 200)
+				cheaper, dummyHash := verifications(b, raised, 200)
 				b.ReportMetric(float64(cheaper.Microseconds())/1000, "ms/hash-of-old")
-				b.ReportMetric(float64(nobody.Microseconds())/1000, "ms/nobody")
-				b.ReportMetric(float64(nobody)/float64(cheaper), "nobody/hash-of-old")
+				b.ReportMetric(float64(dummyHash.Microseconds())/1000, "ms/nobody")
+				b.ReportMetric(float64(dummyHash)/float64(cheaper), "nobody/hash-of-old")
 			}
 		})
 	}
@@ -177,7 +177,7 @@ func TestHasher_leaves_with_its_caller(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 { // each gives its place in the queue back
-		if err := h.VerifyNobody(ctx, "x"); !errors.Is(err, context.Canceled) {
+		if err := h.VerifyDummy(ctx, "x"); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -17,27 +17,27 @@ import (
 var (
 	// errOpen is why a command is not sent while the circuit is open.
 	errOpen = errors.New("redis is not used")
-	// errLate is the outcome of a command whose answer came after the request had gone on without it.
-	errLate = fmt.Errorf("redis took longer than %v to answer", patience)
+	// errSlow is the outcome of a command whose answer came after the request had gone on without it.
+	errSlow = fmt.Errorf("redis took longer than %v to answer", commandTimeout)
 	// errConnecting is why a command is late, or found no connection, while connections are made. It tells nothing of the
 	// commands that find them made.
 	errConnecting = errors.New("redis takes long to connect to")
 )
 
-// preparation is when Redis was last prepared for commands: a connection was made, or a script was sent.
-type preparation struct{ at atomic.Int64 }
+// warmUp is when Redis was last prepared for commands: a connection was made, or a script was sent.
+type warmUp struct{ at atomic.Int64 }
 
-func (p *preparation) done() { p.at.Store(time.Now().UnixNano()) }
+func (p *warmUp) done() { p.at.Store(time.Now().UnixNano()) }
 
-// goesOn reports whether more is likely to be prepared: nothing has been yet, or something was a moment ago.
-func (p *preparation) goesOn() bool {
-	return time.Since(time.Unix(0, p.at.Load())) < connecting || p.at.Load() == 0
+// inProgress reports whether more is likely to be prepared: nothing has been yet, or something was a moment ago.
+func (p *warmUp) inProgress() bool {
+	return time.Since(time.Unix(0, p.at.Load())) < connectTimeout || p.at.Load() == 0
 }
 
-// refusedWrite is Redis' answer to a write that it does not take.
-type refusedWrite struct{ error }
+// rejectedWrite is Redis' answer to a write that it does not take.
+type rejectedWrite struct{ error }
 
-func (e refusedWrite) Unwrap() error { return e.error }
+func (e rejectedWrite) Unwrap() error { return e.error }
 
 // circuit stands before one use of Redis. It opens where commands fail, and closes once the probe does not.
 type circuit struct {
@@ -46,9 +46,9 @@ type circuit struct {
 	probe func(ctx context.Context, tag string) error
 	// failed is the tag of the command that failed last. To ask another node of a cluster would close the circuit
 	// while the commands of this one go on failing.
-	failed   atomic.Pointer[string]
-	prepared *preparation
-	running  sync.WaitGroup // the commands, some of which no request waits for any more
+	failed  atomic.Pointer[string]
+	warmUp  *warmUp
+	running sync.WaitGroup // the commands, some of which no request waits for any more
 
 	// Only the breaker's callbacks touch these, under its lock.
 	cause     error     // of the last failure
@@ -56,15 +56,15 @@ type circuit struct {
 }
 
 // newCircuit returns a closed circuit. instead says what is done while it is open.
-func newCircuit(use, instead string, prepared *preparation, logger *slog.Logger, onChange func(use string, up bool), probe func(context.Context, string) error) *circuit {
-	c := &circuit{prepared: prepared, probe: probe}
+func newCircuit(use, instead string, warmUp *warmUp, logger *slog.Logger, onChange func(use string, up bool), probe func(context.Context, string) error) *circuit {
+	c := &circuit{warmUp: warmUp, probe: probe}
 	c.failed.Store(&use)
 	c.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: use, MaxRequests: 1, Timeout: probeEvery,
+		Name: use, MaxRequests: 1, Timeout: probeInterval,
 		IsExcluded: c.excluded, IsSuccessful: c.successful,
 		// Reads that succeed stand between writes that are refused, and would hide them.
 		ReadyToTrip: func(n gobreaker.Counts) bool {
-			return n.ConsecutiveFailures >= tolerance || errors.As(c.cause, new(refusedWrite))
+			return n.ConsecutiveFailures >= maxFailures || errors.As(c.cause, new(rejectedWrite))
 		},
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
@@ -88,9 +88,9 @@ func (c *circuit) excluded(err error) bool {
 		if c.preparing.IsZero() {
 			c.preparing = time.Now()
 		}
-		return time.Since(c.preparing) < connectingInAll
+		return time.Since(c.preparing) < connectGrace
 	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrClosed) || errors.Is(err, net.ErrClosed) || noCount(err)
+	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrClosed) || errors.Is(err, net.ErrClosed) || isNotCounter(err)
 }
 
 func (c *circuit) successful(err error) bool {
@@ -118,7 +118,7 @@ func do[T any](ctx context.Context, c *circuit, tag string, command func(context
 		result, err := run(context.WithoutCancel(ctx), c, tag, command)
 		done <- outcome{result, err}
 	})
-	waiting, leave := context.WithTimeout(ctx, patience)
+	waiting, leave := context.WithTimeout(ctx, commandTimeout)
 	defer leave()
 	select {
 	case o := <-done:
@@ -130,16 +130,16 @@ func do[T any](ctx context.Context, c *circuit, tag string, command func(context
 
 // run runs a command, which may have to connect first, and tells the breaker of the outcome.
 func run[T any](ctx context.Context, c *circuit, tag string, command func(context.Context) (T, error)) (result T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, connecting)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	_, err = c.breaker.Execute(func() (struct{}, error) {
 		began := time.Now()
 		var err error
 		result, err = command(ctx)
-		if err == nil && time.Since(began) > patience {
-			err = errLate
+		if err == nil && time.Since(began) > commandTimeout {
+			err = errSlow
 		}
-		if (errors.Is(err, errLate) || errors.Is(err, redis.ErrPoolTimeout)) && c.prepared.goesOn() {
+		if (errors.Is(err, errSlow) || errors.Is(err, redis.ErrPoolTimeout)) && c.warmUp.inProgress() {
 			err = fmt.Errorf("%w: %w", errConnecting, err)
 		}
 		if err != nil {
@@ -152,7 +152,7 @@ func run[T any](ctx context.Context, c *circuit, tag string, command func(contex
 
 // watch tries the circuit now and then while it is open, until the context ends.
 func (c *circuit) watch(ctx context.Context) {
-	tick := time.NewTicker(probeEvery)
+	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
 	for {
 		select {

@@ -16,7 +16,7 @@ import (
 func testCircuit(t *testing.T, probe func(ctx context.Context, tag string) error, test func(t *testing.T, c *circuit, changes *atomic.Int32)) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes atomic.Int32
-		c := newCircuit("use", "something else is done", &preparation{}, slog.New(slog.DiscardHandler), func(string, bool) { changes.Add(1) }, probe)
+		c := newCircuit("use", "something else is done", &warmUp{}, slog.New(slog.DiscardHandler), func(string, bool) { changes.Add(1) }, probe)
 		changes.Store(0) // it was told of the beginning
 		ctx, cancel := context.WithCancel(t.Context())
 		go c.watch(ctx)
@@ -41,17 +41,17 @@ func TestCircuit_tries_what_failed(t *testing.T) {
 			return err
 		}
 		full.Store(true)
-		for range tolerance {
+		for range maxFailures {
 			if err := ask("on the bad node"); !errors.Is(err, errFull) {
 				t.Errorf("a command ended with %v", err)
 			}
 		}
-		time.Sleep(100 * probeEvery)
+		time.Sleep(100 * probeInterval)
 		if err := ask("on a good node"); !errors.Is(err, errOpen) || changes.Load() != 1 {
 			t.Errorf("the circuit changed %d times, and a command ended with %v", changes.Load(), err)
 		}
 		full.Store(false)
-		time.Sleep(3 * probeEvery)
+		time.Sleep(3 * probeInterval)
 		if err := ask("on the bad node"); err != nil || changes.Load() != 2 {
 			t.Errorf("after the refusal the circuit changed %d times, and a command ended with %v", changes.Load(), err)
 		}
@@ -66,7 +66,7 @@ func TestCircuit_connects_without_end(t *testing.T) {
 		ask := func(takes time.Duration) error {
 			_, err := do(t.Context(), c, "tag", func(context.Context) (struct{}, error) {
 				time.Sleep(takes)
-				c.prepared.done()
+				c.warmUp.done()
 				return struct{}{}, nil
 			})
 			return err
@@ -74,7 +74,7 @@ func TestCircuit_connects_without_end(t *testing.T) {
 		for range 5 { // each time all is well in the end
 			for range 10 {
 				began := time.Now()
-				if err := ask(each); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != patience {
+				if err := ask(each); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != commandTimeout {
 					t.Errorf("a request waited %v, and its command ended with %v", time.Since(began), err)
 				}
 				time.Sleep(each)
@@ -90,11 +90,11 @@ func TestCircuit_connects_without_end(t *testing.T) {
 		for c.breaker.State() == gobreaker.StateClosed {
 			_ = ask(each) // which is late, as above
 			time.Sleep(each)
-			if time.Since(began) > 2*connectingInAll {
+			if time.Since(began) > 2*connectGrace {
 				t.Fatal("nobody noticed that connecting has no end")
 			}
 		}
-		if took := time.Since(began); took < connectingInAll {
+		if took := time.Since(began); took < connectGrace {
 			t.Errorf("the circuit opened after %v", took)
 		}
 	})

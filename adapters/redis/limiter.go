@@ -28,7 +28,7 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	}
 	tag := rate.Key(key)
 	state, err := do(ctx, l.client.limits, tag, func(ctx context.Context) (limiter.Context, error) {
-		return l.client.counts.Get(ctx, "{"+tag+"}", stored(rate))
+		return l.client.counts.Get(ctx, "{"+tag+"}", storeRate(rate))
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -52,9 +52,9 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 	}
 	tag := rate.Key(key)
 	_, err := do(ctx, l.client.limits, tag, func(ctx context.Context) (limiter.Context, error) {
-		state, err := l.client.counts.Increment(ctx, "{"+tag+"}", -1, stored(rate))
+		state, err := l.client.counts.Increment(ctx, "{"+tag+"}", -1, storeRate(rate))
 		if err == nil && state.Remaining > state.Limit {
-			state, err = l.client.counts.Increment(ctx, "{"+tag+"}", 1, stored(rate))
+			state, err = l.client.counts.Increment(ctx, "{"+tag+"}", 1, storeRate(rate))
 		}
 		return state, err
 	})
@@ -67,7 +67,7 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 	return nil
 }
 
-// stored returns a rate as the store has it.
-func stored(rate ports.Rate) limiter.Rate {
+// storeRate returns a rate as the store has it.
+func storeRate(rate ports.Rate) limiter.Rate {
 	return limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
 }

@@ -29,21 +29,21 @@ const (
 	// prefix leads all keys. What follows in braces, the tag, decides on the node of a cluster.
 	prefix = "secure-data-api"
 
-	// patience is how long a request waits for Redis, and how long Redis may be silent.
-	patience = 250 * time.Millisecond
-	// connecting is how long a command may take that has to connect first, apart from any request: TCP, TLS and sign-in
+	// commandTimeout is how long a request waits for Redis, and how long Redis may be silent.
+	commandTimeout = 250 * time.Millisecond
+	// connectTimeout is how long a command may take that has to connect first, apart from any request: TCP, TLS and sign-in
 	// are several round trips, and with sentinels or a cluster there are two servers to ask.
-	connecting = 3 * time.Second
-	// connectingInAll is how long commands may go on to be late because of that, without one that is not.
-	connectingInAll = 10 * time.Second
-	// connections is how many there are at most, unless the URL says pool_size. A command holds one for a round trip.
-	connections = 64
-	// tolerance is how many failures in a row open a circuit.
-	tolerance = 3
-	// probeEvery is how often an open circuit is tried, apart from any request.
-	probeEvery = 500 * time.Millisecond
-	// probeLife is how long what a probe wrote is kept.
-	probeLife = 10 * time.Second
+	connectTimeout = 3 * time.Second
+	// connectGrace is how long commands may go on to be late because of that, without one that is not.
+	connectGrace = 10 * time.Second
+	// poolSize is how many there are at most, unless the URL says pool_size. A command holds one for a round trip.
+	poolSize = 64
+	// maxFailures is how many failures in a row open a circuit.
+	maxFailures = 3
+	// probeInterval is how often an open circuit is tried, apart from any request.
+	probeInterval = 500 * time.Millisecond
+	// probeTTL is how long what a probe wrote is kept.
+	probeTTL = 10 * time.Second
 )
 
 // Client is Redis with a circuit for each use.
@@ -57,43 +57,43 @@ type Client struct {
 // for sentinels, or addr or cluster=true for a cluster. onChange is called with each change of whether Redis is put to a
 // use, and in the beginning, when it is.
 func Open(raw string, logger *slog.Logger, onChange func(use string, up bool)) (*Client, error) {
-	silence()
-	prepared := &preparation{}
-	client, err := connect(raw, func(context.Context, *redis.Conn) error { prepared.done(); return nil })
+	silenceLibraryLog()
+	warmUp := &warmUp{}
+	client, err := connect(raw, func(context.Context, *redis.Conn) error { warmUp.done(); return nil })
 	if err != nil {
 		return nil, err
 	}
-	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, prepared: prepared, logger: logger}, limiter.StoreOptions{Prefix: prefix + ":limit"})
+	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, warmUp: warmUp, logger: logger}, limiter.StoreOptions{Prefix: prefix + ":limit"})
 	if err != nil {
 		return nil, fmt.Errorf("making the store of counts: %w", err)
 	}
 	c := &Client{client: client, counts: counts}
-	c.limits = newCircuit(Limits, "each process counts by itself", prepared, logger, onChange, c.tryCounting)
-	c.revocation = newCircuit(Revocation, "the database is asked", prepared, logger, onChange, c.tryRevoking)
+	c.limits = newCircuit(Limits, "each process counts by itself", warmUp, logger, onChange, c.probeCounting)
+	c.revocation = newCircuit(Revocation, "the database is asked", warmUp, logger, onChange, c.probeRevoking)
 	return c, nil
 }
 
-// tryCounting counts, since a Redis that is full or a replica answers PING and reads as if all were well.
-func (c *Client) tryCounting(ctx context.Context, tag string) error {
-	_, err := c.counts.Get(ctx, "probe:{"+tag+"}", limiter.Rate{Period: probeLife, Limit: 1})
+// probeCounting counts, since a Redis that is full or a replica answers PING and reads as if all were well.
+func (c *Client) probeCounting(ctx context.Context, tag string) error {
+	_, err := c.counts.Get(ctx, "probe:{"+tag+"}", limiter.Rate{Period: probeTTL, Limit: 1})
 	return err
 }
 
-// tryRevoking writes and reads. To read alone would do for requests, since the database is asked about every token that
+// probeRevoking writes and reads. To read alone would do for requests, since the database is asked about every token that
 // the list lets pass; but a list that takes nothing new is asked in vain, and whoever watches the gauge would think that
 // revocations are shared.
-func (c *Client) tryRevoking(ctx context.Context, tag string) error {
+func (c *Client) probeRevoking(ctx context.Context, tag string) error {
 	key := prefix + ":revoked:{" + tag + "}:probe"
 	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Set(ctx, key, "1", probeLife)
+		p.Set(ctx, key, "1", probeTTL)
 		p.Get(ctx, key)
 		return nil
 	})
 	return err
 }
 
-// silence ends the library's own log, which has a line for every failure and can't be had for one client alone.
-var silence = sync.OnceFunc(func() { redis.SetLogger(discard{}) })
+// silenceLibraryLog ends the library's own log, which has a line for every failure and can't be had for one client alone.
+var silenceLibraryLog = sync.OnceFunc(func() { redis.SetLogger(discard{}) })
 
 type discard struct{}
 
@@ -120,8 +120,8 @@ func connect(raw string, connected func(context.Context, *redis.Conn) error) (re
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
-		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connectTimeout, commandTimeout, commandTimeout, commandTimeout
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, poolSize), -1
 		o.OnConnect, o.DisableIdentity = connected, true
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		return redis.NewFailoverClient(o), nil
@@ -130,8 +130,8 @@ func connect(raw string, connected func(context.Context, *redis.Conn) error) (re
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
-		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connectTimeout, commandTimeout, commandTimeout, commandTimeout
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, poolSize), -1
 		o.OnConnect, o.DisableIdentity = connected, true
 		o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = 1, true, quiet
 		return redis.NewClusterClient(o), nil
@@ -140,8 +140,8 @@ func connect(raw string, connected func(context.Context, *redis.Conn) error) (re
 		if err != nil {
 			return nil, refused(err)
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connecting, patience, patience, patience
-		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, connections), -1
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = connectTimeout, commandTimeout, commandTimeout, commandTimeout
+		o.PoolSize, o.PipelinePoolSize = cmp.Or(o.PoolSize, poolSize), -1
 		o.OnConnect, o.DisableIdentity = connected, true
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled, o.MaintNotificationsConfig = -1, 1, true, quiet
 		return redis.NewClient(o), nil

@@ -66,7 +66,7 @@ func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocat
 			return nil
 		})
 		if refusal := redis.Error(nil); errors.As(err, &refusal) {
-			err = refusedWrite{err}
+			err = rejectedWrite{err}
 		}
 		return struct{}{}, err
 	})

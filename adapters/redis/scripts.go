@@ -17,10 +17,10 @@ import (
 // script only sets with the first request of a window, and deletes what is no count.
 type scripts struct {
 	redis.UniversalClient
-	texts    sync.Map // of scripts, by their SHA-1
-	prepared *preparation
-	logger   *slog.Logger
-	told     sync.Once // that there was something that is no count
+	texts  sync.Map // of scripts, by their SHA-1
+	warmUp *warmUp
+	logger *slog.Logger
+	warned sync.Once // that there was something that is no count
 }
 
 // ScriptLoad keeps a script.
@@ -35,8 +35,8 @@ func (s *scripts) ScriptLoad(ctx context.Context, text string) *redis.StringCmd 
 // EvalSha runs a script that has been kept. What it finds under the key and can't count with is deleted, where this client may.
 func (s *scripts) EvalSha(ctx context.Context, sum string, keys []string, args ...any) *redis.Cmd {
 	cmd := s.run(ctx, sum, keys, args)
-	if noCount(cmd.Err()) {
-		s.told.Do(func() {
+	if isNotCounter(cmd.Err()) {
+		s.warned.Do(func() {
 			s.logger.Warn("what redis has is no count: it begins anew, or each process counts by itself where it can't be deleted; told once",
 				"error", cmd.Err().Error())
 		})
@@ -44,7 +44,7 @@ func (s *scripts) EvalSha(ctx context.Context, sum string, keys []string, args .
 			cmd = s.run(ctx, sum, keys, args)
 		}
 	}
-	s.limitLife(ctx, cmd, keys[0], args)
+	s.fixExpiry(ctx, cmd, keys[0], args)
 	return cmd
 }
 
@@ -52,14 +52,14 @@ func (s *scripts) run(ctx context.Context, sum string, keys []string, args []any
 	cmd := s.UniversalClient.EvalSha(ctx, sum, keys, args...)
 	if text, kept := s.texts.Load(sum); kept && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 		cmd = s.Eval(ctx, text.(string), keys, args...)
-		s.prepared.done() // which took a round trip more, this once
+		s.warmUp.done() // which took a round trip more, this once
 	}
 	return cmd
 }
 
-// noCount reports whether Redis answered that what is under a key can't be counted with: it is not a number, one that is too
+// isNotCounter reports whether Redis answered that what is under a key can't be counted with: it is not a number, one that is too
 // large, or as large as it gets. Where a script meets it, some versions say more before it, and some after it.
-func noCount(err error) bool {
+func isNotCounter(err error) bool {
 	if refusal := redis.Error(nil); !errors.As(err, &refusal) {
 		return false
 	}
@@ -67,10 +67,10 @@ func noCount(err error) bool {
 		func(answer string) bool { return strings.Contains(err.Error(), answer) })
 }
 
-// limitLife sees to it that no count outlives its window, which would lock out whoever is counted. The script that counts
+// fixExpiry sees to it that no count outlives its window, which would lock out whoever is counted. The script that counts
 // is given by how many, and the window in milliseconds; it answers with the count and what is left of its life, negative
 // where that has no end.
-func (s *scripts) limitLife(ctx context.Context, cmd *redis.Cmd, key string, args []any) {
+func (s *scripts) fixExpiry(ctx context.Context, cmd *redis.Cmd, key string, args []any) {
 	counted, _ := cmd.Val().([]any)
 	if len(args) != 2 || len(counted) != 2 {
 		return

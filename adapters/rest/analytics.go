@@ -14,7 +14,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
-func (h handlers) RecordEvent(ctx context.Context, r RecordEventRequestObject) (RecordEventResponseObject, error) {
+func (h handlers) IngestEvent(ctx context.Context, r IngestEventRequestObject) (IngestEventResponseObject, error) {
 	var c fault.Check
 	tenantID, err := tenantOf(r.Params.TenantID)
 	if err := c.Take(err); err != nil {
@@ -29,14 +29,14 @@ func (h handlers) RecordEvent(ctx context.Context, r RecordEventRequestObject) (
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	e, err := h.needs.Analytics.Record(ctx, callerFrom(ctx).Principal(), tenantID, event.Draft{
+	e, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, event.Draft{
 		Type: r.Body.EventType, UserIdentifier: r.Body.UserIdentifier, SessionID: r.Body.SessionID,
 		Value: r.Body.Value, Source: r.Body.Source, OccurredAt: occurredAt,
 	}, key)
 	if err != nil {
 		return nil, err
 	}
-	return RecordEvent201JSONResponse{Body: eventBody(e), Headers: RecordEvent201ResponseHeaders{IdempotencyKey: key}}, nil
+	return IngestEvent201JSONResponse{Body: eventBody(e), Headers: IngestEvent201ResponseHeaders{IdempotencyKey: key}}, nil
 }
 
 func eventBody(e event.Event) Event {
@@ -63,7 +63,7 @@ func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (Li
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	list, err := h.needs.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, eventType, part)
+	list, err := h.deps.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, eventType, part)
 	if err != nil {
 		return nil, err
 	}
@@ -87,17 +87,17 @@ func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (Summ
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	s, err := h.needs.Analytics.Summary(ctx, callerFrom(ctx).Principal(), tenantID, period)
+	s, err := h.deps.Analytics.Summarize(ctx, callerFrom(ctx).Principal(), tenantID, period)
 	if err != nil {
 		return nil, err
 	}
-	top := make([]EventTypeCount, 0, len(s.Totals.Top))
-	for _, t := range s.Totals.Top {
+	top := make([]EventTypeCount, 0, len(s.TopEventTypes))
+	for _, t := range s.TopEventTypes {
 		top = append(top, EventTypeCount{EventType: t.Type, Count: t.Count})
 	}
 	return Summarize200JSONResponse{
-		TenantID: string(s.TenantID), Period: s.Period.String(), TotalEvents: s.Totals.Events,
-		UniqueUsers: s.Totals.UniqueUsers, TopEventTypes: top, GeneratedAt: s.GeneratedAt,
+		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents,
+		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End,
 	}, nil
 }
 
@@ -107,7 +107,7 @@ func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryRespons
 		return nil, err
 	}
 	var c fault.Check
-	q, err := analytics.Ask{
+	q, err := analytics.QueryRequest{
 		EventType: given(&c, "event_type", r.Body.EventType), StartDate: given(&c, "start_date", r.Body.StartDate),
 		EndDate: given(&c, "end_date", r.Body.EndDate), GroupBy: given(&c, "group_by", r.Body.GroupBy), Limit: r.Body.Limit,
 	}.Query()
@@ -117,7 +117,7 @@ func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryRespons
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	result, err := h.needs.Analytics.Query(ctx, callerFrom(ctx).Principal(), tenantID, q)
+	result, err := h.deps.Analytics.Query(ctx, callerFrom(ctx).Principal(), tenantID, q)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (h handlers) ExportEvents(ctx context.Context, r ExportEventsRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	events, err := h.needs.Analytics.Export(ctx, callerFrom(ctx).Principal(), tenantID)
+	events, err := h.deps.Analytics.Export(ctx, callerFrom(ctx).Principal(), tenantID)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 			return
 		}
 		began = true
-		name := fmt.Sprintf("events-%s.ndjson", x.server.needs.Clock.Now().Format("20060102T150405Z"))
+		name := fmt.Sprintf("events-%s.ndjson", x.server.deps.Clock.Now().Format("20060102T150405Z"))
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 		w.WriteHeader(http.StatusOK)

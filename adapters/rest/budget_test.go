@@ -55,7 +55,7 @@ func TestBudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &waiting{}
-				e, err := rest.New(rest.Needs{
+				e, err := rest.New(rest.Dependencies{
 					Auth: w, Database: w, Draining: func() bool { return false }, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
 				}, rest.Settings{RequestTimeout: budget})
 				if err != nil {

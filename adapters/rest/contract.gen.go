@@ -263,8 +263,8 @@ type ListEventsParams struct {
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
-// RecordEventParams defines parameters for RecordEvent.
-type RecordEventParams struct {
+// IngestEventParams defines parameters for IngestEvent.
+type IngestEventParams struct {
 	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 
@@ -319,8 +319,8 @@ type ChangeRoleParams struct {
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
-// RecordEventJSONRequestBody defines body for RecordEvent for application/json ContentType.
-type RecordEventJSONRequestBody = EventDraft
+// IngestEventJSONRequestBody defines body for IngestEvent for application/json ContentType.
+type IngestEventJSONRequestBody = EventDraft
 
 // QueryJSONRequestBody defines body for Query for application/json ContentType.
 type QueryJSONRequestBody = QueryRequest
@@ -345,9 +345,9 @@ type ServerInterface interface {
 	// ListEvents Events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
-	// RecordEvent Report an event
+	// IngestEvent Report an event
 	// (POST /analytics/events)
-	RecordEvent(ctx echo.Context, params RecordEventParams) error
+	IngestEvent(ctx echo.Context, params IngestEventParams) error
 	// ExportEvents All events, oldest first, one JSON object a line
 	// (GET /analytics/export)
 	ExportEvents(ctx echo.Context, params ExportEventsParams) error
@@ -442,12 +442,12 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	return err
 }
 
-// RecordEvent converts echo context to params.
-func (w *ServerInterfaceWrapper) RecordEvent(ctx echo.Context) error {
+// IngestEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) IngestEvent(ctx echo.Context) error {
 	var err error
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params RecordEventParams
+	var params IngestEventParams
 	// ------------- Optional query parameter "tenant_id" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
@@ -473,7 +473,7 @@ func (w *ServerInterfaceWrapper) RecordEvent(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RecordEvent(ctx, params)
+	err = w.Handler.IngestEvent(ctx, params)
 	return err
 }
 
@@ -774,7 +774,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.GET(options.BaseURL+"/analytics/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
-	router.POST(options.BaseURL+"/analytics/events", wrapper.RecordEvent, options.OperationMiddlewares["recordEvent"]...)
+	router.POST(options.BaseURL+"/analytics/events", wrapper.IngestEvent, options.OperationMiddlewares["ingestEvent"]...)
 	router.GET(options.BaseURL+"/analytics/export", wrapper.ExportEvents, options.OperationMiddlewares["exportEvents"]...)
 	router.GET(options.BaseURL+"/analytics/metrics/summary", wrapper.Summarize, options.OperationMiddlewares["summarize"]...)
 	router.POST(options.BaseURL+"/analytics/query", wrapper.Query, options.OperationMiddlewares["query"]...)
@@ -816,25 +816,25 @@ func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.Respons
 	return err
 }
 
-type RecordEventRequestObject struct {
-	Params RecordEventParams
-	Body   *RecordEventJSONRequestBody
+type IngestEventRequestObject struct {
+	Params IngestEventParams
+	Body   *IngestEventJSONRequestBody
 }
 
-type RecordEventResponseObject interface {
-	VisitRecordEventResponse(w http.ResponseWriter) error
+type IngestEventResponseObject interface {
+	VisitIngestEventResponse(w http.ResponseWriter) error
 }
 
-type RecordEvent201ResponseHeaders struct {
+type IngestEvent201ResponseHeaders struct {
 	IdempotencyKey string
 }
 
-type RecordEvent201JSONResponse struct {
+type IngestEvent201JSONResponse struct {
 	Body    Event
-	Headers RecordEvent201ResponseHeaders
+	Headers IngestEvent201ResponseHeaders
 }
 
-func (response RecordEvent201JSONResponse) VisitRecordEventResponse(w http.ResponseWriter) error {
+func (response IngestEvent201JSONResponse) VisitIngestEventResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1255,9 +1255,9 @@ type StrictServerInterface interface {
 	// ListEvents Events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
-	// RecordEvent Report an event
+	// IngestEvent Report an event
 	// (POST /analytics/events)
-	RecordEvent(ctx context.Context, request RecordEventRequestObject) (RecordEventResponseObject, error)
+	IngestEvent(ctx context.Context, request IngestEventRequestObject) (IngestEventResponseObject, error)
 	// ExportEvents All events, oldest first, one JSON object a line
 	// (GET /analytics/export)
 	ExportEvents(ctx context.Context, request ExportEventsRequestObject) (ExportEventsResponseObject, error)
@@ -1345,13 +1345,13 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 	return nil
 }
 
-// RecordEvent operation middleware
-func (sh *strictHandler) RecordEvent(ctx echo.Context, params RecordEventParams) error {
-	var request RecordEventRequestObject
+// IngestEvent operation middleware
+func (sh *strictHandler) IngestEvent(ctx echo.Context, params IngestEventParams) error {
+	var request IngestEventRequestObject
 
 	request.Params = params
 
-	var body RecordEventJSONRequestBody
+	var body IngestEventJSONRequestBody
 	var err error
 	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
 		// A request validator built on kin-openapi's openapi3filter with
@@ -1375,18 +1375,18 @@ func (sh *strictHandler) RecordEvent(ctx echo.Context, params RecordEventParams)
 	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RecordEvent(ctx.Request().Context(), request.(RecordEventRequestObject))
+		return sh.ssi.IngestEvent(ctx.Request().Context(), request.(IngestEventRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RecordEvent")
+		handler = middleware(handler, "IngestEvent")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(RecordEventResponseObject); ok {
-		return validResponse.VisitRecordEventResponse(ctx.Response())
+	} else if validResponse, ok := response.(IngestEventResponseObject); ok {
+		return validResponse.VisitIngestEventResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

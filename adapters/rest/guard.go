@@ -69,7 +69,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if rate, public := s.publicRoutes(route); public {
 			err := s.countAddress(c, rate)
 			if errors.Is(err, errRateLimited) && route == signInRoute { // ASVS 16.3.1
-				s.needs.AuditLog.Note(c.Request().Context(), audit.Entry{
+				s.deps.AuditLog.Note(c.Request().Context(), audit.Entry{
 					Severity: audit.Warning, Act: audit.SignInThrottled, Detail: map[string]string{"reason": "too_many_from_address"},
 				})
 			}
@@ -120,7 +120,7 @@ func (s *Server) authenticate(c echo.Context) (session.Caller, error) {
 	if token == "" {
 		return session.Caller{}, session.ErrTokenRequired
 	}
-	return s.needs.Auth.Authenticate(c.Request().Context(), token)
+	return s.deps.Auth.Authenticate(c.Request().Context(), token)
 }
 
 func (s *Server) countAddress(c echo.Context, l limited) error {
@@ -133,7 +133,7 @@ func (s *Server) count(c echo.Context, l limited, who string) error {
 	if l.rate.Unlimited {
 		return nil
 	}
-	left, err := s.needs.Limiter.Take(c.Request().Context(), "request:"+l.name+":"+who, l.rate)
+	left, err := s.deps.Limiter.Take(c.Request().Context(), "request:"+l.name+":"+who, l.rate)
 	if err != nil {
 		return err
 	}

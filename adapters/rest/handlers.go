@@ -28,13 +28,13 @@ type keyed struct {
 	server *Server
 }
 
-// RecordEvent gives the request a key where it has none.
-func (k keyed) RecordEvent(c echo.Context, params RecordEventParams) error {
+// IngestEvent gives the request a key where it has none.
+func (k keyed) IngestEvent(c echo.Context, params IngestEventParams) error {
 	if params.IdempotencyKey == nil {
-		params.IdempotencyKey = new(k.server.needs.IDs.New())
+		params.IdempotencyKey = new(k.server.deps.IDs.New())
 	}
 	c.Response().Header().Set(headerIdempotencyKey, *params.IdempotencyKey)
-	return k.ServerInterface.RecordEvent(c, params)
+	return k.ServerInterface.IngestEvent(c, params)
 }
 
 func profile(u user.User) Profile {
@@ -71,7 +71,7 @@ func target(userID string, tenantID *string) (id.User, id.Tenant, error) {
 }
 
 func (h handlers) Register(ctx context.Context, r RegisterRequestObject) (RegisterResponseObject, error) {
-	u, pair, err := h.needs.Auth.Register(ctx, user.Account{
+	u, pair, err := h.deps.Auth.Register(ctx, user.Account{
 		Email: r.Body.Email, Password: r.Body.Password, FullName: r.Body.FullName, Tenant: r.Body.TenantSlug,
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (h handlers) Register(ctx context.Context, r RegisterRequestObject) (Regist
 }
 
 func (h handlers) SignIn(ctx context.Context, r SignInRequestObject) (SignInResponseObject, error) {
-	pair, err := h.needs.Auth.SignIn(ctx, r.Body.Email, r.Body.Password)
+	pair, err := h.deps.Auth.SignIn(ctx, r.Body.Email, r.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (h handlers) SignIn(ctx context.Context, r SignInRequestObject) (SignInResp
 }
 
 func (h handlers) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshResponseObject, error) {
-	pair, err := h.needs.Auth.Refresh(ctx, r.Body.RefreshToken)
+	pair, err := h.deps.Auth.Refresh(ctx, r.Body.RefreshToken)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (h handlers) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshR
 }
 
 func (h handlers) SignOut(ctx context.Context, _ SignOutRequestObject) (SignOutResponseObject, error) {
-	if err := h.needs.Auth.SignOut(ctx, callerFrom(ctx)); err != nil {
+	if err := h.deps.Auth.SignOut(ctx, callerFrom(ctx)); err != nil {
 		return nil, err
 	}
 	return SignOut204Response{}, nil
@@ -108,7 +108,7 @@ func (h handlers) Me(ctx context.Context, _ MeRequestObject) (MeResponseObject, 
 }
 
 func (h handlers) ChangePassword(ctx context.Context, r ChangePasswordRequestObject) (ChangePasswordResponseObject, error) {
-	pair, err := h.needs.Auth.ChangePassword(ctx, callerFrom(ctx), r.Body.CurrentPassword, r.Body.NewPassword)
+	pair, err := h.deps.Auth.ChangePassword(ctx, callerFrom(ctx), r.Body.CurrentPassword, r.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (h handlers) ListUsers(ctx context.Context, r ListUsersRequestObject) (List
 	if err != nil {
 		return nil, err
 	}
-	list, total, entered, err := h.needs.Users.List(ctx, callerFrom(ctx).Principal(), tenantID, part)
+	list, total, entered, err := h.deps.Users.List(ctx, callerFrom(ctx).Principal(), tenantID, part)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (h handlers) GetUser(ctx context.Context, r GetUserRequestObject) (GetUserR
 	if err != nil {
 		return nil, err
 	}
-	u, err := h.needs.Users.Get(ctx, callerFrom(ctx).Principal(), tenantID, userID)
+	u, err := h.deps.Users.Get(ctx, callerFrom(ctx).Principal(), tenantID, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (h handlers) ChangeRole(ctx context.Context, r ChangeRoleRequestObject) (Ch
 	if err != nil {
 		return nil, err
 	}
-	u, err := h.needs.Users.ChangeRole(ctx, callerFrom(ctx).Principal(), tenantID, userID, role)
+	u, err := h.deps.Users.ChangeRole(ctx, callerFrom(ctx).Principal(), tenantID, userID, role)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (h handlers) DeactivateUser(ctx context.Context, r DeactivateUserRequestObj
 	if err != nil {
 		return nil, err
 	}
-	if err := h.needs.Users.Deactivate(ctx, callerFrom(ctx).Principal(), tenantID, userID); err != nil {
+	if err := h.deps.Users.Deactivate(ctx, callerFrom(ctx).Principal(), tenantID, userID); err != nil {
 		return nil, err
 	}
 	return DeactivateUser204Response{}, nil
@@ -184,10 +184,10 @@ const (
 // fitness returns how the database is, and what keeps the service from being ready; empty where nothing does.
 func (h handlers) fitness(ctx context.Context) (database, reason string) {
 	database = connected
-	if err := h.needs.Database.Ping(ctx); err != nil {
+	if err := h.deps.Database.Ping(ctx); err != nil {
 		database, reason = disconnected, degraded
 	}
-	if h.needs.Draining() {
+	if h.deps.Draining() {
 		reason = draining
 	}
 	return database, reason
@@ -209,7 +209,7 @@ func (h handlers) Health(ctx context.Context, _ HealthRequestObject) (HealthResp
 	database, reason := h.fitness(ctx)
 	answer := Health{
 		Status: "healthy", Version: h.settings.Version, Environment: h.settings.Environment,
-		Timestamp: h.needs.Clock.Now(), Database: database,
+		Timestamp: h.deps.Clock.Now(), Database: database,
 	}
 	if reason != "" {
 		answer.Status = reason

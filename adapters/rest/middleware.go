@@ -31,7 +31,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		requestID := r.Header.Get(echo.HeaderXRequestID)
 		if !isPlain(requestID) {
-			requestID = s.needs.IDs.New()
+			requestID = s.deps.IDs.New()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, requestID)
 		origin := audit.Origin{RequestID: requestID, Address: c.RealIP(), UserAgent: session.CleanDevice(r.UserAgent())}
@@ -44,7 +44,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 // server does in the end, it could meet the client's next request.
 func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.needs.Draining() {
+		if s.deps.Draining() {
 			c.Response().Header().Set(echo.HeaderConnection, "close")
 		}
 		return next(c)
@@ -99,7 +99,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if caller, ok := c.Get(contextCaller).(session.Caller); ok {
 				line.Tenant, line.User, line.Role = caller.User.TenantID, caller.User.ID, caller.User.Role.String()
 			}
-			s.needs.AuditLog.Request(context.WithoutCancel(ctx), line)
+			s.deps.AuditLog.Request(context.WithoutCancel(ctx), line)
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)

@@ -85,7 +85,7 @@ func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if f.Kind == fault.Unavailable && errors.Unwrap(f) != nil {
-			s.needs.Logger.WarnContext(ctx, "something that is needed does not answer", "error", err, "request_id", audit.OriginFrom(ctx).RequestID)
+			s.deps.Logger.WarnContext(ctx, "something that is needed does not answer", "error", err, "request_id", audit.OriginFrom(ctx).RequestID)
 		}
 		return statuses[f.Kind], f
 	}
@@ -136,7 +136,7 @@ func challenge(f *fault.Error) string {
 // noteRefusal puts a refusal of authorization on the log (ASVS 16.3.2).
 func (s *Server) noteRefusal(ctx context.Context, c echo.Context, f *fault.Error) {
 	u := callerFrom(ctx).User
-	s.needs.AuditLog.Note(ctx, audit.Entry{
+	s.deps.AuditLog.Note(ctx, audit.Entry{
 		TenantID: u.TenantID, Severity: audit.Warning, Act: audit.AccessDenied, Actor: u.ID,
 		Detail: map[string]string{"code": f.Code, "method": c.Request().Method, "path": c.Request().URL.Path},
 	})
@@ -148,5 +148,5 @@ func (s *Server) logUnexpected(ctx context.Context, err error) {
 	if errors.As(err, &p) {
 		attributes = append(attributes, slog.String("stack", p.stack))
 	}
-	s.needs.Logger.LogAttrs(ctx, slog.LevelError, "unexpected error", attributes...)
+	s.deps.Logger.LogAttrs(ctx, slog.LevelError, "unexpected error", attributes...)
 }

@@ -55,9 +55,9 @@ type Users interface {
 
 // Analytics are the use cases of events.
 type Analytics interface {
-	Record(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Event, error)
+	Ingest(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Event, error)
 	Events(ctx context.Context, p access.Principal, t id.Tenant, eventType string, part page.Page) ([]event.Event, error)
-	Summary(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
+	Summarize(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
 	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
 	Export(ctx context.Context, p access.Principal, t id.Tenant) (iter.Seq2[event.Event, error], error)
 }
@@ -73,8 +73,8 @@ type Database interface {
 	Ping(ctx context.Context) error
 }
 
-// Needs are what the API works with.
-type Needs struct {
+// Dependencies are what the API works with.
+type Dependencies struct {
 	Auth      Auth
 	Users     Users
 	Analytics Analytics
@@ -114,14 +114,14 @@ type Settings struct {
 
 // Server is the API.
 type Server struct {
-	needs    Needs
+	deps     Dependencies
 	settings Settings
 	routes   map[string]struct{} // "METHOD path" of all there are
 }
 
 // New returns the API as a handler.
-func New(needs Needs, settings Settings) (*echo.Echo, error) {
-	s := &Server{needs: needs, settings: settings, routes: map[string]struct{}{}}
+func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
+	s := &Server{deps: deps, settings: settings, routes: map[string]struct{}{}}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Binder = binder{}

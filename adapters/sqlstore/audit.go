@@ -40,7 +40,7 @@ func (r entryRow) entry() (audit.Entry, error) {
 
 type auditTrail struct{ repositories }
 
-func (a auditTrail) Append(ctx context.Context, scope access.Scope, e audit.Entry) error {
+func (a auditTrail) Record(ctx context.Context, scope access.Scope, e audit.Entry) error {
 	if err := scope.Covers(e.TenantID); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a auditTrail) Append(ctx context.Context, scope access.Scope, e audit.Entr
 	if err != nil {
 		return fmt.Errorf("writing an audit entry: %w", err)
 	}
-	_, err = a.in(e.TenantID, write).exec(ctx, "appending an audit entry",
+	_, err = a.in(e.TenantID, write).exec(ctx, "recording an audit entry",
 		"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
 		e.Origin.RequestID, e.Origin.Address, e.Origin.UserAgent, string(detail))

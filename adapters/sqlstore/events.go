@@ -36,11 +36,11 @@ func (r eventRow) event() (event.Event, error) {
 
 type events struct{ repositories }
 
-func (s events) Append(ctx context.Context, scope access.Scope, e event.Event) (bool, error) {
+func (s events) Ingest(ctx context.Context, scope access.Scope, e event.Event) (bool, error) {
 	if err := scope.Covers(e.TenantID); err != nil {
 		return false, err
 	}
-	added, err := s.in(e.TenantID, write).exec(ctx, "appending an event",
+	added, err := s.in(e.TenantID, write).exec(ctx, "ingesting an event",
 		"INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, id) DO NOTHING",
 		e.ID, e.TenantID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, dbTime{e.OccurredAt})
 	return added == 1, err
@@ -82,11 +82,11 @@ func (s events) read(ctx context.Context, use purpose, f *filter, dest any, doin
 	return s.in(f.tenant, use).list(ctx, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
 }
 
-// question gives all statements of a question the time of one, and tells where that was not enough.
-func (s events) question(caller context.Context, ask func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
+// withQueryTimeout gives all statements of a question the time of one, and tells where that was not enough.
+func (s events) withQueryTimeout(caller context.Context, run func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, s.dialect.Timeout())
 	defer cancel()
-	err := ask(ctx)
+	err := run(ctx)
 	if s.dialect.TimedOut(err) && !errors.Is(caller.Err(), context.Canceled) {
 		return analytics.ErrTooExpensive.Because(err)
 	}
@@ -118,7 +118,7 @@ func (s events) List(ctx context.Context, scope access.Scope, eventType string, 
 		f.and("event_type = ?", eventType)
 	}
 	var rows []eventRow
-	err = s.question(ctx, func(ctx context.Context) error {
+	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		return s.read(ctx, analyse, f, &rows, "listing events", eventColumns, " ORDER BY occurred_at DESC, id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
 	})
 	if err != nil {
@@ -143,14 +143,14 @@ func (s events) After(ctx context.Context, scope access.Scope, last event.Event,
 	return convert(rows, eventRow.event)
 }
 
-func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Totals, error) {
+func (s events) Summarize(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Summary, error) {
 	f, err := newFilter(scope)
 	if err != nil {
-		return analytics.Totals{}, err
+		return analytics.Summary{}, err
 	}
 	f.window(w)
 	var (
-		totals struct {
+		counts struct {
 			Events int64 `db:"events"`
 			Users  int64 `db:"users"`
 		}
@@ -159,9 +159,9 @@ func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Wind
 			Count int64  `db:"count"`
 		}
 	)
-	err = s.question(ctx, func(ctx context.Context) error {
+	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		return s.db.inTenant(ctx, f.tenant, analyse, func(ctx context.Context, q sqlx.ExtContext) error {
-			err := s.getFrom(ctx, q, &totals, nil, "counting events",
+			err := s.getFrom(ctx, q, &counts, nil, "counting events",
 				"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
 			if err != nil {
 				return err
@@ -172,13 +172,16 @@ func (s events) Totals(ctx context.Context, scope access.Scope, w analytics.Wind
 		})
 	})
 	if err != nil {
-		return analytics.Totals{}, err
+		return analytics.Summary{}, err
 	}
-	result := analytics.Totals{Events: totals.Events, UniqueUsers: totals.Users, Top: make([]analytics.TypeCount, 0, len(top))}
+	summary := analytics.Summary{
+		TenantID: f.tenant, Window: w, TotalEvents: counts.Events, UniqueUsers: counts.Users,
+		TopEventTypes: make([]analytics.EventTypeCount, 0, len(top)),
+	}
 	for _, t := range top {
-		result.Top = append(result.Top, analytics.TypeCount(t))
+		summary.TopEventTypes = append(summary.TopEventTypes, analytics.EventTypeCount(t))
 	}
-	return result, nil
+	return summary, nil
 }
 
 // grouping returns the expression that events are grouped by, and the order of the groups.
@@ -193,24 +196,24 @@ func (s events) grouping(d analytics.Dimension) (expression, order string) {
 	}
 }
 
-func (s events) Query(ctx context.Context, scope access.Scope, question analytics.Query) ([]analytics.Row, error) {
+func (s events) Query(ctx context.Context, scope access.Scope, withQueryTimeout analytics.Query) ([]analytics.Row, error) {
 	f, err := newFilter(scope)
 	if err != nil {
 		return nil, err
 	}
-	f.window(question.Window)
-	if question.EventType != "" {
-		f.and("event_type = ?", question.EventType)
+	f.window(withQueryTimeout.Window)
+	if withQueryTimeout.EventType != "" {
+		f.and("event_type = ?", withQueryTimeout.EventType)
 	}
-	expression, order := s.grouping(question.GroupBy)
+	expression, order := s.grouping(withQueryTimeout.GroupBy)
 	var rows []struct {
 		Key      *string  `db:"key"`
 		Count    int64    `db:"count"`
 		AvgValue *float64 `db:"avg_value"`
 	}
-	err = s.question(ctx, func(ctx context.Context) error {
+	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		return s.read(ctx, analyse, f, &rows, "querying events",
-			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", question.Limit)
+			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", withQueryTimeout.Limit)
 	})
 	if err != nil {
 		return nil, err

@@ -22,13 +22,13 @@ func (i identities) Add(ctx context.Context, u user.User) error {
 		return user.ErrEmailTaken
 	}
 	if u.Role == access.SuperAdmin {
-		return operatorGives(err)
+		return operatorOnly(err)
 	}
 	return err
 }
 
 func (i identities) ByEmail(ctx context.Context, email user.Email) (user.User, error) {
-	return oneUser(ctx, i.outside(lookUp), "SELECT "+userColumns+" FROM "+i.narrow("account_by_email(?) u", "users u WHERE u.email = ?"), email.String())
+	return oneUser(ctx, i.outside(lookUp), "SELECT "+userColumns+" FROM "+i.functionOr("account_by_email(?) u", "users u WHERE u.email = ?"), email.String())
 }
 
 func (i identities) ForUpdate(ctx context.Context, tenantID id.Tenant, userID id.User) (user.User, error) {
@@ -36,7 +36,7 @@ func (i identities) ForUpdate(ctx context.Context, tenantID id.Tenant, userID id
 }
 
 func (i identities) HasPassword(ctx context.Context, u user.User) (same bool, err error) {
-	err = i.outside(write).get(ctx, &same, nil, "comparing a password hash", "SELECT "+i.narrow("password_is(?, ?)",
+	err = i.outside(write).get(ctx, &same, nil, "comparing a password hash", "SELECT "+i.functionOr("password_is(?, ?)",
 		"EXISTS (SELECT 1 FROM users WHERE id = ? AND password_hash = ?)"), u.ID, string(u.PasswordHash))
 	return same, err
 }
@@ -50,7 +50,7 @@ func (i identities) BySession(ctx context.Context, sessionID id.Session) (user.U
 		RevokedAt  dbTime         `db:"session_revoked_at"`
 		RevokedFor session.Reason `db:"session_revoked_for"`
 	}
-	err := i.outside(lookUp).get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.narrow("caller_of_session(?)",
+	err := i.outside(lookUp).get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.functionOr("caller_of_session(?)",
 		"(SELECT "+profileColumns+`, s.id AS session_id, s.created_at AS session_created_at, s.expires_at AS session_expires_at,
 			s.revoked_at AS session_revoked_at, s.revoked_for AS session_revoked_for
 		FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?)`), sessionID)
@@ -74,7 +74,7 @@ const saltAndKey = "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, error) {
 	var hashes []user.PasswordHash
-	err := i.outside(lookUp).list(ctx, &hashes, "reading what password hashes cost", "SELECT * FROM "+i.narrow("password_costs(?)",
+	err := i.outside(lookUp).list(ctx, &hashes, "reading what password hashes cost", "SELECT * FROM "+i.functionOr("password_costs(?)",
 		`(SELECT DISTINCT substr(password_hash, 1, length(password_hash) - length(ending)) || ending
 		FROM users, (SELECT ? AS ending) WHERE length(password_hash) > length(ending))`), saltAndKey)
 	return hashes, err
@@ -83,7 +83,7 @@ func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, err
 type signInAddresses struct{ repositories }
 
 func (a signInAddresses) Known(ctx context.Context, email user.Email, address string) (known bool, err error) {
-	err = a.outside(lookUp).get(ctx, &known, nil, "looking for an address", "SELECT "+a.narrow("address_is_known(?, ?)",
+	err = a.outside(lookUp).get(ctx, &known, nil, "looking for an address", "SELECT "+a.functionOr("address_is_known(?, ?)",
 		"EXISTS (SELECT 1 FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = ? AND a.address = ?)"),
 		email.String(), address)
 	return known, err
@@ -93,25 +93,25 @@ func (a signInAddresses) Known(ctx context.Context, email user.Email, address st
 const rememberEvery = 24 * time.Hour
 
 func (a signInAddresses) Remember(ctx context.Context, owner user.User, address string, now time.Time, atMost int) error {
-	home := a.in(owner.TenantID, write)
+	inTenant := a.in(owner.TenantID, write)
 	var last dbTime
-	err := home.get(ctx, &last, nil, "looking for an address",
+	err := inTenant.get(ctx, &last, nil, "looking for an address",
 		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner.ID, address)
 	if err != nil || now.Sub(last.Time) < rememberEvery {
 		return err
 	}
-	_, err = home.exec(ctx, "remembering an address",
+	_, err = inTenant.exec(ctx, "remembering an address",
 		`INSERT INTO sign_in_addresses (user_id, tenant_id, address, last_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner.ID, owner.TenantID, address, dbTime{now})
 	if err != nil {
 		return err
 	}
 	var known int
-	err = home.get(ctx, &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner.ID)
+	err = inTenant.get(ctx, &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner.ID)
 	if err != nil || known <= atMost {
 		return err
 	}
-	_, err = home.exec(ctx, "forgetting addresses",
+	_, err = inTenant.exec(ctx, "forgetting addresses",
 		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
 		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner.ID, owner.ID, atMost)
 	return err

@@ -78,14 +78,14 @@ func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Re
 // MakeRoom looks before it changes anything, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a
 // reference table lets nobody else write to it until the transaction ends.
 func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
-	home := s.in(owner.TenantID, write)
+	inTenant := s.in(owner.TenantID, write)
 	var count struct {
 		Dead int `db:"dead"`
 		Live int `db:"live"`
 	}
 	const dead = "(expires_at <= ? OR revoked_at <= ?)"
 	revokedBefore := dbTime{now.Add(-session.RevokedKept)}
-	err := home.get(ctx, &count, nil, "counting a user's sessions",
+	err := inTenant.get(ctx, &count, nil, "counting a user's sessions",
 		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
 		dbTime{now}, revokedBefore, dbTime{now}, owner.ID)
@@ -93,7 +93,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		return nil, err
 	}
 	if count.Dead > 0 {
-		if _, err := home.exec(ctx, "forgetting dead sessions",
+		if _, err := inTenant.exec(ctx, "forgetting dead sessions",
 			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, dbTime{now}, revokedBefore); err != nil {
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		return nil, nil
 	}
 	var ended []id.Session
-	err = home.list(ctx, &ended, "revoking a user's oldest sessions",
+	err = inTenant.list(ctx, &ended, "revoking a user's oldest sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
 		WHERE user_id = ? AND revoked_at IS NULL AND id NOT IN
 			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT ?)

@@ -25,18 +25,18 @@ type Dialect interface {
 	ForUpdate() string
 	// Day is the expression for the day in UTC of a column that holds a time, as 2026-01-31.
 	Day(column string) string
-	// GuardsTenants reports whether the database itself keeps tenants apart, so that EnterTenant must be called in a
+	// RowLevelSecurity reports whether the database itself keeps tenants apart, so that EnterTenant must be called in a
 	// transaction before any of their rows can be seen.
-	GuardsTenants() bool
+	RowLevelSecurity() bool
 	// EnterTenant opens the rows of one tenant until the transaction ends.
 	EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error
 	// Duplicate reports whether err says that the value of a unique column is taken.
 	Duplicate(err error, table, column string) bool
-	// Lost reports whether err says that the database can't be reached or can't work now.
-	Lost(err error) bool
-	// GaveWay reports whether err says that the transaction was given up in favour of another one, with which it could not
+	// Unavailable reports whether err says that the database can't be reached or can't work now.
+	Unavailable(err error) bool
+	// Retryable reports whether err says that the transaction was given up in favour of another one, with which it could not
 	// be at once, and is to be tried again.
-	GaveWay(err error) bool
+	Retryable(err error) bool
 	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
 	RolledBack(err error) bool
 	// Denied reports whether err says that the database's role may not do this.
@@ -46,8 +46,8 @@ type Dialect interface {
 	Clock() string
 	// TimedOut reports whether err says that the database was at work on a statement until its time was up.
 	TimedOut(err error) bool
-	// Patience is how long a statement by itself or a transaction may take, with the wait for a connection.
-	Patience() time.Duration
+	// Timeout is how long a statement by itself or a transaction may take, with the wait for a connection.
+	Timeout() time.Duration
 }
 
 // ErrDenied says that the role may not do what was asked. Nothing that a request may ask for meets it; what the operator
@@ -57,22 +57,22 @@ var ErrDenied = errors.New("the database lets none but the owner of its tables d
 // Store is a database.
 type Store struct {
 	repositories
-	writer, reader, analyst *sqlx.DB
+	writer, reader, queries *sqlx.DB
 	dialect                 Dialect
-	pulse                   pulse
+	lastPing                lastPing
 }
 
 // New returns a store that writes through one pool and looks up through another, or the same. The analyst is a pool
 // apart from both, so that questions that take long keep nobody from signing in.
-func New(writer, reader, analyst *sqlx.DB, dialect Dialect) *Store {
-	s := &Store{writer: writer, reader: reader, analyst: analyst, dialect: dialect}
+func New(writer, reader, queries *sqlx.DB, dialect Dialect) *Store {
+	s := &Store{writer: writer, reader: reader, queries: queries, dialect: dialect}
 	s.repositories = repositories{db: pool{s}, dialect: dialect}
 	return s
 }
 
 // Close closes the pools.
 func (s *Store) Close() error {
-	return errors.Join(s.writer.Close(), s.reader.Close(), s.analyst.Close()) // to close a pool twice does nothing
+	return errors.Join(s.writer.Close(), s.reader.Close(), s.queries.Close()) // to close a pool twice does nothing
 }
 
 // purpose is what a statement about a tenant's own data is for. It decides on the pool.
@@ -89,22 +89,22 @@ func (s *Store) pool(use purpose) *sqlx.DB {
 	case lookUp:
 		return s.reader
 	case analyse:
-		return s.analyst
+		return s.queries
 	default:
 		return s.writer
 	}
 }
 
-// attempts is how often a unit of work is tried that the database gives up in favour of another one.
-const attempts = 3
+// maxAttempts is how often a unit of work is tried that the database gives up in favour of another one.
+const maxAttempts = 3
 
 // InTx runs a unit of work; see ports.Store.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
-	for left := attempts - 1; ; left-- {
+	for left := maxAttempts - 1; ; left-- {
 		err := s.inTx(ctx, write, func(ctx context.Context, tx *sqlx.Tx) error {
 			return fn(ctx, repositories{db: &transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
 		})
-		if left == 0 || ctx.Err() != nil || !s.dialect.GaveWay(err) {
+		if left == 0 || ctx.Err() != nil || !s.dialect.Retryable(err) {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (s *Store) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Contex
 }
 
 func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
-	ctx, cancel := context.WithTimeout(caller, s.dialect.Patience())
+	ctx, cancel := context.WithTimeout(caller, s.dialect.Timeout())
 	defer cancel()
 	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != write})
 	if err != nil {
@@ -151,7 +151,7 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 		return err
 	case caller.Err() != nil:
 		return fmt.Errorf("%s: %w: %w", doing, caller.Err(), err)
-	case d.Lost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // the last by its time
+	case d.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // the last by its time
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
 	case d.Denied(err):
 		return fmt.Errorf("%s: %w: %w", doing, ErrDenied, err)
@@ -175,7 +175,7 @@ type pool struct {
 func (p pool) outside(use purpose) sqlx.ExtContext { return p.store.pool(use) }
 
 func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error {
-	if !p.store.dialect.GuardsTenants() {
+	if !p.store.dialect.RowLevelSecurity() {
 		return fn(ctx, p.store.pool(use))
 	}
 	return p.store.inTx(ctx, use, func(ctx context.Context, tx *sqlx.Tx) error {
@@ -193,7 +193,7 @@ type transaction struct {
 func (t *transaction) outside(purpose) sqlx.ExtContext { return t.tx }
 
 func (t *transaction) inTenant(ctx context.Context, tenant id.Tenant, _ purpose, fn func(context.Context, sqlx.ExtContext) error) error {
-	if t.dialect.GuardsTenants() && tenant != t.entered {
+	if t.dialect.RowLevelSecurity() && tenant != t.entered {
 		if err := t.dialect.EnterTenant(ctx, t.tx, tenant); err != nil {
 			return asFault(ctx, t.dialect, "entering a tenant", err)
 		}

@@ -43,11 +43,11 @@ func (t tenants) ByID(ctx context.Context, tenantID id.Tenant) (tenant.Tenant, e
 }
 
 func (t tenants) BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error) {
-	return oneTenant(ctx, t.outside(lookUp), "SELECT "+tenantColumns+" FROM "+t.narrow("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
+	return oneTenant(ctx, t.outside(lookUp), "SELECT "+tenantColumns+" FROM "+t.functionOr("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
 }
 
 // oneTenant reads a tenant. Errors: tenant.ErrNotFound.
-func oneTenant(ctx context.Context, p place, query string, key any) (tenant.Tenant, error) {
+func oneTenant(ctx context.Context, p executor, query string, key any) (tenant.Tenant, error) {
 	var row tenantRow
 	if err := p.get(ctx, &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
 		return tenant.Tenant{}, err
@@ -60,7 +60,7 @@ func (t tenants) List(ctx context.Context, scope access.Scope) ([]tenant.Tenant,
 		return nil, access.ErrNoScope
 	}
 	var rows []tenantRow
-	err := t.outside(lookUp).list(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.narrow("all_tenants()", "tenants")+" ORDER BY slug")
+	err := t.outside(lookUp).list(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.functionOr("all_tenants()", "tenants")+" ORDER BY slug")
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func tenantRole(r access.Role) access.Role {
 }
 
 // oneUser reads a user. Errors: user.ErrNotFound.
-func oneUser(ctx context.Context, p place, query string, args ...any) (user.User, error) {
+func oneUser(ctx context.Context, p executor, query string, args ...any) (user.User, error) {
 	var row userRow
 	if err := p.get(ctx, &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
 		return user.User{}, err
@@ -64,35 +64,35 @@ func oneUser(ctx context.Context, p place, query string, args ...any) (user.User
 }
 
 // profileOf reads what may be seen of a user of the tenant of a place. Errors: user.ErrNotFound.
-func profileOf(ctx context.Context, home place, userID id.User, lock string) (user.User, error) {
-	return oneUser(ctx, home, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, home.tenant)
+func profileOf(ctx context.Context, inTenant executor, userID id.User, lock string) (user.User, error) {
+	return oneUser(ctx, inTenant, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, inTenant.tenant)
 }
 
 type users struct{ repositories }
 
-// home returns the tenant in which a scope may look for a user: the scope's one, or the user's own.
-func (s users) home(ctx context.Context, scope access.Scope, userID id.User) (id.Tenant, error) {
+// tenantOf returns the tenant in which a scope may look for a user: the scope's one, or the user's own.
+func (s users) tenantOf(ctx context.Context, scope access.Scope, userID id.User) (id.Tenant, error) {
 	if !scope.Everywhere() {
 		return scope.Tenant()
 	}
-	var home *id.Tenant
-	err := s.outside(lookUp).get(ctx, &home, nil, "looking for a user's tenant",
-		"SELECT "+s.narrow("home_of_user(?)", "(SELECT tenant_id FROM users WHERE id = ?)"), userID)
-	if err == nil && home == nil {
+	var tenantID *id.Tenant
+	err := s.outside(lookUp).get(ctx, &tenantID, nil, "looking for a user's tenant",
+		"SELECT "+s.functionOr("home_of_user(?)", "(SELECT tenant_id FROM users WHERE id = ?)"), userID)
+	if err == nil && tenantID == nil {
 		return "", user.ErrNotFound
 	}
 	if err != nil {
 		return "", err
 	}
-	return *home, nil
+	return *tenantID, nil
 }
 
 func (s users) ByID(ctx context.Context, scope access.Scope, userID id.User) (user.User, error) {
-	home, err := s.home(ctx, scope, userID)
+	tenantID, err := s.tenantOf(ctx, scope, userID)
 	if err != nil {
 		return user.User{}, err
 	}
-	return profileOf(ctx, s.in(home, lookUp), userID, "")
+	return profileOf(ctx, s.in(tenantID, lookUp), userID, "")
 }
 
 func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]user.User, int, error) {
@@ -121,25 +121,25 @@ func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]use
 }
 
 func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User) (user.User, int, error) {
-	tenantID, err := s.home(ctx, scope, userID)
+	tenantID, err := s.tenantOf(ctx, scope, userID)
 	if err != nil {
 		return user.User{}, 0, err
 	}
-	home := s.in(tenantID, write)
-	u, err := profileOf(ctx, home, userID, s.dialect.ForUpdate())
+	inTenant := s.in(tenantID, write)
+	u, err := profileOf(ctx, inTenant, userID, s.dialect.ForUpdate())
 	if err != nil {
 		return user.User{}, 0, err
 	}
 	// All changes to a tenant's administrators take turns at its row. A lock on the users alone would let two
 	// administrators demote each other at once.
 	var locked id.Tenant
-	err = home.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
+	err = inTenant.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
 		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
 	if err != nil {
 		return user.User{}, 0, err
 	}
 	var others int
-	err = home.get(ctx, &others, nil, "counting administrators",
+	err = inTenant.get(ctx, &others, nil, "counting administrators",
 		"SELECT COUNT(*) FROM users WHERE tenant_id = ? AND id <> ? AND active AND role = ?",
 		u.TenantID, u.ID, access.Admin.String())
 	return u, others, err
@@ -149,21 +149,21 @@ func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, rol
 	if err := scope.Covers(u.TenantID); err != nil {
 		return err
 	}
-	home := s.in(u.TenantID, write)
+	inTenant := s.in(u.TenantID, write)
 	if u.Role != access.SuperAdmin && role != access.SuperAdmin {
-		return home.execOne(ctx, user.ErrNotFound, "giving a role",
+		return inTenant.execOne(ctx, user.ErrNotFound, "giving a role",
 			"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
 	}
-	err := home.execOne(ctx, user.ErrNotFound, "giving or taking super_admin",
+	err := inTenant.execOne(ctx, user.ErrNotFound, "giving or taking super_admin",
 		"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
 		tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
-	return operatorGives(err)
+	return operatorOnly(err)
 }
 
-// operatorGives tells what is refused to this role of the database, where it is about super_admin.
-func operatorGives(err error) error {
+// operatorOnly tells what is refused to this role of the database, where it is about super_admin.
+func operatorOnly(err error) error {
 	if errors.Is(err, ErrDenied) {
-		return user.ErrOperatorGives.Because(err)
+		return user.ErrOperatorOnly.Because(err)
 	}
 	return err
 }

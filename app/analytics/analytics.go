@@ -17,11 +17,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// pieceSize is how many events of an export are read at a time.
-const pieceSize = 1000
+// chunkSize is how many events of an export are read at a time.
+const chunkSize = 1000
 
-// Needs are what the use cases work with.
-type Needs struct {
+// Dependencies are what the use cases work with.
+type Dependencies struct {
 	Events   ports.Events
 	Tenants  *tenants.Service
 	Recorder *recorder.Recorder
@@ -31,17 +31,17 @@ type Needs struct {
 
 // Service carries out the use cases. Whatever reads many events goes through the gate; to report one does not.
 type Service struct {
-	events    ports.Events
-	tenants   *tenants.Service
-	recorder  *recorder.Recorder
-	gate      ports.QueryGate
-	clock     ports.Clock
-	pieceTime time.Duration
+	events       ports.Events
+	tenants      *tenants.Service
+	recorder     *recorder.Recorder
+	gate         ports.QueryGate
+	clock        ports.Clock
+	chunkTimeout time.Duration
 }
 
-// NewService returns a service. Each piece of an export may take pieceTime, with the wait for its turn.
-func NewService(n Needs, pieceTime time.Duration) *Service {
-	return &Service{events: n.Events, tenants: n.Tenants, recorder: n.Recorder, gate: n.Gate, clock: n.Clock, pieceTime: pieceTime}
+// NewService returns a service. Each piece of an export may take chunkTimeout, with the wait for its turn.
+func NewService(n Dependencies, chunkTimeout time.Duration) *Service {
+	return &Service{events: n.Events, tenants: n.Tenants, recorder: n.Recorder, gate: n.Gate, clock: n.Clock, chunkTimeout: chunkTimeout}
 }
 
 // enter authorizes a principal in one tenant, and returns which one that is.
@@ -54,9 +54,9 @@ func (s *Service) enter(ctx context.Context, p access.Principal, permission acce
 	return scope, entered, err
 }
 
-// Record stores an event once per tenant and key: to repeat it with the same key returns what is stored.
+// Ingest stores an event once per tenant and key: to repeat it with the same key returns what is stored.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, event.ErrKeyReused, and an invalid request that names the fields.
-func (s *Service) Record(ctx context.Context, p access.Principal, tenantID id.Tenant, d event.Draft, key string) (event.Event, error) {
+func (s *Service) Ingest(ctx context.Context, p access.Principal, tenantID id.Tenant, d event.Draft, key string) (event.Event, error) {
 	scope, entered, err := s.enter(ctx, p, access.Ingest, tenantID)
 	if err != nil {
 		return event.Event{}, err
@@ -65,7 +65,7 @@ func (s *Service) Record(ctx context.Context, p access.Principal, tenantID id.Te
 	if err != nil {
 		return event.Event{}, err
 	}
-	isNew, err := s.events.Append(ctx, scope, e)
+	isNew, err := s.events.Ingest(ctx, scope, e)
 	if err != nil || isNew {
 		return e, err
 	}
@@ -94,9 +94,9 @@ func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Te
 	return s.events.List(ctx, scope, eventType, part)
 }
 
-// Summary returns a tenant's events of a period at a glance.
+// Summarize counts a tenant's events in the period that ends now.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
-func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
+func (s *Service) Summarize(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
 	scope, entered, err := s.enter(ctx, p, access.ReadSummary, tenantID)
 	if err != nil {
 		return analytics.Summary{}, err
@@ -106,12 +106,7 @@ func (s *Service) Summary(ctx context.Context, p access.Principal, tenantID id.T
 		return analytics.Summary{}, err
 	}
 	defer leave()
-	now := s.clock.Now()
-	totals, err := s.events.Totals(ctx, scope, period.Window(now))
-	if err != nil {
-		return analytics.Summary{}, err
-	}
-	return analytics.Summary{TenantID: entered, Period: period, Totals: totals, GeneratedAt: now}, nil
+	return s.events.Summarize(ctx, scope, period.Window(s.clock.Now()))
 }
 
 // Query answers a question about a tenant's events.
@@ -141,17 +136,17 @@ func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Te
 	if err != nil {
 		return nil, err
 	}
-	piece := func(enter func(context.Context, id.Tenant) (func(), error), last event.Event) ([]event.Event, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.pieceTime)
+	chunk := func(enter func(context.Context, id.Tenant) (func(), error), last event.Event) ([]event.Event, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.chunkTimeout)
 		defer cancel()
 		leave, err := enter(ctx, entered)
 		if err != nil {
 			return nil, err
 		}
 		defer leave()
-		return s.events.After(ctx, scope, last, pieceSize)
+		return s.events.After(ctx, scope, last, chunkSize)
 	}
-	first, err := piece(s.gate.Enter, event.Event{})
+	first, err := chunk(s.gate.Enter, event.Event{})
 	if err != nil {
 		return nil, err
 	}
@@ -161,27 +156,27 @@ func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Te
 	if err != nil {
 		return nil, err
 	}
-	return inPieces(first, func(last event.Event) ([]event.Event, error) { return piece(s.gate.Return, last) }), nil
+	return inChunks(first, func(last event.Event) ([]event.Event, error) { return chunk(s.gate.Reenter, last) }), nil
 }
 
-// inPieces yields the events of a first piece and of all that follow.
-func inPieces(piece []event.Event, next func(last event.Event) ([]event.Event, error)) iter.Seq2[event.Event, error] {
+// inChunks yields the events of a first piece and of all that follow.
+func inChunks(chunk []event.Event, next func(last event.Event) ([]event.Event, error)) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		for piece := piece; ; {
-			for _, e := range piece {
+		for chunk := chunk; ; {
+			for _, e := range chunk {
 				if !yield(e, nil) {
 					return
 				}
 			}
-			if len(piece) < pieceSize {
+			if len(chunk) < chunkSize {
 				return
 			}
-			following, err := next(piece[len(piece)-1])
+			following, err := next(chunk[len(chunk)-1])
 			if err != nil {
 				yield(event.Event{}, err)
 				return
 			}
-			piece = following
+			chunk = following
 		}
 	}
 }

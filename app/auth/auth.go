@@ -42,8 +42,8 @@ type Service struct {
 	settings    Settings
 }
 
-// Needs are what a Service works with.
-type Needs struct {
+// Dependencies are what a Service works with.
+type Dependencies struct {
 	Store       ports.Store
 	Recorder    *recorder.Recorder
 	Tokens      ports.Tokens
@@ -56,7 +56,7 @@ type Needs struct {
 }
 
 // NewService returns a service.
-func NewService(n Needs, settings Settings) *Service {
+func NewService(n Dependencies, settings Settings) *Service {
 	return &Service{
 		store: n.Store, recorder: n.Recorder, tokens: n.Tokens, passwords: n.Passwords, policy: n.Policy,
 		revocations: n.Revocations, limiter: n.Limiter, clock: n.Clock, ids: n.IDs, settings: settings,

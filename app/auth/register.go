@@ -67,7 +67,7 @@ func (s *Service) register(ctx context.Context, wanted checked, hash user.Passwo
 		opened  opening
 	)
 	err := s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		home, isNew, err := s.home(ctx, tx, wanted.slug)
+		findOrNewTenant, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
@@ -78,8 +78,8 @@ func (s *Service) register(ctx context.Context, wanted checked, hash user.Passwo
 		if isNew {
 			role = s.settings.FounderRole
 		}
-		created = s.newUser(home, wanted, role, hash)
-		if err := enrol(ctx, tx, created.Principal(), home, isNew, created); err != nil {
+		created = s.newUser(findOrNewTenant, wanted, role, hash)
+		if err := enrol(ctx, tx, created.Principal(), findOrNewTenant, isNew, created); err != nil {
 			return err
 		}
 		opened, err = s.open(ctx, tx, created)
@@ -143,21 +143,21 @@ func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Ac
 	}
 	var created user.User
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		home, isNew, err := s.home(ctx, tx, wanted.slug)
+		findOrNewTenant, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
 		if isNew == join {
 			return tenant.ErrSlugTaken // somebody made it meanwhile
 		}
-		created = s.newUser(home, wanted, role, hash)
-		return enrol(ctx, tx, by, home, isNew, created)
+		created = s.newUser(findOrNewTenant, wanted, role, hash)
+		return enrol(ctx, tx, by, findOrNewTenant, isNew, created)
 	})
 	return created, err
 }
 
-// home returns the tenant with the slug, or one that is to be made.
-func (s *Service) home(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
+// findOrNewTenant returns the tenant with the slug, or one that is to be made.
+func (s *Service) findOrNewTenant(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
 	t, err = tx.Tenants().BySlug(ctx, slug)
 	if errors.Is(err, tenant.ErrNotFound) {
 		return tenant.Tenant{ID: id.Tenant(s.ids.New()), Slug: slug, CreatedAt: s.clock.Now()}, true, nil
@@ -165,10 +165,10 @@ func (s *Service) home(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (
 	return t, false, err
 }
 
-func (s *Service) newUser(home tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) user.User {
+func (s *Service) newUser(findOrNewTenant tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) user.User {
 	return user.User{
 		ID:           id.User(s.ids.New()),
-		TenantID:     home.ID,
+		TenantID:     findOrNewTenant.ID,
 		Email:        wanted.email,
 		FullName:     wanted.name,
 		Role:         role,
@@ -179,13 +179,13 @@ func (s *Service) newUser(home tenant.Tenant, wanted checked, role access.Role, 
 }
 
 // enrol stores a user, and its tenant where that is new, and puts both on record.
-func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, home tenant.Tenant, isNew bool, u user.User) error {
-	scope, err := by.Authorize(access.ReadOwnData, home.ID)
+func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, findOrNewTenant tenant.Tenant, isNew bool, u user.User) error {
+	scope, err := by.Authorize(access.ReadOwnData, findOrNewTenant.ID)
 	if err != nil {
 		return err
 	}
 	if isNew {
-		if err := tenants.Add(ctx, tx, scope, home); err != nil {
+		if err := tenants.Add(ctx, tx, scope, findOrNewTenant); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, home tenan
 		return err
 	}
 	return tx.Record(ctx, scope, audit.Entry{
-		TenantID: home.ID, Severity: audit.Info, Act: audit.UserCreated, Subject: string(u.ID),
+		TenantID: findOrNewTenant.ID, Severity: audit.Info, Act: audit.UserCreated, Subject: string(u.ID),
 		Detail: map[string]string{"role": u.Role.String()},
 	})
 }

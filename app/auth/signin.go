@@ -106,7 +106,7 @@ func (s *Service) identify(ctx context.Context, email user.Email, password strin
 	why := "unknown_email"
 	right, err := s.guess(ctx, key, func() (bool, error) {
 		if !exists {
-			return false, s.passwords.VerifyNobody(ctx, password)
+			return false, s.passwords.VerifyDummy(ctx, password)
 		}
 		match, weak, err := s.passwords.Verify(ctx, password, u.PasswordHash)
 		outdated, why = weak, "wrong_password"

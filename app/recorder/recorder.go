@@ -67,7 +67,7 @@ func (r *Recorder) run(ctx context.Context, inTx unitOfWork, fn func(ctx context
 func (tx *Tx) Record(ctx context.Context, scope access.Scope, e audit.Entry) error {
 	e = tx.recorder.fill(ctx, e)
 	e.Actor = scope.Principal().User()
-	if err := tx.Audit().Append(ctx, scope, e); err != nil {
+	if err := tx.Audit().Record(ctx, scope, e); err != nil {
 		return err
 	}
 	tx.entries = append(tx.entries, e)

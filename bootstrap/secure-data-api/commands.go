@@ -89,7 +89,7 @@ func open(c *cobra.Command, t terminal, log io.Writer, serving bool) (*bootstrap
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.Open(c.Context(), settings, bootstrap.Surroundings{
+	return bootstrap.Open(c.Context(), settings, bootstrap.Runtime{
 		Output: log, Colour: isTerminal(log), Version: version, Clock: system.Clock{}, After: time.After, Serving: serving,
 	})
 }

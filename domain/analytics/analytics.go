@@ -91,8 +91,8 @@ func ParseDimension(s string) (Dimension, error) {
 // String returns the dimension's name.
 func (d Dimension) String() string { return d.name }
 
-// Ask is a question as it is asked. Empty texts and nil mean the default.
-type Ask struct {
+// QueryRequest is a query as a client sends it. Empty texts and nil mean the default.
+type QueryRequest struct {
 	EventType string
 	StartDate string
 	EndDate   string
@@ -100,7 +100,7 @@ type Ask struct {
 	Limit     *int
 }
 
-// Query is a question that can be answered: how many events, with what average value, for each group.
+// Query is a validated query: how many events, with what average value, for each group.
 type Query struct {
 	EventType string // empty: all
 	Window    Window
@@ -108,26 +108,26 @@ type Query struct {
 	Limit     int
 }
 
-// Query returns the question in full, or a fault that names each field that is wrong.
+// Query validates the request and fills in the defaults. A fault names each field that is wrong.
 //
 // Dates are days (2026-01-31) or times (RFC 3339). A start belongs to the window; an end that is a day belongs to it
 // with all its hours, and an end that is a time does not.
-func (a Ask) Query() (Query, error) {
+func (r QueryRequest) Query() (Query, error) {
 	var (
 		c   fault.Check
-		q   = Query{EventType: a.EventType, Limit: DefaultQueryLimit}
+		q   = Query{EventType: r.EventType, Limit: DefaultQueryLimit}
 		err error
 	)
-	if a.EventType != "" {
-		event.CheckType(&c, a.EventType)
+	if r.EventType != "" {
+		event.CheckType(&c, r.EventType)
 	}
-	if q.GroupBy, err = ParseDimension(a.GroupBy); c.Take(err) != nil {
+	if q.GroupBy, err = ParseDimension(r.GroupBy); c.Take(err) != nil {
 		return Query{}, err
 	}
-	if q.Window.Start, _, err = parseDate("start_date", a.StartDate); c.Take(err) != nil {
+	if q.Window.Start, _, err = parseDate("start_date", r.StartDate); c.Take(err) != nil {
 		return Query{}, err
 	}
-	end, day, err := parseDate("end_date", a.EndDate)
+	end, day, err := parseDate("end_date", r.EndDate)
 	if c.Take(err) != nil {
 		return Query{}, err
 	}
@@ -140,8 +140,8 @@ func (a Ask) Query() (Query, error) {
 	if !q.Window.Start.IsZero() && !end.IsZero() && !q.Window.Start.Before(end) {
 		c.Add("end_date", "must be after start_date")
 	}
-	if a.Limit != nil {
-		q.Limit = *a.Limit
+	if r.Limit != nil {
+		q.Limit = *r.Limit
 		if q.Limit < 1 || q.Limit > MaxQueryLimit {
 			c.Add("limit", fmt.Sprintf("must be 1 to %d", MaxQueryLimit))
 		}
@@ -181,23 +181,17 @@ type Result struct {
 	ExecutedAt time.Time
 }
 
-// TypeCount is how many events of a type there are.
-type TypeCount struct {
+// EventTypeCount is how many events of a type there are.
+type EventTypeCount struct {
 	Type  string
 	Count int64
 }
 
-// Totals is what a summary counts.
-type Totals struct {
-	Events      int64
-	UniqueUsers int64
-	Top         []TypeCount // at most TopEventTypes, greatest first
-}
-
-// Summary is a tenant's events in a period, at a glance.
+// Summary counts a tenant's events in a window of time.
 type Summary struct {
-	TenantID    id.Tenant
-	Period      Period
-	Totals      Totals
-	GeneratedAt time.Time
+	TenantID      id.Tenant
+	Window        Window
+	TotalEvents   int64
+	UniqueUsers   int64
+	TopEventTypes []EventTypeCount // at most TopEventTypes, greatest first
 }

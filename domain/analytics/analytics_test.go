@@ -11,39 +11,39 @@ import (
 
 func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
 
-func TestAsk(t *testing.T) {
+func TestQueryRequest(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		ask   analytics.Ask
+		ask   analytics.QueryRequest
 		want  analytics.Query
 		field string // the one to blame
 	}{
-		{"defaults", analytics.Ask{}, analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"all", analytics.Ask{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: "day", Limit: new(10)},
+		{"defaults", analytics.QueryRequest{}, analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
+		{"all", analytics.QueryRequest{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: "day", Limit: new(10)},
 			analytics.Query{EventType: "view", Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 2, 1)}, GroupBy: analytics.ByDay, Limit: 10}, ""},
-		{"one day", analytics.Ask{StartDate: "2026-01-01", EndDate: "2026-01-01"},
+		{"one day", analytics.QueryRequest{StartDate: "2026-01-01", EndDate: "2026-01-01"},
 			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"times", analytics.Ask{StartDate: "2026-01-01T01:00:00+01:00", EndDate: "2026-01-02T00:00:00Z"},
+		{"times", analytics.QueryRequest{StartDate: "2026-01-01T01:00:00+01:00", EndDate: "2026-01-02T00:00:00Z"},
 			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"the last day there is", analytics.Ask{EndDate: "9999-12-31"},
+		{"the last day there is", analytics.QueryRequest{EndDate: "9999-12-31"},
 			analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"year 1", analytics.Ask{StartDate: "0001-01-02"},
+		{"year 1", analytics.QueryRequest{StartDate: "0001-01-02"},
 			analytics.Query{Window: analytics.Window{Start: day(1, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"year 0", analytics.Ask{StartDate: "0000-12-31"}, analytics.Query{}, "start_date"},
-		{"no date", analytics.Ask{StartDate: "yesterday"}, analytics.Query{}, "start_date"},
-		{"times in lower case", analytics.Ask{StartDate: "2026-01-01t00:00:00z"},
+		{"year 0", analytics.QueryRequest{StartDate: "0000-12-31"}, analytics.Query{}, "start_date"},
+		{"no date", analytics.QueryRequest{StartDate: "yesterday"}, analytics.Query{}, "start_date"},
+		{"times in lower case", analytics.QueryRequest{StartDate: "2026-01-01t00:00:00z"},
 			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"comma", analytics.Ask{StartDate: "2026-01-01T00:00:00,5Z"}, analytics.Query{}, "start_date"},
-		{"one-digit hour", analytics.Ask{EndDate: "2026-01-01T1:00:00Z"}, analytics.Query{}, "end_date"},
-		{"offset of a day", analytics.Ask{EndDate: "2026-01-01T00:00:00+24:00"}, analytics.Query{}, "end_date"},
-		{"leap second", analytics.Ask{EndDate: "2016-12-31T23:59:60Z"}, analytics.Query{}, "end_date"},
-		{"no such day", analytics.Ask{EndDate: "2026-02-30"}, analytics.Query{}, "end_date"},
-		{"end before start", analytics.Ask{StartDate: "2026-01-02", EndDate: "2026-01-01"}, analytics.Query{}, "end_date"},
-		{"unknown dimension", analytics.Ask{GroupBy: "tenant_id"}, analytics.Query{}, "group_by"},
-		{"SQL", analytics.Ask{GroupBy: "event_type; DROP TABLE events"}, analytics.Query{}, "group_by"},
-		{"limit of 0", analytics.Ask{Limit: new(0)}, analytics.Query{}, "limit"},
-		{"limit too great", analytics.Ask{Limit: new(10001)}, analytics.Query{}, "limit"},
-		{"NUL", analytics.Ask{EventType: "\x00"}, analytics.Query{}, "event_type"},
+		{"comma", analytics.QueryRequest{StartDate: "2026-01-01T00:00:00,5Z"}, analytics.Query{}, "start_date"},
+		{"one-digit hour", analytics.QueryRequest{EndDate: "2026-01-01T1:00:00Z"}, analytics.Query{}, "end_date"},
+		{"offset of a day", analytics.QueryRequest{EndDate: "2026-01-01T00:00:00+24:00"}, analytics.Query{}, "end_date"},
+		{"leap second", analytics.QueryRequest{EndDate: "2016-12-31T23:59:60Z"}, analytics.Query{}, "end_date"},
+		{"no such day", analytics.QueryRequest{EndDate: "2026-02-30"}, analytics.Query{}, "end_date"},
+		{"end before start", analytics.QueryRequest{StartDate: "2026-01-02", EndDate: "2026-01-01"}, analytics.Query{}, "end_date"},
+		{"unknown dimension", analytics.QueryRequest{GroupBy: "tenant_id"}, analytics.Query{}, "group_by"},
+		{"SQL", analytics.QueryRequest{GroupBy: "event_type; DROP TABLE events"}, analytics.Query{}, "group_by"},
+		{"limit of 0", analytics.QueryRequest{Limit: new(0)}, analytics.Query{}, "limit"},
+		{"limit too great", analytics.QueryRequest{Limit: new(10001)}, analytics.Query{}, "limit"},
+		{"NUL", analytics.QueryRequest{EventType: "\x00"}, analytics.Query{}, "event_type"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.ask.Query()

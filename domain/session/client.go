@@ -21,8 +21,8 @@ type Client struct {
 	Address string
 }
 
-// Resembles reports whether two clients may be one: the same device in the same network (/24 of IPv4, /64 of IPv6).
-func (c Client) Resembles(other Client) bool {
+// SameClient reports whether two clients may be one: the same device in the same network (/24 of IPv4, /64 of IPv6).
+func (c Client) SameClient(other Client) bool {
 	if c.Device != other.Device {
 		return false
 	}

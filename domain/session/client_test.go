@@ -25,10 +25,10 @@ func TestResembles(t *testing.T) {
 		{"unknown", "192.0.2.1", false},
 	} {
 		one, other := session.Client{Device: "d", Address: c.one}, session.Client{Device: "d", Address: c.other}
-		if got := one.Resembles(other); got != c.want {
+		if got := one.SameClient(other); got != c.want {
 			t.Errorf("%q and %q: %t, want %t", c.one, c.other, got, c.want)
 		}
-		if other.Device = "e"; one.Resembles(other) {
+		if other.Device = "e"; one.SameClient(other) {
 			t.Errorf("%q and %q, on two devices, are taken for one", c.one, c.other)
 		}
 	}

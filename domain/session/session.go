@@ -95,7 +95,7 @@ func (s *Session) Rotate(presented, next TokenHash, by Client, now time.Time, gr
 	case presented == s.Current:
 		s.Previous, s.Current, s.Client, s.LastUsedAt = s.Current, next, by, now
 		return Rotated
-	case presented == s.Previous && now.Before(s.LastUsedAt.Add(grace)) && by.Resembles(s.Client):
+	case presented == s.Previous && now.Before(s.LastUsedAt.Add(grace)) && by.SameClient(s.Client):
 		return Superseded
 	default:
 		s.Revoke(TokenReplayed, now)

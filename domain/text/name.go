@@ -18,7 +18,7 @@ const (
 // characters that are invisible or turn the text around, since two names must not look alike by them.
 func CheckName(c *fault.Check, field, s string, shortest, longest int) {
 	why := problem(s, shortest, longest)
-	if why == "" && !isSeen(s) {
+	if why == "" && !isVisible(s) {
 		why = "must not hold characters that are invisible or turn the text around"
 	}
 	if why != "" {
@@ -26,13 +26,13 @@ func CheckName(c *fault.Check, field, s string, shortest, longest int) {
 	}
 }
 
-// isSeen reports whether s holds hidden characters only where a script needs them to be written.
-func isSeen(s string) bool {
+// isVisible reports whether s holds hidden characters only where a script needs them to be written.
+func isVisible(s string) bool {
 	var before rune // the letter or the mark that a hidden character would belong to; 0 where there is none
 	for _, r := range s {
 		switch {
-		case isHidden(r):
-			if !needs(before, r) {
+		case isInvisible(r):
+			if !mayFollow(before, r) {
 				return false
 			}
 			before = 0 // never two in a row
@@ -43,16 +43,16 @@ func isSeen(s string) bool {
 	return true
 }
 
-// isHidden reports whether r is drawn as nothing, or as nobody knows what.
-func isHidden(r rune) bool {
+// isInvisible reports whether r is drawn as nothing, or as nobody knows what.
+func isInvisible(r rune) bool {
 	return r == blankBraille || r == emptyNoteHead || !unicode.IsGraphic(r) || unicode.In(r,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// needs reports whether a hidden character may follow a letter or a mark. Scripts whose letters join need the joiners
+// mayFollow reports whether a hidden character may follow a letter or a mark. Scripts whose letters join need the joiners
 // (UAX #31 2.3), and not between letters alone: Malayalam and Kurdish names end with one. Han and Mongolian choose
 // among the forms of a letter.
-func needs(before, hidden rune) bool {
+func mayFollow(before, hidden rune) bool {
 	if !unicode.In(before, unicode.Letter, unicode.Mark) {
 		return false
 	}

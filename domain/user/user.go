@@ -24,7 +24,7 @@ var (
 	ErrOwnAccount     = fault.New(fault.Malformed, "own_account", "You can't deactivate your own account.")
 	ErrLastAdmin      = fault.New(fault.Conflict, "last_admin", "This is the tenant's last active admin. Make another user admin first.")
 	ErrRoleAboveOwn   = fault.New(fault.Forbidden, "role_above_own", "You can't give a role above your own.")
-	ErrOperatorGives  = fault.New(fault.Forbidden, "operator_gives", "Here the operator gives super_admin, by a command with the rights of the database's owner.")
+	ErrOperatorOnly   = fault.New(fault.Forbidden, "operator_gives", "Here the operator gives super_admin, by a command with the rights of the database's owner.")
 	ErrTargetOutranks = fault.New(fault.Forbidden, "target_not_below", "You can't change an account whose role is not below your own.")
 )
 

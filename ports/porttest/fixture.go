@@ -30,8 +30,8 @@ func Fixture(t testing.TB, name string) string {
 	}
 }
 
-// ReportedEvent is a line of testdata/events.ndjson: an event as a client reports it.
-type ReportedEvent struct {
+// EventFixture is a line of testdata/events.ndjson: an event as a client sends it.
+type EventFixture struct {
 	Type           string    `json:"event_type"`
 	UserIdentifier string    `json:"user_identifier"`
 	SessionID      *string   `json:"session_id"`
@@ -40,8 +40,8 @@ type ReportedEvent struct {
 	OccurredAt     time.Time `json:"occurred_at"`
 }
 
-// ReportedEvents returns the lines of testdata/events.ndjson.
-func ReportedEvents(t testing.TB) (events []ReportedEvent) {
+// EventFixtures returns the lines of testdata/events.ndjson.
+func EventFixtures(t testing.TB) (events []EventFixture) {
 	t.Helper()
 	f, err := os.Open(Fixture(t, "events.ndjson"))
 	if err != nil {
@@ -49,7 +49,7 @@ func ReportedEvents(t testing.TB) (events []ReportedEvent) {
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var e ReportedEvent
+		var e EventFixture
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -58,45 +58,45 @@ func ReportedEvents(t testing.TB) (events []ReportedEvent) {
 	return events
 }
 
-// Answers are what testdata/answers.json says of the events in events.ndjson. They were worked out by another program.
-type Answers struct {
-	Totals struct {
-		Start, End  time.Time
-		Events      int64
-		UniqueUsers int64 `json:"unique_users"`
-		Top         []struct {
+// Results are what testdata/results.json expects of the events in events.ndjson, as another program computed it.
+type Results struct {
+	Summary struct {
+		Start, End    time.Time
+		TotalEvents   int64 `json:"total_events"`
+		UniqueUsers   int64 `json:"unique_users"`
+		TopEventTypes []struct {
 			Type  string `json:"event_type"`
 			Count int64
 		} `json:"top_event_types"`
 	}
 	Queries []struct {
-		Question map[string]any // as it is asked over HTTP
-		Results  []map[string]any
+		Query   map[string]any // the request body
+		Results []map[string]any
 	}
 }
 
-// ExpectedAnswers reads testdata/answers.json.
-func ExpectedAnswers(t testing.TB) (a Answers) {
+// ExpectedResults reads testdata/results.json.
+func ExpectedResults(t testing.TB) (r Results) {
 	t.Helper()
-	content, err := os.ReadFile(Fixture(t, "answers.json"))
+	content, err := os.ReadFile(Fixture(t, "results.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(content, &a); err != nil {
+	if err := json.Unmarshal(content, &r); err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return r
 }
 
-// ask returns a question of the file as the domain has it.
-func ask(t testing.TB, question map[string]any) analytics.Query {
+// parseQuery turns a request body of the file into the domain's query.
+func parseQuery(t testing.TB, body map[string]any) analytics.Query {
 	t.Helper()
-	text := func(name string) string { s, _ := question[name].(string); return s }
-	a := analytics.Ask{EventType: text("event_type"), StartDate: text("start_date"), EndDate: text("end_date"), GroupBy: text("group_by")}
-	if limit, given := question["limit"].(float64); given {
-		a.Limit = new(int(limit))
+	text := func(name string) string { s, _ := body[name].(string); return s }
+	r := analytics.QueryRequest{EventType: text("event_type"), StartDate: text("start_date"), EndDate: text("end_date"), GroupBy: text("group_by")}
+	if limit, given := body["limit"].(float64); given {
+		r.Limit = new(int(limit))
 	}
-	q, err := a.Query()
+	q, err := r.Query()
 	if err != nil {
 		t.Fatal(err)
 	}

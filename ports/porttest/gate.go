@@ -13,7 +13,7 @@ import (
 
 // NewQueryGate makes a gate: how many may be inside, in all and of one tenant, how many of a tenant may wait to enter,
 // and for how long.
-type NewQueryGate func(atOnce, perTenant, queue int, patience time.Duration) ports.QueryGate
+type NewQueryGate func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate
 
 // QueryGate tests a gate of this process. Time stands still in it until all wait, and then goes to where one goes on.
 func QueryGate(t *testing.T, newGate NewQueryGate) {
@@ -65,7 +65,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			equal(t, "how long it waited", time.Since(began), 5*time.Second)
 			within, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
-			_, err = g.gate.Return(within, b)
+			_, err = g.gate.Reenter(within, b)
 			wantErr(t, "returning", err, context.DeadlineExceeded)
 			equal(t, "how long it waited to return", time.Since(began), time.Hour+5*time.Second)
 			g.leaves(a)
@@ -87,7 +87,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			gone, cancel := context.WithCancel(t.Context())
 			g.enters(a)
 			left := make(chan error, 2)
-			for _, enter := range []func(context.Context, id.Tenant) (func(), error){g.gate.Enter, g.gate.Return} {
+			for _, enter := range []func(context.Context, id.Tenant) (func(), error){g.gate.Enter, g.gate.Reenter} {
 				go func() {
 					_, err := enter(gone, b)
 					left <- err
@@ -170,7 +170,7 @@ func (g *gateTest) enters(tenants ...id.Tenant) {
 func (g *gateTest) waits(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Enter) }
 
 // returns does so for the next piece of something.
-func (g *gateTest) returns(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Return) }
+func (g *gateTest) returns(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Reenter) }
 
 func (g *gateTest) wait(tenant id.Tenant, enter func(context.Context, id.Tenant) (func(), error)) {
 	g.t.Helper()
@@ -237,7 +237,7 @@ func testCrowd(t *testing.T, gate ports.QueryGate) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%7)*100*time.Millisecond)
 			defer cancel()
 			tenant := tenants[i%len(tenants)]
-			leave, err := []func(context.Context, id.Tenant) (func(), error){gate.Enter, gate.Return}[i%2](ctx, tenant)
+			leave, err := []func(context.Context, id.Tenant) (func(), error){gate.Enter, gate.Reenter}[i%2](ctx, tenant)
 			if err != nil {
 				wantErr(t, "in the crowd", err, context.DeadlineExceeded)
 				return

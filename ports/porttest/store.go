@@ -97,8 +97,8 @@ func Store(t *testing.T, s ports.Store) {
 	for name, test := range map[string]func(*testing.T, ports.Store){
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
 		"sessions": testSessions, "session limit": testSessionLimit, "sign-in addresses": testSignInAddresses,
-		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testAppend,
-		"events and their answers": testAnswers, "totals": testTotals, "query": testQuery, "after": testAfter, "audit": testAudit,
+		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testIngest,
+		"expected results": testResults, "summary": testSummarize, "query": testQuery, "after": testAfter, "audit": testAudit,
 		"a unit of work is whole": testRollback, "a unit of work outlives a panic": testPanic,
 		"administrators change one at a time": testAdministrators, "sessions change one at a time": testSessionRace,
 	} {
@@ -121,8 +121,8 @@ func testRollback(t *testing.T, s ports.Store) {
 		changed.Active = false
 		must(t, tx.Users().SetRole(ctx, scope, u, access.Admin))
 		must(t, tx.Users().SetActive(ctx, scope, changed))
-		must(t, tx.Audit().Append(ctx, scope, audit.Entry{ID: NewID[id.Entry](), TenantID: home.ID, At: t0, Act: audit.RoleChanged}))
-		_, err := tx.Events().Append(ctx, scope, anEvent(home, "view", "u", t0))
+		must(t, tx.Audit().Record(ctx, scope, audit.Entry{ID: NewID[id.Entry](), TenantID: home.ID, At: t0, Act: audit.RoleChanged}))
+		_, err := tx.Events().Ingest(ctx, scope, anEvent(home, "view", "u", t0))
 		must(t, err)
 		return failure
 	})

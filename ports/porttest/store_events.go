@@ -22,7 +22,7 @@ func anEvent(home tenant.Tenant, kind, who string, at time.Time) event.Event {
 
 func add(t *testing.T, s ports.Store, e event.Event) event.Event {
 	t.Helper()
-	isNew, err := s.Events().Append(t.Context(), ScopeOf(t, e.TenantID), e)
+	isNew, err := s.Events().Ingest(t.Context(), ScopeOf(t, e.TenantID), e)
 	must(t, err)
 	if !isNew {
 		t.Fatal("an event with a new id was taken for an old one")
@@ -71,7 +71,7 @@ func testEventScopes(t *testing.T, s ports.Store) {
 	list, err := s.Events().List(ctx, foreign, "", everything)
 	must(t, err)
 	equal(t, "the list of the other tenant", list, []event.Event{})
-	_, err = s.Events().Append(ctx, foreign, e)
+	_, err = s.Events().Ingest(ctx, foreign, e)
 	wantErr(t, "an event into another tenant", err, access.ErrNoScope)
 	same := e
 	same.TenantID = other.ID
@@ -82,18 +82,18 @@ func testEventScopes(t *testing.T, s ports.Store) {
 		wantErr(t, "reading with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().List(ctx, scope, "", everything)
 		wantErr(t, "listing with "+name+" scope", err, access.ErrNoScope)
-		_, err = s.Events().Totals(ctx, scope, analytics.Window{})
-		wantErr(t, "totals with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().Summarize(ctx, scope, analytics.Window{})
+		wantErr(t, "summarizing with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().Query(ctx, scope, analytics.Query{Limit: 1})
 		wantErr(t, "a query with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
 		wantErr(t, "going on with "+name+" scope", err, access.ErrNoScope)
 	}
-	_, err = s.Events().Append(ctx, access.Scope{}, e)
-	wantErr(t, "appending without a scope", err, access.ErrNoScope)
+	_, err = s.Events().Ingest(ctx, access.Scope{}, e)
+	wantErr(t, "ingesting without a scope", err, access.ErrNoScope)
 }
 
-func testAppend(t *testing.T, s ports.Store) {
+func testIngest(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
 	e := anEvent(home, "view", "u", t0)
@@ -104,7 +104,7 @@ func testAppend(t *testing.T, s ports.Store) {
 	)
 	for range 8 {
 		wg.Go(func() {
-			isNew, err := s.Events().Append(t.Context(), scope, e)
+			isNew, err := s.Events().Ingest(t.Context(), scope, e)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -119,7 +119,7 @@ func testAppend(t *testing.T, s ports.Store) {
 	equal(t, "how many were new", added, 1)
 	changed := e
 	changed.Type = "click"
-	isNew, err := s.Events().Append(t.Context(), scope, changed)
+	isNew, err := s.Events().Ingest(t.Context(), scope, changed)
 	must(t, err)
 	got, err := s.Events().ByID(t.Context(), scope, e.ID)
 	must(t, err)
@@ -127,26 +127,29 @@ func testAppend(t *testing.T, s ports.Store) {
 	equal(t, "whether the second was new", isNew, false)
 }
 
-// testAnswers holds what is answered against what another program has worked out.
-func testAnswers(t *testing.T, s ports.Store) {
+// testResults compares the results with those that another program computed.
+func testResults(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
-	for _, r := range ReportedEvents(t) {
+	for _, r := range EventFixtures(t) {
 		add(t, s, event.Event{
 			ID: NewID[id.Event](), TenantID: home.ID, Type: r.Type, UserIdentifier: r.UserIdentifier, SessionID: r.SessionID,
 			Value: r.Value, Source: r.Source, OccurredAt: r.OccurredAt,
 		})
 	}
-	want := ExpectedAnswers(t)
-	totals, err := s.Events().Totals(t.Context(), scope, analytics.Window{Start: want.Totals.Start, End: want.Totals.End})
+	want := ExpectedResults(t)
+	window := analytics.Window{Start: want.Summary.Start, End: want.Summary.End}
+	summary, err := s.Events().Summarize(t.Context(), scope, window)
 	must(t, err)
-	var top []analytics.TypeCount
-	for _, c := range want.Totals.Top {
-		top = append(top, analytics.TypeCount{Type: c.Type, Count: c.Count})
+	var top []analytics.EventTypeCount
+	for _, c := range want.Summary.TopEventTypes {
+		top = append(top, analytics.EventTypeCount{Type: c.Type, Count: c.Count})
 	}
-	equal(t, "totals", totals, analytics.Totals{Events: want.Totals.Events, UniqueUsers: want.Totals.UniqueUsers, Top: top})
+	equal(t, "summary", summary, analytics.Summary{
+		TenantID: home.ID, Window: window, TotalEvents: want.Summary.TotalEvents, UniqueUsers: want.Summary.UniqueUsers, TopEventTypes: top,
+	})
 	for _, c := range want.Queries {
-		q := ask(t, c.Question)
+		q := parseQuery(t, c.Query)
 		rows, err := s.Events().Query(t.Context(), scope, q)
 		must(t, err)
 		answered := make([]map[string]any, 0, len(rows))
@@ -160,11 +163,11 @@ func testAnswers(t *testing.T, s ports.Store) {
 			}
 			answered = append(answered, one)
 		}
-		equal(t, fmt.Sprint(c.Question), answered, c.Results)
+		equal(t, fmt.Sprint(c.Query), answered, c.Results)
 	}
 }
 
-func testTotals(t *testing.T, s ports.Store) {
+func testSummarize(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	for i, kind := range []string{"a", "a", "a", "b", "b", "c", "d", "e", "f"} {
 		add(t, s, anEvent(home, kind, fmt.Sprint("u", i%4), t0.Add(time.Duration(i)*time.Second)))
@@ -172,14 +175,16 @@ func testTotals(t *testing.T, s ports.Store) {
 	add(t, s, anEvent(home, "outside", "x", t0.Add(-time.Microsecond)))
 	add(t, s, anEvent(home, "outside", "x", t0.Add(time.Hour)))
 	add(t, s, anEvent(NewTenant(t, s), "a", "y", t0))
-	got, err := s.Events().Totals(t.Context(), ScopeOf(t, home.ID), analytics.Window{Start: t0, End: t0.Add(time.Hour)})
+	window := analytics.Window{Start: t0, End: t0.Add(time.Hour)}
+	got, err := s.Events().Summarize(t.Context(), ScopeOf(t, home.ID), window)
 	must(t, err)
-	equal(t, "totals", got, analytics.Totals{Events: 9, UniqueUsers: 4, Top: []analytics.TypeCount{
+	equal(t, "summary", got, analytics.Summary{TenantID: home.ID, Window: window, TotalEvents: 9, UniqueUsers: 4, TopEventTypes: []analytics.EventTypeCount{
 		{Type: "a", Count: 3}, {Type: "b", Count: 2}, {Type: "c", Count: 1}, {Type: "d", Count: 1}, {Type: "e", Count: 1},
 	}})
-	empty, err := s.Events().Totals(t.Context(), ScopeOf(t, NewTenant(t, s).ID), analytics.Window{})
+	without := NewTenant(t, s)
+	empty, err := s.Events().Summarize(t.Context(), ScopeOf(t, without.ID), analytics.Window{})
 	must(t, err)
-	equal(t, "totals of nothing", empty, analytics.Totals{Top: []analytics.TypeCount{}})
+	equal(t, "summary of no events", empty, analytics.Summary{TenantID: without.ID, TopEventTypes: []analytics.EventTypeCount{}})
 }
 
 func testQuery(t *testing.T, s ports.Store) {
@@ -272,16 +277,16 @@ func testAudit(t *testing.T, s ports.Store) {
 	}
 	first, second := entry(audit.RoleChanged, t0), entry(audit.Deactivated, t0.Add(time.Second))
 	second.Actor, second.Detail = "", nil
-	must(t, s.Audit().Append(ctx, scope, first))
-	must(t, s.Audit().Append(ctx, scope, second))
+	must(t, s.Audit().Record(ctx, scope, first))
+	must(t, s.Audit().Record(ctx, scope, second))
 	list, err := s.Audit().List(ctx, scope, everything)
 	must(t, err)
 	equal(t, "newest first", list, []audit.Entry{second, first})
 	list, err = s.Audit().List(ctx, ScopeOf(t, other.ID), everything)
 	must(t, err)
 	equal(t, "another tenant's", list, []audit.Entry{})
-	wantErr(t, "an entry into another tenant", s.Audit().Append(ctx, ScopeOf(t, other.ID), first), access.ErrNoScope)
-	wantErr(t, "an entry without a scope", s.Audit().Append(ctx, access.Scope{}, first), access.ErrNoScope)
+	wantErr(t, "an entry into another tenant", s.Audit().Record(ctx, ScopeOf(t, other.ID), first), access.ErrNoScope)
+	wantErr(t, "an entry without a scope", s.Audit().Record(ctx, access.Scope{}, first), access.ErrNoScope)
 	_, err = s.Audit().List(ctx, access.Scope{}, everything)
 	wantErr(t, "a list without a scope", err, access.ErrNoScope)
 }

@@ -64,15 +64,15 @@ func Operator(t *testing.T, s ports.Store) {
 	}
 }
 
-// Wall takes back the version of the schema that builds the wall around users, and puts it on again: what it moves is kept.
-func Wall(t *testing.T, s ports.Store, down func(context.Context) (string, error), up func(context.Context) (int, error)) {
+// RLSMigration takes back the version of the schema that builds the wall around users, and puts it on again: what it moves is kept.
+func RLSMigration(t *testing.T, s ports.Store, down func(context.Context) (string, error), up func(context.Context) (int, error)) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
 	want := []user.User{NewUser(t, s, home, access.Viewer), NewUser(t, s, home, access.Admin), NewUser(t, s, home, access.SuperAdmin)}
 	for _, u := range want {
 		must(t, s.SignInAddresses().Remember(ctx, u, "192.0.2.1", t0, 1))
 	}
-	if name, err := down(ctx); err != nil || name != "00003_wall.sql" {
+	if name, err := down(ctx); err != nil || name != "00003_row_level_security.sql" {
 		t.Fatalf("taken back: %q, %v", name, err)
 	}
 	_, err := up(ctx)

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come.
-const patience = 60 * time.Second
+// eventuallyTimeout is how long a test waits for what must come.
+const eventuallyTimeout = 60 * time.Second
 
 // Eventually waits until a condition holds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(eventuallyTimeout)
 	for !holds() {
 		select {
 		case <-tick.C:

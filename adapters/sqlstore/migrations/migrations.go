@@ -20,8 +20,8 @@ var files embed.FS
 
 // Versions of the schema that mean something by themselves.
 const (
-	// Recorded is the one from which on a database keeps what it has served.
-	Recorded = 2
+	// EnvironmentsRecorded is the one from which on a database keeps what it has served.
+	EnvironmentsRecorded = 2
 	// Newest is the last one that this program knows.
 	Newest = 3
 )

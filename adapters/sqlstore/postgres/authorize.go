@@ -14,9 +14,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// madeHere is the comment on a role that the service made, and whose settings it keeps up to date. A role without it is
+// managedComment is the comment on a role that the service made, and whose settings it keeps up to date. A role without it is
 // somebody else's.
-const madeHere = "made by secure-data-api, which keeps its settings up to date"
+const managedComment = "made by secure-data-api, which keeps its settings up to date"
 
 // grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry, nor
 // to whose a user or a session is. It reads no password hash but through the functions, and gives no super_admin. What the
@@ -42,9 +42,9 @@ var functions = []string{
 	"password_costs(text)", "tenant_by_slug(text)", "home_of_user(uuid)",
 }
 
-// closings asks for the statements that take from everybody what would let the service put a table of its own in the place of
+// publicRevokes asks for the statements that take from everybody what would let the service put a table of its own in the place of
 // one behind the wall, as far as the current role may take it.
-const closings = `
+const publicRevokes = `
 	SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
 	FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS given
 	WHERE datname = current_database() AND given.grantee = 0 AND given.privilege_type = 'TEMPORARY' AND pg_has_role(datdba, 'USAGE')
@@ -63,7 +63,7 @@ func (o Options) session() []setting {
 	return []setting{
 		{"statement_timeout", milliseconds(o.StatementTimeout)},
 		// A transaction has ended by then, unless whoever began it is gone and holds locks.
-		{"idle_in_transaction_session_timeout", milliseconds(o.patience())},
+		{"idle_in_transaction_session_timeout", milliseconds(o.transactionTimeout())},
 		// A client whose machine is gone is noticed after a minute. By itself the server takes two hours.
 		{"tcp_keepalives_idle", "30"},
 		{"tcp_keepalives_interval", "10"},
@@ -91,7 +91,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	if err := takeTurn(ctx, tx); err != nil {
+	if err := lockGrants(ctx, tx); err != nil {
 		return fmt.Errorf("granting rights: %w", err)
 	}
 	if err := d.prepareRole(ctx, tx, service); err != nil {
@@ -100,13 +100,13 @@ func (d *Database) Authorize(ctx context.Context) error {
 	if err := grant(ctx, tx, service.Username(), grants); err != nil {
 		return err
 	}
-	if err := d.authorizeAbove(ctx, tx, aboveOf(service)); err != nil {
+	if err := d.authorizeSuperAdmin(ctx, tx, superAdminRole(service)); err != nil {
 		return err
 	}
-	if err := closeDetours(ctx, tx); err != nil {
+	if err := revokePublic(ctx, tx); err != nil {
 		return err
 	}
-	if err := letOwnerEnter(ctx, tx, owner); err != nil {
+	if err := propagateOwnerTenant(ctx, tx, owner); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -115,9 +115,9 @@ func (d *Database) Authorize(ctx context.Context) error {
 	return nil
 }
 
-// takeTurn has replicas that start at once grant one after the other. The lock is one that the service's role can't take, and
+// lockGrants has replicas that start at once grant one after the other. The lock is one that the service's role can't take, and
 // so can't keep anybody from.
-func takeTurn(ctx context.Context, tx *sql.Tx) error {
+func lockGrants(ctx context.Context, tx *sql.Tx) error {
 	for _, statement := range []string{
 		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockPeriod*lockTries),
 		"LOCK TABLE goose_db_version IN EXCLUSIVE MODE", // which does not keep replicas from reading it
@@ -145,7 +145,7 @@ func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, role *url.Userin
 		}
 	case err != nil:
 		return fmt.Errorf("looking for the role %s: %w", name, err)
-	case comment != madeHere:
+	case comment != managedComment:
 		return nil
 	}
 	for _, s := range d.options.session() {
@@ -173,7 +173,7 @@ func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	name := pq.QuoteIdentifier(role.Username())
 	for _, statement := range []string{
 		"CREATE ROLE " + name + " LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD " + secret,
-		"COMMENT ON ROLE " + name + " IS " + pq.QuoteLiteral(madeHere),
+		"COMMENT ON ROLE " + name + " IS " + pq.QuoteLiteral(managedComment),
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err
@@ -186,14 +186,14 @@ func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	return propagateTenant(ctx, tx, role.Username())
 }
 
-// letOwnerEnter has the owner's transactions, which the operator's commands are, tell the workers of a cluster which
+// propagateOwnerTenant has the owner's transactions, which the operator's commands are, tell the workers of a cluster which
 // tenant they have entered.
-func letOwnerEnter(ctx context.Context, tx *sql.Tx, owner string) error {
+func propagateOwnerTenant(ctx context.Context, tx *sql.Tx, owner string) error {
 	there, err := hasCitus(ctx, tx)
 	if err != nil || !there {
 		return err
 	}
-	reaches, err := tenantReachesWorkers(ctx, tx)
+	reaches, err := propagatesTenant(ctx, tx)
 	if err != nil || reaches {
 		return err
 	}
@@ -218,9 +218,9 @@ func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error 
 	return nil
 }
 
-// closeDetours takes from everybody the right to make tables that would be found before those behind the wall.
-func closeDetours(ctx context.Context, tx *sql.Tx) error {
-	statements, err := queryTexts(ctx, tx, closings)
+// revokePublic takes from everybody the right to make tables that would be found before those behind the wall.
+func revokePublic(ctx context.Context, tx *sql.Tx) error {
+	statements, err := queryTexts(ctx, tx, publicRevokes)
 	if err != nil {
 		return fmt.Errorf("asking who may make tables: %w", err)
 	}

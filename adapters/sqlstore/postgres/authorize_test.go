@@ -89,10 +89,10 @@ func testPasswords(t *testing.T, server *container.Container) {
 		ownerURL, serviceURL := server.Database(t)
 		serviceURL = withPassword(t, serviceURL, password)
 		migrated(t, options(ownerURL, serviceURL))
-		if err := connection(t, serviceURL).PingContext(t.Context()); err != nil {
+		if err := driverConn(t, serviceURL).PingContext(t.Context()); err != nil {
 			t.Errorf("%q: %v", password, err)
 		}
-		if err := connection(t, withPassword(t, serviceURL, password+"x")).PingContext(t.Context()); err == nil {
+		if err := driverConn(t, withPassword(t, serviceURL, password+"x")).PingContext(t.Context()); err == nil {
 			t.Errorf("another password than %q does too", password)
 		}
 	}
@@ -139,14 +139,14 @@ func testNamedElsewhere(t *testing.T, server *container.Container) {
 		t.Run(name, func(t *testing.T) {
 			ownerURL, serviceURL := server.Database(t)
 			moved := where(t, serviceURL)
-			if err := migrated(t, options(ownerURL, moved)).CheckRole(t.Context()); err != nil {
+			if err := migrated(t, options(ownerURL, moved)).CheckRowLevelSecurity(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if err := connection(t, serviceURL).PingContext(t.Context()); err != nil {
+			if err := driverConn(t, serviceURL).PingContext(t.Context()); err != nil {
 				t.Errorf("it was not made as it is named: %v", err)
 			}
 			elsewhere := strings.Replace(moved, databaseOf(t, serviceURL), databaseOf(t, otherServiceURL), 1)
-			if err := open(t, options(ownerURL, elsewhere)).CheckOneDatabase(t.Context()); !errors.Is(err, postgres.ErrTwoDatabases) {
+			if err := open(t, options(ownerURL, elsewhere)).CheckSameDatabase(t.Context()); !errors.Is(err, postgres.ErrDifferentDatabases) {
 				t.Errorf("another database: %v", err)
 			}
 		})
@@ -163,7 +163,7 @@ func testTurns(t *testing.T, server *container.Container) {
 			INSERT INTO seen VALUES (current_setting('lock_timeout'));
 		END $$`,
 		`CREATE EVENT TRIGGER see ON ddl_command_start WHEN TAG IN ('GRANT') EXECUTE FUNCTION see()`)
-	tx, err := connection(t, o.URL).BeginTx(t.Context(), nil)
+	tx, err := driverConn(t, o.URL).BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func testTurns(t *testing.T, server *container.Container) {
 		t.Error("the service's role can take a lock that conflicts")
 	}
 	var limits []string
-	if err := connection(t, server.AdminURL(databaseOf(t, o.URL))).QueryRowContext(t.Context(), "SELECT array_agg(DISTINCT setting) FROM seen").Scan(pq.Array(&limits)); err != nil {
+	if err := driverConn(t, server.AdminURL(databaseOf(t, o.URL))).QueryRowContext(t.Context(), "SELECT array_agg(DISTINCT setting) FROM seen").Scan(pq.Array(&limits)); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(limits, []string{"5min"}) {
@@ -196,7 +196,7 @@ func testTurns(t *testing.T, server *container.Container) {
 // rolesSettings returns what the server sets for a role by itself.
 func rolesSettings(t *testing.T, ownerURL, serviceURL string) (settings []string) {
 	t.Helper()
-	err := connection(t, ownerURL).QueryRowContext(t.Context(), "SELECT rolconfig FROM pg_roles WHERE rolname = $1", roleOf(t, serviceURL)).
+	err := driverConn(t, ownerURL).QueryRowContext(t.Context(), "SELECT rolconfig FROM pg_roles WHERE rolname = $1", roleOf(t, serviceURL)).
 		Scan(pq.Array(&settings))
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func testSettingsFollow(t *testing.T, server *container.Container) {
 // README.
 func testOlderRole(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
-	owner := connection(t, o.MigrationURL)
+	owner := driverConn(t, o.MigrationURL)
 	do := func(statement string) {
 		t.Helper()
 		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
@@ -300,7 +300,7 @@ func testSession(t *testing.T, server *container.Container) {
 		t.Fatal(err)
 	}
 	var seen []string
-	if err := connection(t, o.MigrationURL).QueryRowContext(t.Context(), "SELECT array_agg(setting ORDER BY setting) FROM seen").Scan(pq.Array(&seen)); err != nil {
+	if err := driverConn(t, o.MigrationURL).QueryRowContext(t.Context(), "SELECT array_agg(setting ORDER BY setting) FROM seen").Scan(pq.Array(&seen)); err != nil {
 		t.Fatal(err)
 	}
 	if want := settingsFor("10000", "17000"); !slices.Equal(seen, want) {

@@ -16,15 +16,15 @@ var (
 	ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
 	// ErrDistributed says that there is nothing left to do.
 	ErrDistributed = errors.New("tables are distributed already; nothing was changed")
-	// ErrTenantStaysHere says that the workers of a cluster would not be told in whose name a statement is run. They
+	// ErrTenantNotPropagated says that the workers of a cluster would not be told in whose name a statement is run. They
 	// would show no row and take none.
-	ErrTenantStaysHere = errors.New("on Citus the role of DATABASE_URL needs citus.propagate_set_commands = 'local'; an administrator of the database sets it: " +
+	ErrTenantNotPropagated = errors.New("on Citus the role of DATABASE_URL needs citus.propagate_set_commands = 'local'; an administrator of the database sets it: " +
 		"ALTER ROLE ... SET citus.propagate_set_commands = 'local' for that role, or ALTER DATABASE ... SET for all")
 )
 
-// sharded are the tables that Distribute moves, in the order in which their foreign keys let it: what is known over the
+// distributedTables are the tables that Distribute moves, in the order in which their foreign keys let it: what is known over the
 // whole service goes to every node, what is a tenant's own to the node that has the tenant.
-var sharded = []struct{ table, distribute string }{
+var distributedTables = []struct{ table, distribute string }{
 	{"tenants", "SELECT create_reference_table('tenants')"},
 	{"users", "SELECT create_reference_table('users')"},
 	{"sessions", "SELECT create_reference_table('sessions')"},
@@ -52,8 +52,8 @@ func distributed(ctx context.Context, q queryer) ([]string, error) {
 	if err != nil || !there {
 		return nil, err
 	}
-	names := make([]string, 0, len(sharded))
-	for _, s := range sharded {
+	names := make([]string, 0, len(distributedTables))
+	for _, s := range distributedTables {
 		names = append(names, s.table)
 	}
 	const query = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IN (SELECT logicalrelid FROM pg_dist_partition)"
@@ -65,12 +65,12 @@ func distributed(ctx context.Context, q queryer) ([]string, error) {
 }
 
 // propagateTenant has the role's transactions tell the workers which tenant they have entered.
-// Errors: ErrTenantStaysHere, where another role made this one.
+// Errors: ErrTenantNotPropagated, where another role made this one.
 func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 	_, err := tx.ExecContext(ctx, "ALTER ROLE "+pq.QuoteIdentifier(role)+" SET citus.propagate_set_commands = 'local'")
 	var refused *pq.Error
 	if errors.As(err, &refused) && refused.Code == insufficientPrivilege {
-		return fmt.Errorf("%w (%w)", ErrTenantStaysHere, err)
+		return fmt.Errorf("%w (%w)", ErrTenantNotPropagated, err)
 	}
 	if err != nil {
 		return fmt.Errorf("setting citus.propagate_set_commands of %s: %w", role, err)
@@ -78,8 +78,8 @@ func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 	return nil
 }
 
-// tenantReachesWorkers reports whether a connection has the setting, whoever gave it.
-func tenantReachesWorkers(ctx context.Context, q queryer) (bool, error) {
+// propagatesTenant reports whether a connection has the setting, whoever gave it.
+func propagatesTenant(ctx context.Context, q queryer) (bool, error) {
 	var setting sql.NullString
 	if err := q.QueryRowContext(ctx, "SELECT current_setting('citus.propagate_set_commands', true)").Scan(&setting); err != nil {
 		return false, fmt.Errorf("asking for citus.propagate_set_commands: %w", err)
@@ -87,21 +87,21 @@ func tenantReachesWorkers(ctx context.Context, q queryer) (bool, error) {
 	return setting.String == "local", nil
 }
 
-// CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantStaysHere.
+// CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantNotPropagated.
 func (d *Database) CheckCitus(ctx context.Context) error {
 	tables, err := distributed(ctx, d.service)
 	if err != nil || len(tables) == 0 {
 		return err
 	}
-	reaches, err := tenantReachesWorkers(ctx, d.service)
+	reaches, err := propagatesTenant(ctx, d.service)
 	if err == nil && !reaches {
-		return ErrTenantStaysHere
+		return ErrTenantNotPropagated
 	}
 	return err
 }
 
 // Distribute spreads the tables over a Citus cluster, with all their rows or not at all.
-// Errors: ErrNoCitus, ErrDistributed, ErrTenantStaysHere.
+// Errors: ErrNoCitus, ErrDistributed, ErrTenantNotPropagated.
 func (d *Database) Distribute(ctx context.Context) error {
 	there, err := hasCitus(ctx, d.owner)
 	if err != nil {
@@ -117,7 +117,7 @@ func (d *Database) Distribute(ctx context.Context) error {
 	if len(tables) > 0 {
 		return fmt.Errorf("%w: %s", ErrDistributed, strings.Join(tables, ", "))
 	}
-	reaches, err := tenantReachesWorkers(ctx, d.service)
+	reaches, err := propagatesTenant(ctx, d.service)
 	if err != nil {
 		return err
 	}
@@ -153,8 +153,8 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 		}
 		return nil
 	}
-	return unblinded(ctx, tx, func() error {
-		for _, s := range sharded {
+	return withoutForcedRLS(ctx, tx, func() error {
+		for _, s := range distributedTables {
 			if err := exec("LOCK TABLE " + s.table + " IN SHARE ROW EXCLUSIVE MODE"); err != nil { // nobody writes meanwhile
 				return err
 			}
@@ -163,12 +163,12 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		for _, s := range sharded {
+		for _, s := range distributedTables {
 			if err := exec(s.distribute); err != nil {
 				return err
 			}
 		}
-		for _, s := range sharded {
+		for _, s := range distributedTables {
 			if err := exec("SELECT truncate_local_data_after_distributing_table('" + s.table + "')"); err != nil {
 				return err
 			}
@@ -177,7 +177,7 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		for _, s := range sharded {
+		for _, s := range distributedTables {
 			if before[s.table] != after[s.table] {
 				return fmt.Errorf("the table %s had %d rows and would have %d; nothing was changed", s.table, before[s.table], after[s.table])
 			}
@@ -186,10 +186,10 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// unblinded runs fn while row level security does not bind the owner of the tables, to whom it shows no rows when it is
+// withoutForcedRLS runs fn while row level security does not bind the owner of the tables, to whom it shows no rows when it is
 // forced, which looks like an empty table. What reads or copies a tenant's table as its owner must do so within it, and a
 // migration must do the same by itself.
-func unblinded(ctx context.Context, tx *sql.Tx, fn func() error) error {
+func withoutForcedRLS(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {
 		return fmt.Errorf("looking for tables under row level security: %w", err)
@@ -229,8 +229,8 @@ func queryTexts(ctx context.Context, q queryer, query string, args ...any) (text
 }
 
 func countRows(ctx context.Context, tx *sql.Tx) (map[string]int64, error) {
-	counts := make(map[string]int64, len(sharded))
-	for _, s := range sharded {
+	counts := make(map[string]int64, len(distributedTables))
+	for _, s := range distributedTables {
 		var n int64
 		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+s.table).Scan(&n); err != nil {
 			return nil, fmt.Errorf("counting the rows of %s: %w", s.table, err)

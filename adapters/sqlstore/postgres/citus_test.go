@@ -49,18 +49,18 @@ func newCluster(t *testing.T, server *container.Container, prepare func(name, ro
 	}
 	c.Database = migrated(t, c.options)
 	server.Admin(t, c.name, "CREATE EXTENSION citus")
-	c.admin = connection(t, ownerURL)
+	c.admin = driverConn(t, ownerURL)
 	c.home = porttest.NewTenant(t, c)
 	scope := porttest.ScopeOf(t, c.home.ID)
 	for range 5 {
 		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: c.home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-		if _, err := c.Events().Append(t.Context(), scope, e); err != nil {
+		if _, err := c.Events().Ingest(t.Context(), scope, e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 3 {
 		entry := audit.Entry{ID: porttest.NewID[id.Entry](), TenantID: c.home.ID, At: time.Now(), Act: audit.RoleChanged}
-		if err := c.Audit().Append(t.Context(), scope, entry); err != nil {
+		if err := c.Audit().Record(t.Context(), scope, entry); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +121,7 @@ func testDistribute(t *testing.T, server *container.Container) {
 			t.Errorf("the service may start: %v", err)
 		}
 		server.Admin(t, c.name, `ALTER ROLE "`+c.role+`" RESET citus.propagate_set_commands`)
-		if err := open(t, c.options).CheckCitus(t.Context()); !errors.Is(err, postgres.ErrTenantStaysHere) {
+		if err := open(t, c.options).CheckCitus(t.Context()); !errors.Is(err, postgres.ErrTenantNotPropagated) {
 			t.Errorf("where the workers do not learn of the tenant: %v", err)
 		}
 	})
@@ -141,7 +141,7 @@ func testDistribute(t *testing.T, server *container.Container) {
 	}
 	t.Run("another's role is not changed", func(t *testing.T) {
 		c := newCluster(t, server, madeByAdmin)
-		if err := c.Distribute(t.Context()); !errors.Is(err, postgres.ErrTenantStaysHere) {
+		if err := c.Distribute(t.Context()); !errors.Is(err, postgres.ErrTenantNotPropagated) {
 			t.Errorf("got %v", err)
 		}
 		c.want(t, "after", untouched)

@@ -32,11 +32,11 @@ const (
 )
 
 type dialect struct {
-	patience time.Duration
+	timeout time.Duration
 }
 
-// Patience leaves time to connect and for a statement.
-func (d dialect) Patience() time.Duration { return d.patience }
+// Timeout leaves time to connect and for a statement.
+func (d dialect) Timeout() time.Duration { return d.timeout }
 
 func (dialect) Rebind(query string) string { return sqlx.Rebind(sqlx.DOLLAR, query) }
 
@@ -47,7 +47,7 @@ func (dialect) Day(column string) string {
 	return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 }
 
-func (dialect) GuardsTenants() bool { return true }
+func (dialect) RowLevelSecurity() bool { return true }
 
 // EnterTenant is a statement of its own and no call of set_config, since Citus passes nothing else on to its workers.
 // SET takes no parameter, so that what is written into it must be a UUID.
@@ -71,8 +71,8 @@ func (dialect) Duplicate(err error, table, column string) bool {
 	return regexp.MustCompile(`\b` + table + `_` + column + `_key(_\d+)?\b`).MatchString(cmp.Or(e.Constraint, e.Message))
 }
 
-// GaveWay knows deadlocks and failures to serialize. The rest of class 40 does not say that nothing was changed.
-func (dialect) GaveWay(err error) bool {
+// Retryable knows deadlocks and failures to serialize. The rest of class 40 does not say that nothing was changed.
+func (dialect) Retryable(err error) bool {
 	var e *pq.Error
 	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }
@@ -81,13 +81,13 @@ func (dialect) GaveWay(err error) bool {
 // transaction went first. All else, such as a node of a cluster that was lost (XX000), may come after a part was committed.
 func (d dialect) RolledBack(err error) bool {
 	var e *pq.Error
-	return d.GaveWay(err) || errors.As(err, &e) && e.Code.Class() == "23"
+	return d.Retryable(err) || errors.As(err, &e) && e.Code.Class() == "23"
 }
 
-// Lost knows the ways in which a connection does not come to stand or goes, and those in which a server says that it can't
+// Unavailable knows the ways in which a connection does not come to stand or goes, and those in which a server says that it can't
 // now: connection failures (08), lack of resources (53), intervention by an operator (57), conflicts that may be repeated
-// (40), and a transaction that it has given up (25P03). A standby is known to attentiveConn.
-func (dialect) Lost(err error) bool {
+// (40), and a transaction that it has given up (25P03). A standby is known to watchedConn.
+func (dialect) Unavailable(err error) bool {
 	if errors.Is(err, errConnecting) || errors.Is(err, driver.ErrBadConn) {
 		return true
 	}

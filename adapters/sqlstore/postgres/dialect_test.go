@@ -50,7 +50,7 @@ func TestRolledBack(t *testing.T) {
 
 // TestLost_given_up: a transaction that the server has given up can be repeated.
 func TestLost_given_up(t *testing.T) {
-	if !(dialect{}).Lost(fmt.Errorf("adding: %w", &pq.Error{Code: "25P03"})) {
+	if !(dialect{}).Unavailable(fmt.Errorf("adding: %w", &pq.Error{Code: "25P03"})) {
 		t.Error("it counts as a fault of the service")
 	}
 }

@@ -10,7 +10,7 @@ import (
 // dialer makes connections that do not wait forever for a server that has fallen silent.
 type dialer struct {
 	net.Dialer
-	patience time.Duration // 0: forever
+	timeout time.Duration // 0: forever
 }
 
 // DialTimeout connects within a time.
@@ -28,26 +28,26 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 // DialContext connects until the context ends.
 func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := d.Dialer.DialContext(ctx, network, address)
-	if err != nil || d.patience == 0 {
+	if err != nil || d.timeout == 0 {
 		return c, err
 	}
-	watched := &impatient{Conn: c, patience: d.patience}
-	if w, ok := ctx.Value(wireKey{}).(*wire); ok {
+	watched := &deadlineConn{Conn: c, timeout: d.timeout}
+	if w, ok := ctx.Value(socketKey{}).(*socket); ok {
 		w.Store(watched)
 	}
 	return watched, nil
 }
 
-// impatient is a connection whose every read and write has a deadline.
-type impatient struct {
+// deadlineConn is a connection whose every read and write has a deadline.
+type deadlineConn struct {
 	net.Conn
-	patience time.Duration
+	timeout  time.Duration
 	until    atomic.Int64 // when all waiting ends, in nanoseconds since 1970; 0: by the patience alone
 	deadline atomic.Int64 // the same, as the driver sets it while it connects
 }
 
 // SetDeadline ends all waiting by a time, or where that is zero by the patience alone.
-func (c *impatient) SetDeadline(t time.Time) error {
+func (c *deadlineConn) SetDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.deadline.Store(0)
 	} else {
@@ -57,8 +57,8 @@ func (c *impatient) SetDeadline(t time.Time) error {
 }
 
 // end returns when a wait that begins now ends.
-func (c *impatient) end() time.Time {
-	end := time.Now().Add(c.patience)
+func (c *deadlineConn) end() time.Time {
+	end := time.Now().Add(c.timeout)
 	if deadline := time.Unix(0, c.deadline.Load()); deadline.UnixNano() != 0 && deadline.Before(end) {
 		return deadline
 	}
@@ -66,13 +66,13 @@ func (c *impatient) end() time.Time {
 }
 
 // endBy ends all waiting by a time, also that which is under way.
-func (c *impatient) endBy(end time.Time) {
+func (c *deadlineConn) endBy(end time.Time) {
 	c.until.Store(end.UnixNano())
 	_ = c.SetReadDeadline(end) // fails where it is closed, and nobody waits
 }
 
 // Read reads within the patience.
-func (c *impatient) Read(p []byte) (int, error) {
+func (c *deadlineConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(c.end()); err != nil {
 		return 0, err
 	}
@@ -85,7 +85,7 @@ func (c *impatient) Read(p []byte) (int, error) {
 }
 
 // Write writes within the patience.
-func (c *impatient) Write(p []byte) (int, error) {
+func (c *deadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(c.end()); err != nil {
 		return 0, err
 	}

@@ -19,7 +19,7 @@ import (
 // pair is a primary and its standby behind one address.
 type pair struct {
 	primary, standby     *container.Container
-	address              *container.Switch
+	address              *container.SwitchableProxy
 	ownerURL, serviceURL string
 	home                 tenant.Tenant
 	looksOn              *sql.DB // the owner's, at the standby
@@ -28,9 +28,9 @@ type pair struct {
 // TestOnStandby runs against a true hot standby.
 func TestOnStandby(t *testing.T) {
 	primary := container.Postgres(t)
-	p := &pair{primary: primary, standby: primary.Standby(t), address: container.NewSwitch(t, primary.Address)}
+	p := &pair{primary: primary, standby: primary.Standby(t), address: container.NewSwitchableProxy(t, primary.Address)}
 	p.ownerURL, p.serviceURL = primary.Database(t)
-	p.looksOn = connection(t, withHost(t, p.ownerURL, p.standby.Address))
+	p.looksOn = driverConn(t, withHost(t, p.ownerURL, p.standby.Address))
 	p.home = porttest.NewTenant(t, migrated(t, options(p.ownerURL, p.serviceURL)))
 	t.Run("a connection to it is not kept", p.testNotKept)
 	t.Run("one that has become one is left without a failed request", p.testLeft)
@@ -42,7 +42,7 @@ func TestOnStandby(t *testing.T) {
 func (p *pair) open(t *testing.T, target string) *postgres.Database {
 	t.Helper()
 	o := options(p.ownerURL, withHost(t, p.serviceURL, p.address.Address, "target_session_attrs", target))
-	o.PoolSize, o.Questions = 1, 1
+	o.PoolSize, o.Queries = 1, 1
 	return open(t, o)
 }
 
@@ -64,11 +64,11 @@ func withHost(t *testing.T, raw, host string, parameters ...string) string {
 func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() error {
 	return map[string]func() error{
 		"a statement": func() error {
-			return db.Store.Serves(t.Context(), "test", time.Now())
+			return db.Store.RecordEnvironment(t.Context(), "test", time.Now())
 		},
 		"a transaction": func() error {
 			e := event.Event{ID: porttest.NewID[id.Event](), TenantID: p.home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-			_, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, p.home.ID), e)
+			_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, p.home.ID), e)
 			return err
 		},
 		"a look-up": func() error {

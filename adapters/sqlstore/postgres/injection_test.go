@@ -48,7 +48,7 @@ func newNeighbourhood(t *testing.T, server *container.Container) *neighbourhood 
 	t.Helper()
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
-	n := &neighbourhood{service: connection(t, serviceURL), options: options(ownerURL, serviceURL), server: server, database: databaseOf(t, serviceURL), role: roleOf(t, serviceURL)}
+	n := &neighbourhood{service: driverConn(t, serviceURL), options: options(ownerURL, serviceURL), server: server, database: databaseOf(t, serviceURL), role: roleOf(t, serviceURL)}
 	asOwner := n.options
 	asOwner.AsOwner = true
 	n.Store = open(t, asOwner)
@@ -65,7 +65,7 @@ func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Rol
 	t.Helper()
 	r := resident{User: porttest.NewUser(t, n, home, role), session: porttest.NewID[id.Session]()}
 	scope, now := porttest.ScopeOf(t, home.ID), time.Now()
-	_, err := n.Events().Append(t.Context(), scope, event.Event{
+	_, err := n.Events().Ingest(t.Context(), scope, event.Event{
 		ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: now,
 	})
 	err = errors.Join(err,
@@ -73,7 +73,7 @@ func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Rol
 			ID: r.session, UserID: r.ID, TenantID: home.ID, Current: "secret", CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(time.Hour),
 		}),
 		n.SignInAddresses().Remember(t.Context(), r.User, "192.0.2.1", now, 1),
-		n.Audit().Append(t.Context(), scope, audit.Entry{ID: porttest.NewID[id.Entry](), TenantID: home.ID, At: now, Act: audit.UserCreated}))
+		n.Audit().Record(t.Context(), scope, audit.Entry{ID: porttest.NewID[id.Entry](), TenantID: home.ID, At: now, Act: audit.UserCreated}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,15 +81,15 @@ func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Rol
 }
 
 // try runs a statement in a transaction that has entered a tenant, or none, and takes all back.
-func (n *neighbourhood) try(t *testing.T, within id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
+func (n *neighbourhood) try(t *testing.T, tenantCondition id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
 	t.Helper()
 	tx, err := n.service.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: readOnly})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if within != "" {
-		if _, err := tx.ExecContext(t.Context(), "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(within))); err != nil {
+	if tenantCondition != "" {
+		if _, err := tx.ExecContext(t.Context(), "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(tenantCondition))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,16 +111,16 @@ func refused(err error) bool {
 	return errors.As(err, &e) && e.Code == "42501"
 }
 
-// testSecondWall: as the service's role a statement without any WHERE shows the tenant that was entered, and no other;
+// testInjection: as the service's role a statement without any WHERE shows the tenant that was entered, and no other;
 // nothing of the others can be changed, nobody's tenant or address, and nobody becomes a super_admin.
-func testSecondWall(t *testing.T, server *container.Container) {
+func testInjection(t *testing.T, server *container.Container) {
 	n := newNeighbourhood(t, server)
 	t.Run("rows", func(t *testing.T) { testRows(t, n) })
 	t.Run("what is refused", func(t *testing.T) { testRefused(t, n) })
 	t.Run("what is changed", func(t *testing.T) { testChanged(t, n) })
 	t.Run("super_admin", func(t *testing.T) { testSuperAdmin(t, n) })
 	t.Run("super_admin by the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
-	t.Run("questions", func(t *testing.T) { testQuestions(t, n) })
+	t.Run("questions", func(t *testing.T) { testReadQueries(t, n) })
 	t.Run("what is left", func(t *testing.T) { testLeft(t, n) })
 }
 
@@ -128,11 +128,11 @@ func testRows(t *testing.T, n *neighbourhood) {
 	for table, want := range map[string][3]int{ // in none, mine and the other
 		"tenants": {0, 1, 1}, "users": {0, 4, 2}, "sessions": {0, 4, 2}, "sign_in_addresses": {0, 4, 2}, "events": {0, 4, 2}, "audit_entries": {0, 4, 2},
 	} {
-		for i, within := range []id.Tenant{"", n.mine.ID, n.other.ID} {
+		for i, tenantCondition := range []id.Tenant{"", n.mine.ID, n.other.ID} {
 			for _, readOnly := range []bool{false, true} {
-				_, got, err := n.try(t, within, readOnly, "SELECT COUNT(*) FROM "+table)
+				_, got, err := n.try(t, tenantCondition, readOnly, "SELECT COUNT(*) FROM "+table)
 				if err != nil || got != fmt.Sprint(want[i]) {
-					t.Errorf("in tenant %q it sees %s of %s, want %d: %v", within, got, table, want[i], err)
+					t.Errorf("in tenant %q it sees %s of %s, want %d: %v", tenantCondition, got, table, want[i], err)
 				}
 			}
 		}
@@ -225,7 +225,7 @@ func testSuperAdmin(t *testing.T, n *neighbourhood) {
 	u := parse(t, n.options.URL)
 	password, _ := u.User.Password()
 	u.User = url.UserPassword(n.role+"_super_admin", password)
-	above.service = connection(t, u.String())
+	above.service = driverConn(t, u.String())
 	if result, _, err := above.try(t, n.mine.ID, false, raise); err != nil {
 		t.Errorf("the role that gives super_admin: %v", err)
 	} else if changed, err := result.RowsAffected(); changed != 1 {
@@ -252,14 +252,14 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	give := func(ctx context.Context, tx ports.Repositories) error {
 		return tx.Users().SetRole(ctx, scope, n.viewer.User, access.SuperAdmin)
 	}
-	if err := store.InTx(t.Context(), give); !errors.Is(err, user.ErrOperatorGives) {
+	if err := store.InTx(t.Context(), give); !errors.Is(err, user.ErrOperatorOnly) {
 		t.Errorf("in a unit of work as any: %v", err)
 	}
 	if err := store.InTxAsSuperAdmin(t.Context(), give); err != nil {
 		t.Errorf("in one of a super_admin: %v", err)
 	}
 	raised := user.User{ID: porttest.NewID[id.User](), TenantID: n.mine.ID, Role: access.SuperAdmin, CreatedAt: time.Now()}
-	if err := store.Identities().Add(t.Context(), raised); !errors.Is(err, user.ErrOperatorGives) {
+	if err := store.Identities().Add(t.Context(), raised); !errors.Is(err, user.ErrOperatorOnly) {
 		t.Errorf("a new super_admin, without the owner's rights: %v", err)
 	}
 	all, err := access.Operator().Authorize(access.ManageTenantUsers, access.EveryTenant)
@@ -277,7 +277,7 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" NOLOGIN`)
-	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, user.ErrOperatorGives) {
+	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, user.ErrOperatorOnly) {
 		t.Errorf("without the role: %v", err)
 	}
 	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" LOGIN`)
@@ -285,7 +285,7 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 
 // testQuestions: in a transaction that only reads, which is where questions run, no function of authentication answers, and
 // it can't be made to write.
-func testQuestions(t *testing.T, n *neighbourhood) {
+func testReadQueries(t *testing.T, n *neighbourhood) {
 	calls := []string{
 		"account_by_email('" + n.admin.Email.String() + "')", "password_is('" + string(n.admin.ID) + "', 'hash')",
 		"caller_of_session('" + string(n.admin.session) + "')", "address_is_known('" + n.admin.Email.String() + "', '192.0.2.1')",

@@ -14,7 +14,7 @@ func TestPgBouncer_forgets(t *testing.T) {
 	ownerURL, serviceURL := server.Database(t)
 	home := porttest.NewTenant(t, migrated(t, options(ownerURL, serviceURL)))
 	bouncer := server.PgBouncer(t, serviceURL)
-	leaving, coming := connection(t, bouncer+"&binary_parameters=yes"), connection(t, bouncer+"&binary_parameters=yes")
+	leaving, coming := driverConn(t, bouncer+"&binary_parameters=yes"), driverConn(t, bouncer+"&binary_parameters=yes")
 	for _, statement := range []string{
 		"SET app.tenant_id = '" + string(home.ID) + "'",
 		"SELECT set_config('app.tenant_id', '" + string(home.ID) + "', false)",

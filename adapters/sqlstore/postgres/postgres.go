@@ -45,23 +45,25 @@ type Options struct {
 	// of URL, which row level security binds.
 	AsOwner  bool
 	PoolSize int
-	// Questions is how many connections there are for questions, on top of the pool.
-	Questions        int
+	// Queries is how many connections there are for questions, on top of the pool.
+	Queries          int
 	StatementTimeout time.Duration
 	ApplicationName  string
 }
 
-// patience is how long a transaction may take: to connect, and for a statement.
-func (o Options) patience() time.Duration { return connectTimeout + o.StatementTimeout + grace }
+// transactionTimeout is how long a transaction may take: to connect, and for a statement.
+func (o Options) transactionTimeout() time.Duration {
+	return connectTimeout + o.StatementTimeout + grace
+}
 
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
-	service *sqlx.DB        // connects as the role of the URL, whoever the store works as
-	above   *sqlstore.Store // works as the role that may give super_admin; see InTxAsSuperAdmin
-	owner   *sql.DB
-	dialect dialect
-	options Options
+	service    *sqlx.DB        // connects as the role of the URL, whoever the store works as
+	superAdmin *sqlstore.Store // works as the role that may give super_admin; see InTxAsSuperAdmin
+	owner      *sql.DB
+	dialect    dialect
+	options    Options
 }
 
 // Open makes the pools. It connects with the first statement, not before.
@@ -79,25 +81,25 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
 	}
-	raising, err := connectAbove(o)
+	superAdminConnector, err := connectSuperAdmin(o)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	service, above := newPool(connector, o.PoolSize), newPool(raising, 1)
-	above.SetMaxIdleConns(0) // it is needed seldom
+	service, superAdmin := newPool(connector, o.PoolSize), newPool(superAdminConnector, 1)
+	superAdmin.SetMaxIdleConns(0) // it is needed seldom
 	worker := service
 	if o.AsOwner {
 		connector = asOwner
 		worker = newPool(connector, o.PoolSize)
 	}
-	d := dialect{patience: o.patience()}
+	d := dialect{timeout: o.transactionTimeout()}
 	return &Database{
-		Store:   sqlstore.New(worker, worker, newPool(connector, o.Questions), d),
-		service: service, above: sqlstore.New(above, above, above, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
+		Store:   sqlstore.New(worker, worker, newPool(connector, o.Queries), d),
+		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
 
-func newPool(connector attentive, size int) *sqlx.DB {
+func newPool(connector pgConnector, size int) *sqlx.DB {
 	db := sqlx.NewDb(sql.OpenDB(connector), driverName)
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
@@ -107,7 +109,7 @@ func newPool(connector attentive, size int) *sqlx.DB {
 
 // Close closes the pools.
 func (d *Database) Close() error {
-	return errors.Join(d.Store.Close(), d.service.Close(), d.above.Close(), d.owner.Close())
+	return errors.Join(d.Store.Close(), d.service.Close(), d.superAdmin.Close(), d.owner.Close())
 }
 
 // CloseOwner closes the connections of the owner of the tables, which only the schema and its record need.
@@ -115,13 +117,15 @@ func (d *Database) CloseOwner() error { return d.owner.Close() }
 
 // Serves and Served look where the migrations are made, so that they speak of the database that would be destroyed.
 
-// Serves keeps on record that the database serves an environment.
-func (d *Database) Serves(ctx context.Context, environment string, now time.Time) error {
-	return d.asOwner().Serves(ctx, environment, now)
+// RecordEnvironment keeps on record that the database serves an environment.
+func (d *Database) RecordEnvironment(ctx context.Context, environment string, now time.Time) error {
+	return d.asOwner().RecordEnvironment(ctx, environment, now)
 }
 
-// Served returns the environments that the database has served.
-func (d *Database) Served(ctx context.Context) ([]string, error) { return d.asOwner().Served(ctx) }
+// Environments returns the environments that the database has served.
+func (d *Database) Environments(ctx context.Context) ([]string, error) {
+	return d.asOwner().Environments(ctx)
+}
 
 // asOwner returns the store as the owner of the tables sees it. It shares the owner's connections and is not to be closed.
 func (d *Database) asOwner() *sqlstore.Store {

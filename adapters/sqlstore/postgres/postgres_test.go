@@ -23,7 +23,7 @@ import (
 )
 
 func options(ownerURL, serviceURL string) postgres.Options {
-	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, Questions: 2, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
+	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, Queries: 2, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
 }
 
 func open(t *testing.T, o postgres.Options) *postgres.Database {
@@ -77,9 +77,9 @@ func TestOnContainer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		porttest.Wall(t, db, runner.Down, runner.Up)
+		porttest.RLSMigration(t, db, runner.Down, runner.Up)
 	})
-	t.Run("second wall", func(t *testing.T) { testSecondWall(t, server) })
+	t.Run("injection", func(t *testing.T) { testInjection(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })
 	t.Run("served", func(t *testing.T) { testServed(t, server) })
 	t.Run("replicas migrate at once", func(t *testing.T) { testReplicasMigrate(t, server) })
@@ -102,8 +102,8 @@ func TestOnContainer(t *testing.T) {
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
 }
 
-// connection returns a plain connection, as a repository that has lost its WHERE would use it.
-func connection(t *testing.T, url string) *sql.DB {
+// driverConn returns a plain connection, as a repository that has lost its WHERE would use it.
+func driverConn(t *testing.T, url string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("postgres", url)
 	if err != nil {
@@ -121,17 +121,17 @@ func testRoles(t *testing.T, server *container.Container) {
 	ctx := t.Context()
 	ownerURL, serviceURL := server.Database(t)
 	db := migrated(t, options(ownerURL, serviceURL))
-	if err := db.CheckRole(ctx); err != nil {
+	if err := db.CheckRowLevelSecurity(ctx); err != nil {
 		t.Errorf("the service's own role: %v", err)
 	}
 	if err := db.Authorize(ctx); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if err := migrated(t, options("", ownerURL)).CheckRole(ctx); !errors.Is(err, postgres.ErrUnsafeRole) {
+	if err := migrated(t, options("", ownerURL)).CheckRowLevelSecurity(ctx); !errors.Is(err, postgres.ErrUnsafeRole) {
 		t.Errorf("the owner: %v", err)
 	}
 	var timeout string
-	if err := connection(t, serviceURL).QueryRowContext(ctx, "SHOW statement_timeout").Scan(&timeout); err != nil || timeout != "10s" {
+	if err := driverConn(t, serviceURL).QueryRowContext(ctx, "SHOW statement_timeout").Scan(&timeout); err != nil || timeout != "10s" {
 		t.Errorf("by itself the role has a statement timeout of %s, %v", timeout, err)
 	}
 	replica := open(t, options("", serviceURL)) // which has not been told who the owner is
@@ -143,13 +143,13 @@ func testRoles(t *testing.T, server *container.Container) {
 // testServed: the record is that of the database whose schema is changed, also where the service's URL is another's.
 func testServed(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
-	if err := migrated(t, options(ownerURL, serviceURL)).Serves(t.Context(), "production", time.Now()); err != nil {
+	if err := migrated(t, options(ownerURL, serviceURL)).RecordEnvironment(t.Context(), "production", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	otherOwnerURL, otherServiceURL := server.Database(t)
 	migrated(t, options(otherOwnerURL, otherServiceURL))
 	mixed := open(t, options(ownerURL, otherServiceURL))
-	if served, err := mixed.Served(t.Context()); err != nil || !slices.Equal(served, []string{"production"}) {
+	if served, err := mixed.Environments(t.Context()); err != nil || !slices.Equal(served, []string{"production"}) {
 		t.Errorf("it has served %q, %v", served, err)
 	}
 }
@@ -206,7 +206,7 @@ func testCommits(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	db := migrated(t, options(ownerURL, serviceURL))
 	home := porttest.NewTenant(t, db)
-	owner := connection(t, ownerURL)
+	owner := driverConn(t, ownerURL)
 	for code, want := range map[string]error{"XX000": ports.ErrOutcomeUnknown, "53100": ports.ErrOutcomeUnknown, "40001": ports.ErrUnavailable} {
 		for _, statement := range []string{
 			"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not commit' USING ERRCODE = '" + code + "'; END $$",
@@ -217,7 +217,7 @@ func testCommits(t *testing.T, server *container.Container) {
 			}
 		}
 		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-		if _, err := db.Events().Append(ctx, porttest.ScopeOf(t, home.ID), e); !errors.Is(err, want) {
+		if _, err := db.Events().Ingest(ctx, porttest.ScopeOf(t, home.ID), e); !errors.Is(err, want) {
 			t.Errorf("%s at COMMIT: %v, want %v", code, err, want)
 		}
 		if _, err := owner.ExecContext(ctx, "DROP FUNCTION fail CASCADE"); err != nil {
@@ -284,7 +284,7 @@ func testRoundTrips(t *testing.T, server *container.Container) {
 	home := porttest.NewTenant(t, db) // which connects
 	before := turns.Load()
 	e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-	if _, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
+	if _, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
 		t.Fatal(err)
 	}
 	const want = 4 // BEGIN, SET LOCAL, INSERT, COMMIT
@@ -301,7 +301,7 @@ func testStatementTimeout(t *testing.T, server *container.Container) {
 	o.StatementTimeout = time.Second
 	db := migrated(t, o)
 	home := porttest.NewTenant(t, db)
-	blocker, err := connection(t, ownerURL).BeginTx(ctx, nil)
+	blocker, err := driverConn(t, ownerURL).BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func testStatementTimeout(t *testing.T, server *container.Container) {
 func testKeys(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
-	rows, err := connection(t, ownerURL).QueryContext(t.Context(), `
+	rows, err := driverConn(t, ownerURL).QueryContext(t.Context(), `
 		SELECT c.conrelid::regclass::text, c.contype, a.attname
 		FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 		WHERE c.contype IN ('p', 'u', 'f') AND c.conrelid IN ('events'::regclass, 'audit_entries'::regclass)`)
@@ -344,7 +344,7 @@ func testKeys(t *testing.T, server *container.Container) {
 
 func TestOpen_shows_no_password(t *testing.T) {
 	for _, url := range []string{"postgres://u:hush-hush@", "postgres://u:hush-hush@host:99999999/x", "postgres://u:hush-hush@h/x?sslmode=nonsense", "postgres://u:hush-hush%zz@h/x"} {
-		db, err := postgres.Open(postgres.Options{URL: url, PoolSize: 1, Questions: 1})
+		db, err := postgres.Open(postgres.Options{URL: url, PoolSize: 1, Queries: 1})
 		if err == nil {
 			err = db.Ping(t.Context())
 		}

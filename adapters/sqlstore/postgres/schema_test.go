@@ -17,7 +17,7 @@ import (
 func testReadyForSchema(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	db := migrated(t, options(ownerURL, serviceURL))
-	owner := connection(t, ownerURL)
+	owner := driverConn(t, ownerURL)
 	for _, step := range []struct {
 		statement string
 		ready     bool
@@ -44,7 +44,7 @@ func testNewerSchema(t *testing.T, server *container.Container) {
 	ctx := t.Context()
 	ownerURL, serviceURL := server.Database(t)
 	db := migrated(t, options(ownerURL, serviceURL))
-	if _, err := connection(t, ownerURL).ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"); err != nil {
+	if _, err := driverConn(t, ownerURL).ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"); err != nil {
 		t.Fatal(err)
 	}
 	for name, one := range map[string]*postgres.Database{"the owner": db, "a replica that has not been told who the owner is": open(t, options("", serviceURL))} {

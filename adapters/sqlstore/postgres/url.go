@@ -26,16 +26,16 @@ func CheckURL(raw string) error {
 }
 
 // connect returns what makes connections to a URL. The error does not show the URL.
-func connect(raw string, o Options, limited bool) (attentive, error) {
+func connect(raw string, o Options, limited bool) (pgConnector, error) {
 	config, err := configure(raw, o, limited)
 	if err != nil {
-		return attentive{}, err
+		return pgConnector{}, err
 	}
 	d := dialer{Dialer: net.Dialer{KeepAlive: keepAlive}}
 	if limited {
-		d.patience = o.StatementTimeout + grace
+		d.timeout = o.StatementTimeout + grace
 	}
-	return newAttentive(config, d)
+	return newConnector(config, d)
 }
 
 // configure returns what the driver makes of a URL and of the environment (PGUSER, PGPASSWORD). The error does not show the

@@ -30,7 +30,7 @@ const (
 	// process at the file is waited for (5 s).
 	pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
 
-	patience = 15 * time.Second
+	timeout = 15 * time.Second
 )
 
 // Database is an open SQLite file.
@@ -42,7 +42,7 @@ type Database struct {
 }
 
 // Open opens the file and creates it where it is not there, for its owner's eyes only. So many questions run at once.
-func Open(ctx context.Context, path string, questions int) (*Database, error) {
+func Open(ctx context.Context, path string, queries int) (*Database, error) {
 	path, opened, err := prepare(path)
 	if err != nil {
 		return nil, err
@@ -57,11 +57,11 @@ func Open(ctx context.Context, path string, questions int) (*Database, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close())
 	}
-	analyst, err := openReaders(ctx, source, questions)
+	querier, err := openReaders(ctx, source, queries)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close(), reader.Close())
 	}
-	return &Database{Store: sqlstore.New(writer, reader, analyst, dialect{}), writer: writer, path: path, opened: opened}, nil
+	return &Database{Store: sqlstore.New(writer, reader, querier, dialect{}), writer: writer, path: path, opened: opened}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -136,7 +136,7 @@ func (dialect) ForUpdate() string { return "" }
 
 func (dialect) Day(column string) string { return "substr(" + column + ", 1, 10)" }
 
-func (dialect) GuardsTenants() bool { return false }
+func (dialect) RowLevelSecurity() bool { return false }
 
 func (dialect) EnterTenant(context.Context, *sqlx.Tx, id.Tenant) error { return nil }
 
@@ -146,7 +146,7 @@ func (dialect) Duplicate(err error, table, column string) bool {
 		strings.Contains(e.Error(), table+"."+column)
 }
 
-func (dialect) Lost(err error) bool {
+func (dialect) Unavailable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false
@@ -160,8 +160,8 @@ func (dialect) Lost(err error) bool {
 	return false
 }
 
-// GaveWay: write transactions take turns from their beginning.
-func (dialect) GaveWay(error) bool { return false }
+// Retryable: write transactions take turns from their beginning.
+func (dialect) Retryable(error) bool { return false }
 
 // RolledBack: of what COMMIT can answer, a broken constraint alone leaves no doubt.
 func (dialect) RolledBack(err error) bool {
@@ -180,5 +180,5 @@ func (dialect) TimedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Code() == sqlite3.SQLITE_INTERRUPT
 }
 
-// Patience is longer than the busy timeout: it is the wait for the one writer.
-func (dialect) Patience() time.Duration { return patience }
+// Timeout is longer than the busy timeout: it is the wait for the one writer.
+func (dialect) Timeout() time.Duration { return timeout }

@@ -57,7 +57,7 @@ func TestStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	porttest.Wall(t, db, runner.Down, runner.Up)
+	porttest.RLSMigration(t, db, runner.Down, runner.Up)
 }
 
 func TestOpen(t *testing.T) {
@@ -162,14 +162,14 @@ func TestServed(t *testing.T) {
 	migrate(t, db)
 	served := func(want ...string) {
 		t.Helper()
-		got, err := db.Served(t.Context())
+		got, err := db.Environments(t.Context())
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("it has served %q, %v, want %q", got, err, want)
 		}
 	}
 	served()
 	for _, environment := range []string{"production", "development", "production"} {
-		if err := db.Serves(t.Context(), environment, time.Now()); err != nil {
+		if err := db.RecordEnvironment(t.Context(), environment, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -285,7 +285,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 	e := event.Event{TenantID: home.ID, Type: strings.Repeat("x", event.MaxTypeLength), UserIdentifier: "u", OccurredAt: time.Now()}
 	porttest.Eventually(t, "a full disk", func() bool {
 		e.ID = porttest.NewID[id.Event]()
-		_, err := db.Events().Append(t.Context(), porttest.ScopeOf(t, home.ID), e)
+		_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), e)
 		if err != nil && !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) {
 			t.Fatal(err)
 		}
@@ -350,9 +350,9 @@ func TestEndless(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	questions := map[string]func(context.Context) error{
+	queries := map[string]func(context.Context) error{
 		"totals": func(ctx context.Context) error {
-			_, err := db.Events().Totals(ctx, scope, analytics.Window{})
+			_, err := db.Events().Summarize(ctx, scope, analytics.Window{})
 			return err
 		},
 		"query": func(ctx context.Context) error {
@@ -370,7 +370,7 @@ func TestEndless(t *testing.T) {
 			return err
 		},
 	}
-	for timeUp, asked := range map[error]map[string]func(context.Context) error{analytics.ErrTooExpensive: questions, context.DeadlineExceeded: pieces} {
+	for timeUp, asked := range map[error]map[string]func(context.Context) error{analytics.ErrTooExpensive: queries, context.DeadlineExceeded: pieces} {
 		for name, ask := range asked {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			if err := ask(ctx); !errors.Is(err, timeUp) {

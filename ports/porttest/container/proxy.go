@@ -26,30 +26,30 @@ func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answere
 	return proxy(t, func() string { return server }, 0, sent, answered)
 }
 
-// Far stands before the server at an address until the test ends, and makes what either side says take so long. It returns
+// WithLatency stands before the server at an address until the test ends, and makes what either side says take so long. It returns
 // its own address.
-func Far(t testing.TB, server string, eachWay time.Duration) string {
+func WithLatency(t testing.TB, server string, eachWay time.Duration) string {
 	t.Helper()
 	return proxy(t, func() string { return server }, eachWay, func([]byte) Verdict { return Pass }, func() {})
 }
 
-// Switch is an address with one server after another behind it, as a name or a balancer is.
-type Switch struct {
+// SwitchableProxy is an address with one server after another behind it, as a name or a balancer is.
+type SwitchableProxy struct {
 	Address string
 	server  atomic.Pointer[string]
 }
 
-// NewSwitch stands before the server at an address until the test ends.
-func NewSwitch(t testing.TB, server string) *Switch {
+// NewSwitchableProxy stands before the server at an address until the test ends.
+func NewSwitchableProxy(t testing.TB, server string) *SwitchableProxy {
 	t.Helper()
-	s := &Switch{}
+	s := &SwitchableProxy{}
 	s.To(server)
 	s.Address = proxy(t, func() string { return *s.server.Load() }, 0, func([]byte) Verdict { return Pass }, func() {})
 	return s
 }
 
 // To leads new connections to the server at another address. Those that stand stay where they are.
-func (s *Switch) To(server string) { s.server.Store(&server) }
+func (s *SwitchableProxy) To(server string) { s.server.Store(&server) }
 
 // proxy is Proxy before a server that each connection asks for anew, and so far away from it.
 func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(piece []byte) Verdict, answered func()) string {

@@ -38,7 +38,7 @@ func (c *Container) Standby(t testing.TB) *Container {
 		testcontainers.WithCmd("sh", "-c", fmt.Sprintf(copyPrimary, primary)))
 	c.Admin(t, admin, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = remote_apply", "SELECT pg_reload_conf()")
 	porttest.Eventually(t, "a standby that commits wait for", func() bool {
-		return c.ask(t, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
+		return c.queryBool(t, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
 	})
 	return standby
 }
@@ -46,13 +46,13 @@ func (c *Container) Standby(t testing.TB) *Container {
 // Promote makes a standby the primary.
 func (c *Container) Promote(t testing.TB) {
 	t.Helper()
-	if !c.ask(t, "SELECT pg_promote()") {
+	if !c.queryBool(t, "SELECT pg_promote()") {
 		t.Fatal("the standby was not promoted")
 	}
 }
 
-// ask has a superuser ask the server a question.
-func (c *Container) ask(t testing.TB, question string) (yes bool) {
+// queryBool has a superuser ask the server a question.
+func (c *Container) queryBool(t testing.TB, question string) (yes bool) {
 	t.Helper()
 	db, err := sql.Open("postgres", c.AdminURL(admin))
 	if err != nil {

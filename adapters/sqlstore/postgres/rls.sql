@@ -1,19 +1,19 @@
--- All that lets the role of this connection past the wall between tenants, a sentence each; it goes on from taken.sql.
+-- All that lets the role of this connection past the wall between tenants, a sentence each; it goes on from roles.sql.
 -- $2: the tables whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be changed. $4: those that may not be
 -- read. $5 to $9: the policies that the migrations make, as table, name, command, USING and WITH CHECK.
-made AS (
+expected_policies AS (
     SELECT * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) AS m (name, policy, command, seen, written)
 ),
 -- The policies that let one of these roles see or add rows, and whether they are as the migrations make them.
-opening AS (
-    SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, EXISTS (SELECT FROM made m
+applicable AS (
+    SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, EXISTS (SELECT FROM expected_policies m
         WHERE m.name = w.name AND m.policy = p.polname AND m.command = p.polcmd AND m.seen = pg_get_expr(p.polqual, p.polrelid)
         AND m.written = coalesce(pg_get_expr(p.polwithcheck, p.polrelid), m.seen)) AS expected
-    FROM walled w JOIN pg_policy p ON p.polrelid = w.oid
-    WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR EXISTS (SELECT FROM taken t WHERE t.oid = ANY (p.polroles)))
+    FROM protected w JOIN pg_policy p ON p.polrelid = w.oid
+    WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR EXISTS (SELECT FROM roles t WHERE t.oid = ANY (p.polroles)))
 )
 SELECT t.called || ' ' || able.what
-FROM taken t, LATERAL (VALUES
+FROM roles t, LATERAL (VALUES
     (t.rolsuper, 'is a superuser'),
     (t.rolbypassrls, 'bypasses row level security'),
     (t.rolcreaterole, 'may make roles and change them'),
@@ -21,32 +21,32 @@ FROM taken t, LATERAL (VALUES
     (t.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), 'reaches the files of the server')
 ) AS able (so, what) WHERE able.so
 UNION ALL
-SELECT t.called || ' owns ' || string_agg(o.what, ', ' ORDER BY o.what) FROM taken t JOIN owned o ON o.owner = t.oid GROUP BY t.called
+SELECT t.called || ' owns ' || string_agg(o.what, ', ' ORDER BY o.what) FROM roles t JOIN owned o ON o.owner = t.oid GROUP BY t.called
 UNION ALL
-SELECT format('the table %I is not there for it', name) FROM walled WHERE oid IS NULL
+SELECT format('the table %I is not there for it', name) FROM protected WHERE oid IS NULL
 UNION ALL
 SELECT format('row level security is %s on the table %s', CASE WHEN relrowsecurity THEN 'not forced' ELSE 'off' END, called)
-FROM walled WHERE oid IS NOT NULL AND NOT (relrowsecurity AND relforcerowsecurity)
+FROM protected WHERE oid IS NOT NULL AND NOT (relrowsecurity AND relforcerowsecurity)
 UNION ALL
 SELECT format('the table %s has no policy %I as the migrations make it', w.called, m.policy)
-FROM walled w JOIN made m USING (name)
-WHERE w.oid IS NOT NULL AND NOT EXISTS (SELECT FROM opening o WHERE o.name = m.name AND o.polname = m.policy AND o.expected)
+FROM protected w JOIN expected_policies m USING (name)
+WHERE w.oid IS NOT NULL AND NOT EXISTS (SELECT FROM applicable o WHERE o.name = m.name AND o.polname = m.policy AND o.expected)
 UNION ALL
-SELECT format('the table %s has the policy %I for it, USING %s', called, polname, coalesce(condition, '(nothing)')) FROM opening WHERE NOT expected
+SELECT format('the table %s has the policy %I for it, USING %s', called, polname, coalesce(condition, '(nothing)')) FROM applicable WHERE NOT expected
 UNION ALL
 SELECT format('%s may %s the table %s', t.called, string_agg(privilege, ', ' ORDER BY privilege), w.called)
-FROM taken t, walled w, unnest(ARRAY ['DELETE', 'TRIGGER', 'TRUNCATE']) AS privilege
+FROM roles t, protected w, unnest(ARRAY ['DELETE', 'TRIGGER', 'TRUNCATE']) AS privilege
 WHERE t.oid <> w.relowner AND NOT t.rolsuper AND has_table_privilege(t.oid, w.oid, privilege)
     AND NOT (privilege = 'DELETE' AND w.name = ANY ($2::text[]))
 GROUP BY t.called, w.called
 UNION ALL
 SELECT format('%s may %s %s of the table %s', t.called, privilege, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), w.called)
-FROM taken t, walled w, unnest(ARRAY ['REFERENCES', 'SELECT', 'UPDATE']) AS privilege, pg_attribute a
+FROM roles t, protected w, unnest(ARRAY ['REFERENCES', 'SELECT', 'UPDATE']) AS privilege, pg_attribute a
 WHERE t.oid <> w.relowner AND NOT t.rolsuper AND a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
     AND has_column_privilege(t.oid, w.oid, a.attnum, privilege)
     AND CASE privilege WHEN 'SELECT' THEN w.name || '.' || a.attname = ANY ($4::text[])
         WHEN 'UPDATE' THEN w.name || '.' || a.attname <> ALL ($3::text[]) ELSE true END
 GROUP BY t.called, w.called, privilege
 UNION ALL
-SELECT t.called || ' may list all tenants' FROM taken t, to_regprocedure('all_tenants()') AS f
+SELECT t.called || ' may list all tenants' FROM roles t, to_regprocedure('all_tenants()') AS f
 WHERE NOT t.rolsuper AND has_function_privilege(t.oid, f, 'EXECUTE') AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid)

@@ -13,8 +13,8 @@ import (
 var ErrUnsafeRole = errors.New("row level security does not bind the role of DATABASE_URL as it should; give the owner of the tables " +
 	"in MIGRATION_DATABASE_URL, and in DATABASE_URL another role, with no more rights than the service grants it")
 
-// walledTable is a table in which row level security keeps tenants apart.
-type walledTable struct {
+// rlsTable is a table in which row level security keeps tenants apart.
+type rlsTable struct {
 	name   string
 	column string // holds the id of the tenant
 	// toOwner is whether a policy shows all rows to the owner, whose rights the functions work with.
@@ -27,12 +27,12 @@ type walledTable struct {
 	hidden  []string // columns that it may not read
 }
 
-// walled are the tables that the check of the wall looks at, with what the service is granted on them.
-var walled = []walledTable{
+// rlsTables are the tables that the check of the wall looks at, with what the service is granted on them.
+var rlsTables = []rlsTable{
 	{name: "tenants", column: "id", toOwner: true, updates: []string{"created_at"}},
 	{name: "users", column: "tenant_id", toOwner: true, updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}, policies: []policy{
-		{"users_of_tenant", all, within("tenant_id"), "(" + within("tenant_id") + " AND (NOT super_admin))"},
-		{"users_changed_in_tenant", update, within("tenant_id"), within("tenant_id")},
+		{"users_of_tenant", all, tenantCondition("tenant_id"), "(" + tenantCondition("tenant_id") + " AND (NOT super_admin))"},
+		{"users_changed_in_tenant", update, tenantCondition("tenant_id"), tenantCondition("tenant_id")},
 	}},
 	{name: "sessions", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
 	{name: "sign_in_addresses", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"last_at"}},
@@ -49,38 +49,38 @@ const (
 	update = "w"
 )
 
-// within is the condition that a row is of the tenant that has been entered.
-func within(column string) string {
+// tenantCondition is the condition that a row is of the tenant that has been entered.
+func tenantCondition(column string) string {
 	return "(" + column + " = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
 }
 
 // expected returns the policies that let the service in.
-func (w walledTable) expected() []policy {
+func (w rlsTable) expected() []policy {
 	if len(w.policies) > 0 {
 		return w.policies
 	}
-	return []policy{{w.name + "_of_tenant", all, within(w.column), within(w.column)}}
+	return []policy{{w.name + "_of_tenant", all, tenantCondition(w.column), tenantCondition(w.column)}}
 }
 
 // What asks the database for all that lets the role of a connection past the wall. Both questions begin with the same lines.
 var (
-	//go:embed taken.sql
-	taken string
-	//go:embed wall.sql
-	breaches string
-	//go:embed detours.sql
-	detours string
+	//go:embed roles.sql
+	rolesQuery string
+	//go:embed rls.sql
+	rlsQuery string
+	//go:embed bypasses.sql
+	bypassesQuery string
 )
 
-// CheckRole makes sure that the wall between tenants stands and binds the service: the tables that it uses have row level
+// CheckRowLevelSecurity makes sure that the wall between tenants stands and binds the service: the tables that it uses have row level
 // security with the policies of the migrations and no others, neither its role nor one that it can take on is above them, and
 // nothing leads around them. Errors: ErrUnsafeRole, with each breach on a line of its own.
-func (d *Database) CheckRole(ctx context.Context) error {
-	found, err := d.findBreaches(ctx)
+func (d *Database) CheckRowLevelSecurity(ctx context.Context) error {
+	found, err := d.findViolations(ctx)
 	if err != nil {
 		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
 	}
-	around, err := d.findDetours(ctx)
+	around, err := d.findBypasses(ctx)
 	if err != nil {
 		return fmt.Errorf("checking what leads the role of DATABASE_URL around the wall: %w", err)
 	}
@@ -95,14 +95,14 @@ func (d *Database) CheckRole(ctx context.Context) error {
 	return errors.Join(reasons...)
 }
 
-// findBreaches returns what is wrong with the tables, the role and its rights to them.
-func (d *Database) findBreaches(ctx context.Context) ([]string, error) {
+// findViolations returns what is wrong with the tables, the role and its rights to them.
+func (d *Database) findViolations(ctx context.Context) ([]string, error) {
 	var (
 		names, deletes  []string
 		opened          [5][]string // the policies: table, name, command, USING, WITH CHECK
 		updates, hidden []string
 	)
-	for _, w := range walled {
+	for _, w := range rlsTables {
 		names = append(names, w.name)
 		for _, p := range w.expected() {
 			for i, text := range []string{w.name, p.name, p.command, p.using, p.check} {
@@ -119,19 +119,19 @@ func (d *Database) findBreaches(ctx context.Context) ([]string, error) {
 			hidden = append(hidden, w.name+"."+column)
 		}
 	}
-	return queryTexts(ctx, d.service, taken+breaches, pq.Array(names), pq.Array(deletes), pq.Array(updates), pq.Array(hidden),
+	return queryTexts(ctx, d.service, rolesQuery+rlsQuery, pq.Array(names), pq.Array(deletes), pq.Array(updates), pq.Array(hidden),
 		pq.Array(opened[0]), pq.Array(opened[1]), pq.Array(opened[2]), pq.Array(opened[3]), pq.Array(opened[4]))
 }
 
-// findDetours returns what is wrong beside the tables: what the service could put in their place, and what shows it more of
+// findBypasses returns what is wrong beside the tables: what the service could put in their place, and what shows it more of
 // them than the wall does, or nothing at all.
-func (d *Database) findDetours(ctx context.Context) ([]string, error) {
+func (d *Database) findBypasses(ctx context.Context) ([]string, error) {
 	var names, toOwner []string
-	for _, w := range walled {
+	for _, w := range rlsTables {
 		names = append(names, w.name)
 		if w.toOwner {
 			toOwner = append(toOwner, w.name)
 		}
 	}
-	return queryTexts(ctx, d.service, taken+detours, pq.Array(names), pq.Array(toOwner), pq.Array(functions))
+	return queryTexts(ctx, d.service, rolesQuery+bypassesQuery, pq.Array(names), pq.Array(toOwner), pq.Array(functions))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestWall: each way in which the wall between tenants can be down is found and named, and nothing else is.
-func TestWall(t *testing.T) {
+// TestRowLevelSecurity: each way in which row level security can fail to bind the service is found and named, and nothing else is.
+func TestRowLevelSecurity(t *testing.T) {
 	server := container.Postgres(t)
 	const (
 		own   = `USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)`
@@ -111,7 +111,7 @@ func TestWall(t *testing.T) {
 			for _, statement := range c.statements {
 				server.Admin(t, databaseOf(t, serviceURL), names.Replace(statement))
 			}
-			err := open(t, options(ownerURL, serviceURL)).CheckRole(t.Context())
+			err := open(t, options(ownerURL, serviceURL)).CheckRowLevelSecurity(t.Context())
 			if len(c.want) == 0 {
 				if err != nil {
 					t.Errorf("got %v", err)
@@ -131,7 +131,7 @@ func TestWall(t *testing.T) {
 	t.Run("owner, tables in another schema", func(t *testing.T) {
 		ownerURL, _ := server.Database(t)
 		server.Admin(t, databaseOf(t, ownerURL), namesOf(t, ownerURL, ownerURL).Replace(`CREATE SCHEMA app AUTHORIZATION "{owner}"`))
-		err := migrated(t, options("", ownerURL+"&search_path=app")).CheckRole(t.Context())
+		err := migrated(t, options("", ownerURL+"&search_path=app")).CheckRowLevelSecurity(t.Context())
 		if !errors.Is(err, postgres.ErrUnsafeRole) || !strings.Contains(err.Error(), "owns the database") || !strings.Contains(err.Error(), "the schema app, the table audit_entries") {
 			t.Errorf("got %v", err)
 		}
@@ -139,7 +139,7 @@ func TestWall(t *testing.T) {
 	t.Run("service's role, tables in another schema", func(t *testing.T) {
 		ownerURL, serviceURL := server.Database(t)
 		server.Admin(t, databaseOf(t, ownerURL), namesOf(t, ownerURL, serviceURL).Replace(`CREATE SCHEMA app AUTHORIZATION "{owner}"`))
-		if err := migrated(t, options(ownerURL+"&search_path=app", serviceURL+"&search_path=app")).CheckRole(t.Context()); err != nil {
+		if err := migrated(t, options(ownerURL+"&search_path=app", serviceURL+"&search_path=app")).CheckRowLevelSecurity(t.Context()); err != nil {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -159,17 +159,17 @@ func TestCloses(t *testing.T) {
 	admin := func(statement string) { server.Admin(t, databaseOf(t, serviceURL), names.Replace(statement)) }
 	admin(`GRANT CREATE ON SCHEMA public TO PUBLIC`)
 	db := migrated(t, o)
-	if err := db.CheckRole(t.Context()); err != nil {
+	if err := db.CheckRowLevelSecurity(t.Context()); err != nil {
 		t.Errorf("by default: %v", err)
 	}
 	for _, statement := range []string{"CREATE TEMPORARY TABLE events (tenant_id uuid)", "CREATE TABLE shadow (tenant_id uuid)"} {
-		if _, err := connection(t, serviceURL).ExecContext(t.Context(), statement); !refused(err) {
+		if _, err := driverConn(t, serviceURL).ExecContext(t.Context(), statement); !refused(err) {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
 	admin(`ALTER DATABASE "{db}" OWNER TO CURRENT_USER`)
 	admin(`GRANT TEMPORARY ON DATABASE "{db}" TO PUBLIC`)
-	err := migrated(t, o).CheckRole(t.Context())
+	err := migrated(t, o).CheckRowLevelSecurity(t.Context())
 	if !errors.Is(err, postgres.ErrUnsafeRole) || !strings.Contains(err.Error(), "may make temporary tables") {
 		t.Errorf("where another owns the database: %v", err)
 	}

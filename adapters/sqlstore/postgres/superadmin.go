@@ -16,11 +16,11 @@ import (
 // The service gives super_admin by connections of a role of its own, so that no statement that is injected anywhere else can.
 // The role has the service's password, and its name with an end.
 
-// above is how the name of the role that may give super_admin ends.
-const above = "_super_admin"
+// superAdminSuffix is how the name of the role that may give super_admin ends.
+const superAdminSuffix = "_super_admin"
 
-// aboveGrants are what that role may do: find a user, give a role, and put it on record.
-var aboveGrants = []string{
+// superAdminGrants are what that role may do: find a user, give a role, and put it on record.
+var superAdminGrants = []string{
 	"GRANT SELECT, UPDATE (created_at) ON tenants TO %s", // the latter is a lock
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), UPDATE (role, super_admin) ON users TO %s",
 	"GRANT INSERT ON audit_entries TO %s",
@@ -30,15 +30,15 @@ var aboveGrants = []string{
 // invalidAuthorization is the class of what a server answers to a role that is not there or has another password.
 const invalidAuthorization = "28"
 
-// aboveOf returns the role that may give super_admin beside the service's.
-func aboveOf(service *url.Userinfo) *url.Userinfo {
+// superAdminRole returns the role that may give super_admin beside the service's.
+func superAdminRole(service *url.Userinfo) *url.Userinfo {
 	password, _ := service.Password()
-	return url.UserPassword(service.Username()+above, password)
+	return url.UserPassword(service.Username()+superAdminSuffix, password)
 }
 
-// authorizeAbove makes that role where it is not there yet, and grants it what it needs. Where it is not there and this owner
+// authorizeSuperAdmin makes that role where it is not there yet, and grants it what it needs. Where it is not there and this owner
 // makes no roles, the operator gives super_admin.
-func (d *Database) authorizeAbove(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
+func (d *Database) authorizeSuperAdmin(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	var there, makes bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
 		(SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user)`, role.Username()).Scan(&there, &makes)
@@ -51,20 +51,20 @@ func (d *Database) authorizeAbove(ctx context.Context, tx *sql.Tx, role *url.Use
 	if err := d.prepareRole(ctx, tx, role); err != nil {
 		return err
 	}
-	return grant(ctx, tx, role.Username(), aboveGrants)
+	return grant(ctx, tx, role.Username(), superAdminGrants)
 }
 
-// connectAbove returns what makes connections as that role.
-func connectAbove(o Options) (attentive, error) {
+// connectSuperAdmin returns what makes connections as that role.
+func connectSuperAdmin(o Options) (pgConnector, error) {
 	service, err := o.serviceRole()
 	if err != nil {
-		return attentive{}, err
+		return pgConnector{}, err
 	}
 	u, _, err := parseURL(o.URL)
 	if err != nil {
-		return attentive{}, err
+		return pgConnector{}, err
 	}
-	u.User = aboveOf(service)
+	u.User = superAdminRole(service)
 	q := u.Query()
 	q.Del("user") // which the driver prefers
 	q.Del("password")
@@ -73,19 +73,19 @@ func connectAbove(o Options) (attentive, error) {
 }
 
 // InTxAsSuperAdmin runs a unit of work as the role that may give super_admin, or as the store's own where that may.
-// Errors: those of InTx; user.ErrOperatorGives, where there is no such role.
+// Errors: those of InTx; user.ErrOperatorOnly, where there is no such role.
 func (d *Database) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
-	itself, err := d.SetsSuperAdmin(ctx)
+	itself, err := d.CanGrantSuperAdmin(ctx)
 	if err != nil {
 		return err
 	}
 	if itself {
 		return d.InTx(ctx, fn)
 	}
-	err = d.above.InTx(ctx, fn)
+	err = d.superAdmin.InTx(ctx, fn)
 	var refused *pq.Error
 	if errors.Is(err, errConnecting) && errors.As(err, &refused) && refused.Code.Class() == invalidAuthorization {
-		return user.ErrOperatorGives.Because(err)
+		return user.ErrOperatorOnly.Because(err)
 	}
 	return err
 }

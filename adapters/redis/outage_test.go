@@ -95,8 +95,8 @@ func (r *refused) revoked(t *testing.T, c session.Claims, want bool) {
 	}
 }
 
-// goesOn makes requests while the limits are tried a few times. Each asks whether the token is revoked.
-func (r *refused) goesOn(t *testing.T, c session.Claims, revoked bool) {
+// inProgress makes requests while the limits are tried a few times. Each asks whether the token is revoked.
+func (r *refused) inProgress(t *testing.T, c session.Claims, revoked bool) {
 	t.Helper()
 	const probes = 6
 	for tried := calls(t, r.direct) + probes; calls(t, r.direct) < tried; {
@@ -129,11 +129,11 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 		r.take(t)
 	}
 	r.expect(t, false, redis.Limits)
-	r.goesOn(t, before, true)
+	r.inProgress(t, before, true)
 	r.expectLines(t, 1)
 	meanwhile := r.revoke(t)
 	r.expect(t, false, redis.Revocation)
-	r.goesOn(t, before, false) // the database knows
+	r.inProgress(t, before, false) // the database knows
 	r.expectLines(t, 2)
 	for line := range strings.Lines(r.log.String()) {
 		if !strings.Contains(line, cause) {
@@ -164,13 +164,13 @@ func farURL(t *testing.T, server *container.Container, eachWay time.Duration) st
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Host = container.Far(t, u.Host, eachWay)
+	u.Host = container.WithLatency(t, u.Host, eachWay)
 	return u.String()
 }
 
 // testFar: a Redis that answers after 140 ms is shared all the same, though to connect takes three times as long, and a
 // request does not wait for that; see TestCircuit_connects_without_end.
-func testFar(t *testing.T, server *container.Container) {
+func testHighLatency(t *testing.T, server *container.Container) {
 	far := farURL(t, server, 70*time.Millisecond)
 	one, other, clock := open(t, far), open(t, far), porttest.NewClock()
 	here, there := redis.NewLimiter(one.Client, refusing{}), redis.NewLimiter(other.Client, refusing{})
@@ -203,7 +203,7 @@ func testFar(t *testing.T, server *container.Container) {
 }
 
 // testFarCrowd: many requests at once, none of which finds a connection, are not taken for a Redis that is not there.
-func testFarCrowd(t *testing.T, server *container.Container) {
+func testHighLatencyCrowd(t *testing.T, server *container.Container) {
 	client, fallback := open(t, farURL(t, server, 50*time.Millisecond)), &counting{}
 	limiter := redis.NewLimiter(client.Client, fallback)
 	crowd := func() {

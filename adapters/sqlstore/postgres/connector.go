@@ -15,9 +15,9 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// attentive makes connections on which no wait for the server outlasts its context by much. The driver asks the server
+// pgConnector makes connections on which no wait for the server outlasts its context by much. The driver asks the server
 // to cancel and then waits for its word, which a server that has fallen silent does not give.
-type attentive struct {
+type pgConnector struct {
 	hosts []host
 	// writable is whether the server must be one that can be written.
 	writable bool
@@ -29,11 +29,11 @@ type host struct {
 	address string
 }
 
-// newAttentive returns what connects as it is configured. Whether a server can be written the driver takes from what it is
+// newConnector returns what connects as it is configured. Whether a server can be written the driver takes from what it is
 // told in the beginning, and a PgBouncer tells that of the server that it saw first, also after its promotion. So each
 // host is asked here.
-func newAttentive(config pq.Config, d dialer) (attentive, error) {
-	a := attentive{writable: config.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite}
+func newConnector(config pq.Config, d dialer) (pgConnector, error) {
+	a := pgConnector{writable: config.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite}
 	each := []pq.Config{config}
 	if a.writable {
 		each[0].Multi, each[0].TargetSessionAttrs = nil, pq.TargetSessionAttrsAny
@@ -46,7 +46,7 @@ func newAttentive(config pq.Config, d dialer) (attentive, error) {
 	for _, one := range each {
 		connector, err := pq.NewConnectorConfig(one)
 		if err != nil {
-			return attentive{}, errOptions
+			return pgConnector{}, errOptions
 		}
 		connector.Dialer(d)
 		a.hosts = append(a.hosts, host{Connector: connector, address: net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port)))})
@@ -55,18 +55,18 @@ func newAttentive(config pq.Config, d dialer) (attentive, error) {
 }
 
 // Driver returns the driver.
-func (a attentive) Driver() driver.Driver { return a.hosts[0].Driver() }
+func (a pgConnector) Driver() driver.Driver { return a.hosts[0].Driver() }
 
-// wire is the connection to the server, once there is one.
-type wire struct {
-	atomic.Pointer[impatient]
+// socket is the connection to the server, once there is one.
+type socket struct {
+	atomic.Pointer[deadlineConn]
 }
 
-// wireKey is under which a dialer finds the wire that it is to set.
-type wireKey struct{}
+// socketKey is under which a dialer finds the wire that it is to set.
+type socketKey struct{}
 
 // watch ends a wait for the server once the context has ended and the server has had its time to say so.
-func (w *wire) watch(ctx context.Context) (stop func() bool) {
+func (w *socket) watch(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		if c := w.Load(); c != nil {
 			c.endBy(time.Now().Add(grace))
@@ -79,7 +79,7 @@ func (w *wire) watch(ctx context.Context) (stop func() bool) {
 var errConnecting = errors.New("connecting to Postgres")
 
 // Connect connects to the first host that will do. Errors: errConnecting.
-func (a attentive) Connect(ctx context.Context) (driver.Conn, error) {
+func (a pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	failed := errConnecting
 	for _, h := range a.hosts {
 		c, err := a.connect(ctx, h)
@@ -97,14 +97,14 @@ func (a attentive) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, failed
 }
 
-func (a attentive) connect(ctx context.Context, to host) (driver.Conn, error) {
-	w := &wire{}
+func (a pgConnector) connect(ctx context.Context, to host) (driver.Conn, error) {
+	w := &socket{}
 	defer w.watch(ctx)()
-	c, err := to.Connect(context.WithValue(ctx, wireKey{}, w))
+	c, err := to.Connect(context.WithValue(ctx, socketKey{}, w))
 	if err != nil {
 		return nil, err
 	}
-	whole, ok := c.(connection)
+	whole, ok := c.(driverConn)
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver's connection is a %T", c), c.Close())
 	}
@@ -113,11 +113,11 @@ func (a attentive) connect(ctx context.Context, to host) (driver.Conn, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	return &attentiveConn{connection: whole, wire: w}, nil
+	return &watchedConn{driverConn: whole, socket: w}, nil
 }
 
 // checkWritable makes sure that the server can be written: it is no standby, and was not set to be read only.
-func checkWritable(ctx context.Context, c connection) error {
+func checkWritable(ctx context.Context, c driverConn) error {
 	rows, err := c.QueryContext(ctx, "SHOW transaction_read_only", nil)
 	if err != nil {
 		return err
@@ -132,8 +132,8 @@ func checkWritable(ctx context.Context, c connection) error {
 	return nil
 }
 
-// connection is what the driver's connection can do.
-type connection interface {
+// driverConn is what the driver's connection can do.
+type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
@@ -145,23 +145,23 @@ type connection interface {
 	driver.Validator
 }
 
-// attentiveConn is used by one goroutine at a time, as the pool sees to it.
-type attentiveConn struct {
-	connection
-	wire     *wire
-	reading  bool // whether it is in a transaction that was begun to read alone
-	readOnly bool // whether the server turned out to be one that can't be written
+// watchedConn is used by one goroutine at a time, as the pool sees to it.
+type watchedConn struct {
+	driverConn
+	socket     *socket
+	readOnlyTx bool // whether it is in a transaction that was begun to read alone
+	readOnly   bool // whether the server turned out to be one that can't be written
 }
 
 // errReadOnly says that the server can't be written, as one that has become a standby. It refused, so that nothing was
 // changed: the pool throws the connection away and tries by another one what was no part of a transaction.
 var errReadOnly = fmt.Errorf("the server can only be read (%w)", driver.ErrBadConn)
 
-// refused looks whether an error with one of the codes says that the server can't be written. Where a transaction was begun
+// checkReadOnly looks whether an error with one of the codes says that the server can't be written. Where a transaction was begun
 // to read alone, that it can't write says nothing about the server.
-func (c *attentiveConn) refused(err error, codes ...pqerror.Code) error {
+func (c *watchedConn) checkReadOnly(err error, codes ...pqerror.Code) error {
 	var e *pq.Error
-	if !c.reading && errors.As(err, &e) && slices.Contains(codes, e.Code) {
+	if !c.readOnlyTx && errors.As(err, &e) && slices.Contains(codes, e.Code) {
 		c.readOnly = true
 		return fmt.Errorf("%w: %w", errReadOnly, err)
 	}
@@ -169,59 +169,59 @@ func (c *attentiveConn) refused(err error, codes ...pqerror.Code) error {
 }
 
 // QueryContext runs a query.
-func (c *attentiveConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	defer c.wire.watch(ctx)()
-	rows, err := c.connection.QueryContext(ctx, query, args)
-	return rows, c.refused(err, readOnlyTransaction)
+func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	defer c.socket.watch(ctx)()
+	rows, err := c.driverConn.QueryContext(ctx, query, args)
+	return rows, c.checkReadOnly(err, readOnlyTransaction)
 }
 
 // ExecContext runs a statement.
-func (c *attentiveConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	defer c.wire.watch(ctx)()
-	result, err := c.connection.ExecContext(ctx, query, args)
-	return result, c.refused(err, readOnlyTransaction)
+func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	defer c.socket.watch(ctx)()
+	result, err := c.driverConn.ExecContext(ctx, query, args)
+	return result, c.checkReadOnly(err, readOnlyTransaction)
 }
 
 // BeginTx begins a transaction, which is watched until it ends: COMMIT has no context of its own.
-func (c *attentiveConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	stop := c.wire.watch(ctx)
-	tx, err := c.connection.BeginTx(ctx, options)
+func (c *watchedConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	stop := c.socket.watch(ctx)
+	tx, err := c.driverConn.BeginTx(ctx, options)
 	if err != nil {
 		stop()
 		// There is nothing else about a BEGIN that a server may not support: a standby begins no transaction that writes.
-		return nil, c.refused(err, readOnlyTransaction, featureNotSupported)
+		return nil, c.checkReadOnly(err, readOnlyTransaction, featureNotSupported)
 	}
-	c.reading = options.ReadOnly
-	return attentiveTx{Tx: tx, end: func() { c.reading = false; stop() }}, nil
+	c.readOnlyTx = options.ReadOnly
+	return watchedTx{Tx: tx, end: func() { c.readOnlyTx = false; stop() }}, nil
 }
 
 // ResetSession makes the connection fit for another user, whose context has not ended.
-func (c *attentiveConn) ResetSession(ctx context.Context) error {
+func (c *watchedConn) ResetSession(ctx context.Context) error {
 	if c.readOnly {
 		return errReadOnly
 	}
-	if w := c.wire.Load(); w != nil {
+	if w := c.socket.Load(); w != nil {
 		w.until.Store(0)
 	}
-	return c.connection.ResetSession(ctx)
+	return c.driverConn.ResetSession(ctx)
 }
 
 // IsValid reports whether the connection may be used again.
-func (c *attentiveConn) IsValid() bool { return !c.readOnly && c.connection.IsValid() }
+func (c *watchedConn) IsValid() bool { return !c.readOnly && c.driverConn.IsValid() }
 
-type attentiveTx struct {
+type watchedTx struct {
 	driver.Tx
 	end func()
 }
 
 // Commit commits.
-func (t attentiveTx) Commit() error {
+func (t watchedTx) Commit() error {
 	defer t.end()
 	return t.Tx.Commit()
 }
 
 // Rollback rolls back.
-func (t attentiveTx) Rollback() error {
+func (t watchedTx) Rollback() error {
 	defer t.end()
 	return t.Tx.Rollback()
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestCheckOneDatabase: what counts is the database that a URL leads to, not how it is written.
-func TestCheckOneDatabase(t *testing.T) {
+// TestCheckSameDatabase: what counts is the database that a URL leads to, not how it is written.
+func TestCheckSameDatabase(t *testing.T) {
 	server := container.Postgres(t)
 	ownerURL, serviceURL := server.Database(t)
-	if err := open(t, options(ownerURL, serviceURL)).CheckOneDatabase(t.Context()); err != nil {
+	if err := open(t, options(ownerURL, serviceURL)).CheckSameDatabase(t.Context()); err != nil {
 		t.Errorf("before the role is made nothing can be told: %v", err)
 	}
 	migrated(t, options(ownerURL, serviceURL))
@@ -24,18 +24,18 @@ func TestCheckOneDatabase(t *testing.T) {
 	}{
 		"one":                         {ownerURL, serviceURL, nil},
 		"one through a pooler":        {ownerURL, server.PgBouncer(t, serviceURL), nil},
-		"another":                     {ownerURL, otherServiceURL, postgres.ErrTwoDatabases},
-		"the other way round":         {otherOwnerURL, serviceURL, postgres.ErrTwoDatabases},
-		"another through a pooler":    {ownerURL, server.PgBouncer(t, otherServiceURL), postgres.ErrTwoDatabases},
+		"another":                     {ownerURL, otherServiceURL, postgres.ErrDifferentDatabases},
+		"the other way round":         {otherOwnerURL, serviceURL, postgres.ErrDifferentDatabases},
+		"another through a pooler":    {ownerURL, server.PgBouncer(t, otherServiceURL), postgres.ErrDifferentDatabases},
 		"one URL":                     {serviceURL, serviceURL, nil},
 		"no owner":                    {"", serviceURL, nil},
 		"one by another of its names": {ownerURL, serviceURL + "&application_name=other", nil},
 	} {
-		if err := open(t, options(c.owner, c.service)).CheckOneDatabase(t.Context()); !errors.Is(err, c.want) {
+		if err := open(t, options(c.owner, c.service)).CheckSameDatabase(t.Context()); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if err := open(t, options(ownerURL, withPassword(t, serviceURL, "wrong"))).CheckOneDatabase(t.Context()); err == nil || errors.Is(err, postgres.ErrTwoDatabases) {
+	if err := open(t, options(ownerURL, withPassword(t, serviceURL, "wrong"))).CheckSameDatabase(t.Context()); err == nil || errors.Is(err, postgres.ErrDifferentDatabases) {
 		t.Errorf("where nothing can be found out: %v", err)
 	}
 }

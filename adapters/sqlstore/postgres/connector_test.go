@@ -23,18 +23,18 @@ func TestRefused(t *testing.T) {
 		"a write where only reading was begun":  {"25006", []pqerror.Code{readOnlyTransaction}, true, false},
 		"a BEGIN that fails for another reason": {"53300", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, false},
 	} {
-		conn := &attentiveConn{reading: c.reading}
-		err := conn.refused(&pq.Error{Code: c.code}, c.codes...)
+		conn := &watchedConn{readOnlyTx: c.reading}
+		err := conn.checkReadOnly(&pq.Error{Code: c.code}, c.codes...)
 		var cause *pq.Error
-		if !errors.As(err, &cause) || errors.Is(err, driver.ErrBadConn) != c.want || (dialect{}).Lost(err) != (c.want || c.code == "53300") || conn.readOnly != c.want {
+		if !errors.As(err, &cause) || errors.Is(err, driver.ErrBadConn) != c.want || (dialect{}).Unavailable(err) != (c.want || c.code == "53300") || conn.readOnly != c.want {
 			t.Errorf("%s: %v, and the connection is thrown away: %t", name, err, conn.readOnly)
 		}
 	}
-	conn := &attentiveConn{readOnly: true}
+	conn := &watchedConn{readOnly: true}
 	if err := conn.ResetSession(t.Context()); !errors.Is(err, driver.ErrBadConn) || conn.IsValid() {
 		t.Errorf("it is used again: %v", err)
 	}
-	if err := conn.refused(nil, readOnlyTransaction); err != nil {
+	if err := conn.checkReadOnly(nil, readOnlyTransaction); err != nil {
 		t.Errorf("nothing was refused: %v", err)
 	}
 }

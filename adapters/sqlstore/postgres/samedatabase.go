@@ -8,17 +8,17 @@ import (
 	"fmt"
 )
 
-// ErrTwoDatabases says that the service would not work on the database whose schema it has looked after.
-var ErrTwoDatabases = errors.New("DATABASE_URL and MIGRATION_DATABASE_URL lead to different databases; both must lead to the same one")
+// ErrDifferentDatabases says that the service would not work on the database whose schema it has looked after.
+var ErrDifferentDatabases = errors.New("DATABASE_URL and MIGRATION_DATABASE_URL lead to different databases; both must lead to the same one")
 
-// CheckOneDatabase makes sure that both URLs lead to one database, whatever names and poolers are on the way: a lock that
+// CheckSameDatabase makes sure that both URLs lead to one database, whatever names and poolers are on the way: a lock that
 // one of them holds is not free for the other. It finds nothing out before the service's role is made.
-// Errors: ErrTwoDatabases.
-func (d *Database) CheckOneDatabase(ctx context.Context) error {
+// Errors: ErrDifferentDatabases.
+func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	if d.options.MigrationURL == d.options.URL {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.dialect.Patience())
+	ctx, cancel := context.WithTimeout(ctx, d.dialect.Timeout())
 	defer cancel()
 	service, err := d.options.serviceRole()
 	if err != nil {
@@ -45,7 +45,7 @@ func (d *Database) CheckOneDatabase(ctx context.Context) error {
 		return fmt.Errorf("trying a lock by DATABASE_URL: %w", err)
 	}
 	if free {
-		return ErrTwoDatabases
+		return ErrDifferentDatabases
 	}
 	return nil
 }
