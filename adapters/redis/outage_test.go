@@ -96,7 +96,7 @@ func (r *refused) revoked(t *testing.T, c session.Claims, want bool) {
 }
 
 // inProgress makes requests while the limits are tried a few times. Each asks whether the token is revoked.
-func (r *refused) inProgress(t *testing.T, c session.Claims, revoked bool) {
+func (r *refused) makeRequests(t *testing.T, c session.Claims, revoked bool) {
 	t.Helper()
 	const probes = 6
 	for tried := calls(t, r.direct) + probes; calls(t, r.direct) < tried; {
@@ -129,11 +129,11 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 		r.take(t)
 	}
 	r.expect(t, false, redis.Limits)
-	r.inProgress(t, before, true)
+	r.makeRequests(t, before, true)
 	r.expectLines(t, 1)
 	meanwhile := r.revoke(t)
 	r.expect(t, false, redis.Revocation)
-	r.inProgress(t, before, false) // the database knows
+	r.makeRequests(t, before, false) // the database knows
 	r.expectLines(t, 2)
 	for line := range strings.Lines(r.log.String()) {
 		if !strings.Contains(line, cause) {

@@ -196,16 +196,16 @@ func (s events) grouping(d analytics.Dimension) (expression, order string) {
 	}
 }
 
-func (s events) Query(ctx context.Context, scope access.Scope, withQueryTimeout analytics.Query) ([]analytics.Row, error) {
+func (s events) Query(ctx context.Context, scope access.Scope, query analytics.Query) ([]analytics.Row, error) {
 	f, err := newFilter(scope)
 	if err != nil {
 		return nil, err
 	}
-	f.window(withQueryTimeout.Window)
-	if withQueryTimeout.EventType != "" {
-		f.and("event_type = ?", withQueryTimeout.EventType)
+	f.window(query.Window)
+	if query.EventType != "" {
+		f.and("event_type = ?", query.EventType)
 	}
-	expression, order := s.grouping(withQueryTimeout.GroupBy)
+	expression, order := s.grouping(query.GroupBy)
 	var rows []struct {
 		Key      *string  `db:"key"`
 		Count    int64    `db:"count"`
@@ -213,7 +213,7 @@ func (s events) Query(ctx context.Context, scope access.Scope, withQueryTimeout 
 	}
 	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		return s.read(ctx, analyse, f, &rows, "querying events",
-			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", withQueryTimeout.Limit)
+			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", query.Limit)
 	})
 	if err != nil {
 		return nil, err

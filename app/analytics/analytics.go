@@ -40,8 +40,8 @@ type Service struct {
 }
 
 // NewService returns a service. Each piece of an export may take chunkTimeout, with the wait for its turn.
-func NewService(n Dependencies, chunkTimeout time.Duration) *Service {
-	return &Service{events: n.Events, tenants: n.Tenants, recorder: n.Recorder, gate: n.Gate, clock: n.Clock, chunkTimeout: chunkTimeout}
+func NewService(d Dependencies, chunkTimeout time.Duration) *Service {
+	return &Service{events: d.Events, tenants: d.Tenants, recorder: d.Recorder, gate: d.Gate, clock: d.Clock, chunkTimeout: chunkTimeout}
 }
 
 // enter authorizes a principal in one tenant, and returns which one that is.

@@ -56,10 +56,10 @@ type Dependencies struct {
 }
 
 // NewService returns a service.
-func NewService(n Dependencies, settings Settings) *Service {
+func NewService(d Dependencies, settings Settings) *Service {
 	return &Service{
-		store: n.Store, recorder: n.Recorder, tokens: n.Tokens, passwords: n.Passwords, policy: n.Policy,
-		revocations: n.Revocations, limiter: n.Limiter, clock: n.Clock, ids: n.IDs, settings: settings,
+		store: d.Store, recorder: d.Recorder, tokens: d.Tokens, passwords: d.Passwords, policy: d.Policy,
+		revocations: d.Revocations, limiter: d.Limiter, clock: d.Clock, ids: d.IDs, settings: settings,
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Service) register(ctx context.Context, wanted checked, hash user.Passwo
 		opened  opening
 	)
 	err := s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		findOrNewTenant, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
+		t, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
@@ -78,8 +78,8 @@ func (s *Service) register(ctx context.Context, wanted checked, hash user.Passwo
 		if isNew {
 			role = s.settings.FounderRole
 		}
-		created = s.newUser(findOrNewTenant, wanted, role, hash)
-		if err := enrol(ctx, tx, created.Principal(), findOrNewTenant, isNew, created); err != nil {
+		created = s.newUser(t, wanted, role, hash)
+		if err := enrol(ctx, tx, created.Principal(), t, isNew, created); err != nil {
 			return err
 		}
 		opened, err = s.open(ctx, tx, created)
@@ -143,15 +143,15 @@ func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Ac
 	}
 	var created user.User
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		findOrNewTenant, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
+		t, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
 		if err != nil {
 			return err
 		}
 		if isNew == join {
 			return tenant.ErrSlugTaken // somebody made it meanwhile
 		}
-		created = s.newUser(findOrNewTenant, wanted, role, hash)
-		return enrol(ctx, tx, by, findOrNewTenant, isNew, created)
+		created = s.newUser(t, wanted, role, hash)
+		return enrol(ctx, tx, by, t, isNew, created)
 	})
 	return created, err
 }
@@ -165,10 +165,10 @@ func (s *Service) findOrNewTenant(ctx context.Context, tx *recorder.Tx, slug ten
 	return t, false, err
 }
 
-func (s *Service) newUser(findOrNewTenant tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) user.User {
+func (s *Service) newUser(t tenant.Tenant, wanted checked, role access.Role, hash user.PasswordHash) user.User {
 	return user.User{
 		ID:           id.User(s.ids.New()),
-		TenantID:     findOrNewTenant.ID,
+		TenantID:     t.ID,
 		Email:        wanted.email,
 		FullName:     wanted.name,
 		Role:         role,
@@ -179,13 +179,13 @@ func (s *Service) newUser(findOrNewTenant tenant.Tenant, wanted checked, role ac
 }
 
 // enrol stores a user, and its tenant where that is new, and puts both on record.
-func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, findOrNewTenant tenant.Tenant, isNew bool, u user.User) error {
-	scope, err := by.Authorize(access.ReadOwnData, findOrNewTenant.ID)
+func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, t tenant.Tenant, isNew bool, u user.User) error {
+	scope, err := by.Authorize(access.ReadOwnData, t.ID)
 	if err != nil {
 		return err
 	}
 	if isNew {
-		if err := tenants.Add(ctx, tx, scope, findOrNewTenant); err != nil {
+		if err := tenants.Add(ctx, tx, scope, t); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, findOrNewT
 		return err
 	}
 	return tx.Record(ctx, scope, audit.Entry{
-		TenantID: findOrNewTenant.ID, Severity: audit.Info, Act: audit.UserCreated, Subject: string(u.ID),
+		TenantID: t.ID, Severity: audit.Info, Act: audit.UserCreated, Subject: string(u.ID),
 		Detail: map[string]string{"role": u.Role.String()},
 	})
 }

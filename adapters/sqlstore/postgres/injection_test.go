@@ -81,15 +81,15 @@ func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Rol
 }
 
 // try runs a statement in a transaction that has entered a tenant, or none, and takes all back.
-func (n *neighbourhood) try(t *testing.T, tenantCondition id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
+func (n *neighbourhood) try(t *testing.T, tenantID id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
 	t.Helper()
 	tx, err := n.service.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: readOnly})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if tenantCondition != "" {
-		if _, err := tx.ExecContext(t.Context(), "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(tenantCondition))); err != nil {
+	if tenantID != "" {
+		if _, err := tx.ExecContext(t.Context(), "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(tenantID))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,11 +128,11 @@ func testRows(t *testing.T, n *neighbourhood) {
 	for table, want := range map[string][3]int{ // in none, mine and the other
 		"tenants": {0, 1, 1}, "users": {0, 4, 2}, "sessions": {0, 4, 2}, "sign_in_addresses": {0, 4, 2}, "events": {0, 4, 2}, "audit_entries": {0, 4, 2},
 	} {
-		for i, tenantCondition := range []id.Tenant{"", n.mine.ID, n.other.ID} {
+		for i, tenantID := range []id.Tenant{"", n.mine.ID, n.other.ID} {
 			for _, readOnly := range []bool{false, true} {
-				_, got, err := n.try(t, tenantCondition, readOnly, "SELECT COUNT(*) FROM "+table)
+				_, got, err := n.try(t, tenantID, readOnly, "SELECT COUNT(*) FROM "+table)
 				if err != nil || got != fmt.Sprint(want[i]) {
-					t.Errorf("in tenant %q it sees %s of %s, want %d: %v", tenantCondition, got, table, want[i], err)
+					t.Errorf("in tenant %q it sees %s of %s, want %d: %v", tenantID, got, table, want[i], err)
 				}
 			}
 		}
