@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -91,12 +92,14 @@ type Log struct {
 // NewLog returns a log on a logger.
 func NewLog(logger *slog.Logger) *Log { return &Log{logger: logger} }
 
-// Request writes the line of a request. Client faults are warnings, the service's own are errors.
+// Request writes the line of a request. Client errors are warnings, the service's own are errors. What asks for a path that
+// no route has is mostly a scanner, and no reason for a warning.
 func (l *Log) Request(ctx context.Context, r audit.Request) {
 	level := slog.LevelInfo
 	switch {
 	case r.Status >= 500:
 		level = slog.LevelError
+	case r.Status == http.StatusNotFound && r.Route == "":
 	case r.Status >= 400:
 		level = slog.LevelWarn
 	}
@@ -104,6 +107,7 @@ func (l *Log) Request(ctx context.Context, r audit.Request) {
 		slog.String("request_id", r.Origin.RequestID),
 		slog.String("method", r.Method),
 		slog.String("path", r.Path),
+		slog.String("route", r.Route),
 		slog.Int("status_code", r.Status),
 		slog.Float64("duration_ms", float64(r.Duration.Microseconds())/1000),
 		slog.String("tenant_id", string(r.Tenant)),

@@ -90,11 +90,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			ctx := c.Request().Context()
 			line := audit.Request{
-				Origin: audit.OriginFrom(ctx), Method: c.Request().Method, Path: path,
+				Origin: audit.OriginFrom(ctx), Method: c.Request().Method, Path: path, Route: s.route(c),
 				Status: c.Response().Status, Duration: time.Since(began),
 			}
-			if !whole && isGone(ctx) {
+			switch {
+			case whole:
+			case isGone(ctx):
 				line.Status = statusClientGone
+			default: // the answer began well and was broken off here
+				line.Status = http.StatusInternalServerError
 			}
 			if caller, ok := c.Get(contextCaller).(session.Caller); ok {
 				line.Tenant, line.User, line.Role = caller.User.TenantID, caller.User.ID, caller.User.Role.String()

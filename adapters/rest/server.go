@@ -168,11 +168,19 @@ func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// route returns the template of the route that takes a request, such as /api/v1/users/:id; empty where none does. Unlike a
+// path it has a bounded number of values.
+func (s *Server) route(c echo.Context) string {
+	if _, exists := s.routes[c.Request().Method+" "+c.Path()]; !exists {
+		return ""
+	}
+	return c.Path()
+}
+
 // isOpen reports whether a request is for a route of health or documentation: open to all, not limited, not logged.
 // What only looks like one of them, or has another method, is a request like any other.
 func (s *Server) isOpen(c echo.Context) bool {
-	_, exists := s.routes[c.Request().Method+" "+c.Path()]
-	return exists && isHealthOrDocs(strings.TrimPrefix(c.Path(), Prefix))
+	return isHealthOrDocs(strings.TrimPrefix(s.route(c), Prefix))
 }
 
 // isHealthOrDocs reports whether a path, without the prefix, is at or below health or documentation.

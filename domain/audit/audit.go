@@ -77,9 +77,11 @@ func OriginFrom(ctx context.Context) Origin {
 
 // Request is one request that was answered. Who asked is empty where it is not known.
 type Request struct {
-	Origin   Origin
-	Method   string
-	Path     string
+	Origin Origin
+	Method string
+	Path   string
+	// Route is the template that the path matches, such as /api/v1/users/:id; empty where no route takes the request.
+	Route    string
 	Status   int
 	Duration time.Duration
 	Tenant   id.Tenant
