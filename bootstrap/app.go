@@ -3,6 +3,7 @@ package bootstrap
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -28,6 +29,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -79,6 +81,7 @@ type database interface {
 	Name(ctx context.Context) (string, error)
 	RecordEnvironment(ctx context.Context, environment string, now time.Time) error
 	Environments(ctx context.Context) ([]string, error)
+	Pools() map[string]*sql.DB
 	Close() error
 }
 
@@ -96,9 +99,10 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	hashesAtOnce := runtime.GOMAXPROCS(0)
 	hasher, err := password.NewHasher(password.Params{
 		MemoryKiB: c.ArgonMemoryKiB, Iterations: c.ArgonIterations, Parallelism: c.ArgonParallelism,
-	}, runtime.GOMAXPROCS(0), c.HashQueue)
+	}, hashesAtOnce, c.HashQueue)
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +110,12 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := &App{config: c, clock: in.Clock, after: in.After, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics()}
+	app := &App{config: c, clock: in.Clock, after: in.After, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics(in.Version)}
 	if err := app.openDatabase(ctx, in.Serving); err != nil {
 		return nil, err
 	}
+	app.metrics.WatchReadiness(app.ready)
+	app.metrics.WatchPools(app.database.Pools())
 	signer, err := app.signer(ctx, in.Serving)
 	if err != nil {
 		return nil, errors.Join(err, app.Close())
@@ -119,13 +125,13 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 		return nil, errors.Join(err, app.Close())
 	}
 
-	log := auditlog.NewLog(auditLogger)
+	log := measuredLog{auditlog.NewLog(auditLogger), app.metrics}
 	record := recorder.New(app.database, log, in.Clock, system.IDs{})
 	app.Tenants = tenants.NewService(app.database.Tenants(), record, in.Clock, system.IDs{})
 	app.Users = users.NewService(app.database.Users(), app.Tenants, record, revocations, in.Clock, c.AccessLifetime)
 	app.Auth = auth.NewService(auth.Dependencies{
-		Store: app.database, Recorder: record, Tokens: signer, Passwords: hasher, Policy: policy,
-		Revocations: revocations, Limiter: limiter, Clock: in.Clock, IDs: system.IDs{},
+		Store: app.database, Recorder: record, Tokens: signer, Passwords: app.metrics.MeasureHasher(hasher, hashesAtOnce, c.HashQueue),
+		Policy: policy, Revocations: revocations, Limiter: limiter, LimitHit: app.metrics.LimitHit, Clock: in.Clock, IDs: system.IDs{},
 	}, auth.Settings{
 		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
 		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount, SessionsPerUser: c.SessionsPerUser,
@@ -136,9 +142,25 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	return app, nil
 }
 
+// measuredLog writes requests and audit entries to the log and counts them.
+type measuredLog struct {
+	log     *auditlog.Log
+	metrics *telemetry.Metrics
+}
+
+func (m measuredLog) Request(ctx context.Context, r audit.Request) {
+	m.log.Request(ctx, r)
+	m.metrics.Request(r)
+}
+
+func (m measuredLog) Write(ctx context.Context, e audit.Entry) {
+	m.log.Write(ctx, e)
+	m.metrics.Entry(e)
+}
+
 // auditLog is where the API writes requests, and acts that change nothing.
 type auditLog struct {
-	*auditlog.Log
+	measuredLog
 	*recorder.Recorder
 }
 
@@ -149,9 +171,9 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http
 		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Dependencies{
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Clock: a.clock,
-			Gate: memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout),
+			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout), c.QueriesAtOnce),
 		}, requestTimeout),
-		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter,
+		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter, LimitHit: a.metrics.LimitHit,
 		Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
 		Version: version, Environment: c.Environment,
@@ -166,6 +188,11 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http
 		HSTS:         len(c.TLSCert) > 0 || c.Environment == config.Production,
 		WriteTimeout: writeTimeout, RequestTimeout: requestTimeout,
 	})
+}
+
+// ready reports whether the service is ready, as /health/ready does.
+func (a *App) ready() bool {
+	return !a.draining.Load() && a.database.Ping(context.Background()) == nil // which has a time limit of its own
 }
 
 func (a *App) openDatabase(ctx context.Context, serving bool) error {
@@ -199,6 +226,7 @@ func (a *App) openShared(clock ports.Clock) (ports.RateLimiter, ports.Revocation
 		return nil, nil, err
 	}
 	a.redis = client
+	a.metrics.WatchRedis(client)
 	return redis.NewLimiter(client, own), redis.NewRevocations(client, clock), nil
 }
 

@@ -39,7 +39,7 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer stopHelpers()
-	server := a.server(a.handler)
+	server := a.server(a.metrics.InFlight(a.handler))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)

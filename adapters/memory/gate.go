@@ -46,6 +46,16 @@ func (g *Gate) Reenter(ctx context.Context, tenant id.Tenant) (leave func(), err
 	return g.wait(ctx, tenant, math.MaxInt)
 }
 
+// Load returns how many are inside, and how many wait, of all tenants.
+func (g *Gate) Load() (inside, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, tenant := range g.turns {
+		waiting += len(g.tenants[tenant].waiting)
+	}
+	return g.inside, waiting
+}
+
 func (g *Gate) wait(ctx context.Context, tenant id.Tenant, queue int) (leave func(), err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

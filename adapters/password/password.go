@@ -156,6 +156,12 @@ func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 	return err
 }
 
+// Load returns how many passwords are being hashed or verified, and how many wait for that.
+func (h *Hasher) Load() (running, waiting int) {
+	running = len(h.slots)
+	return running, max(0, len(h.queue)-running) // the two are read one after the other
+}
+
 // enter waits for a slot, unless too many wait already.
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	select {

@@ -148,6 +148,12 @@ func connect(raw string, connected func(context.Context, *redis.Conn) error) (re
 	}
 }
 
+// Connections returns how many connections are in use, how many are idle, and how often a command found none within its time.
+func (c *Client) Connections() (inUse, idle int, timeouts uint64) {
+	s := c.client.PoolStats()
+	return int(s.TotalConns) - int(s.IdleConns), int(s.IdleConns), uint64(s.Timeouts)
+}
+
 // Watch tries open circuits now and then, until the context ends.
 func (c *Client) Watch(ctx context.Context) {
 	var watching sync.WaitGroup

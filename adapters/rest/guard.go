@@ -145,6 +145,7 @@ func (s *Server) count(c echo.Context, l limited, who string) error {
 	h.Set(headerRateLimitPolicy, fmt.Sprintf("%q;q=%d;w=%d", l.name, l.rate.Requests, seconds(l.rate.Window)))
 	h.Set(headerRateLimit, fmt.Sprintf("%q;r=%d;t=%d", l.name, left.Remaining, reset))
 	if left.Exceeded {
+		s.deps.LimitHit(l.name)
 		return errRateLimited.After(left.Reset)
 	}
 	return nil

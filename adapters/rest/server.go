@@ -82,6 +82,7 @@ type Dependencies struct {
 	Database  Database
 	Draining  func() bool // whether the service has been told to stop
 	Limiter   ports.RateLimiter
+	LimitHit  func(rate string) // is called with the name of the rate of each request that is refused for it
 	Clock     ports.Clock
 	IDs       ports.IDs
 	Logger    *slog.Logger // for what is unexpected

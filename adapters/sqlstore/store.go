@@ -70,6 +70,15 @@ func New(writer, reader, queries *sqlx.DB, dialect Dialect) *Store {
 	return s
 }
 
+// Pools returns the pools by name: write, query, and read where that is not the same as write.
+func (s *Store) Pools() map[string]*sql.DB {
+	pools := map[string]*sql.DB{"write": s.writer.DB, "query": s.queries.DB}
+	if s.reader != s.writer {
+		pools["read"] = s.reader.DB
+	}
+	return pools
+}
+
 // Close closes the pools.
 func (s *Store) Close() error {
 	return errors.Join(s.writer.Close(), s.reader.Close(), s.queries.Close()) // to close a pool twice does nothing

@@ -37,6 +37,7 @@ type Service struct {
 	policy      *user.PasswordPolicy
 	revocations ports.RevocationList
 	limiter     ports.RateLimiter
+	limitHit    func(rate string)
 	clock       ports.Clock
 	ids         ports.IDs
 	settings    Settings
@@ -51,6 +52,7 @@ type Dependencies struct {
 	Policy      *user.PasswordPolicy
 	Revocations ports.RevocationList
 	Limiter     ports.RateLimiter
+	LimitHit    func(rate string) // is called with the name of the rate of each attempt that is refused for it
 	Clock       ports.Clock
 	IDs         ports.IDs
 }
@@ -59,7 +61,7 @@ type Dependencies struct {
 func NewService(d Dependencies, settings Settings) *Service {
 	return &Service{
 		store: d.Store, recorder: d.Recorder, tokens: d.Tokens, passwords: d.Passwords, policy: d.Policy,
-		revocations: d.Revocations, limiter: d.Limiter, clock: d.Clock, ids: d.IDs, settings: settings,
+		revocations: d.Revocations, limiter: d.Limiter, limitHit: d.LimitHit, clock: d.Clock, ids: d.IDs, settings: settings,
 	}
 }
 

@@ -30,7 +30,7 @@ const addressesPerUser = 20
 //     the failures of others do not hold it up, and it guesses no faster than they do.
 //   - Who is signed in and changes the password is counted by session, so that a thief of one session spends no other's.
 //   - Nothing stays locked: the next window lets in again.
-func (s *Service) guess(ctx context.Context, key string, verify func() (right bool, err error)) (bool, error) {
+func (s *Service) guess(ctx context.Context, key attemptKey, verify func() (right bool, err error)) (bool, error) {
 	left, err := s.attempt(ctx, key)
 	if err != nil {
 		return false, err
@@ -41,29 +41,35 @@ func (s *Service) guess(ctx context.Context, key string, verify func() (right bo
 	if over := s.clock.Now().Sub(began) >= left.Reset; wrong || over {
 		return right, err
 	}
-	return right, errors.Join(err, s.limiter.GiveBack(context.WithoutCancel(ctx), key, s.settings.AccountRate))
+	return right, errors.Join(err, s.limiter.GiveBack(context.WithoutCancel(ctx), key.String(), s.settings.AccountRate))
 }
 
+// attemptKey is what an attempt is counted under: the name of the rate, and who is counted.
+type attemptKey struct{ rate, who string }
+
+func (k attemptKey) String() string { return k.rate + ":" + k.who }
+
 // attempt counts one under a key. Errors: ErrTooManyAttempts.
-func (s *Service) attempt(ctx context.Context, key string) (ports.Allowance, error) {
-	left, err := s.limiter.Take(ctx, key, s.settings.AccountRate)
+func (s *Service) attempt(ctx context.Context, key attemptKey) (ports.Allowance, error) {
+	left, err := s.limiter.Take(ctx, key.String(), s.settings.AccountRate)
 	if err == nil && left.Exceeded {
+		s.limitHit(key.rate)
 		return left, ErrTooManyAttempts.After(left.Reset)
 	}
 	return left, err
 }
 
 // accountKey returns what an attempt to sign in is counted under.
-func (s *Service) accountKey(ctx context.Context, email user.Email) (string, error) {
+func (s *Service) accountKey(ctx context.Context, email user.Email) (attemptKey, error) {
 	address := session.AddressKey(audit.OriginFrom(ctx).Address)
 	known, err := s.store.SignInAddresses().Known(ctx, email, address)
 	if err != nil {
-		return "", err
+		return attemptKey{}, err
 	}
 	sum := sha256.Sum256([]byte(email.String()))
-	key := "account:" + hex.EncodeToString(sum[:16])
+	who := hex.EncodeToString(sum[:16])
 	if known {
-		key += ":" + address
+		who += ":" + address
 	}
-	return key, nil
+	return attemptKey{"account", who}, nil
 }

@@ -44,7 +44,7 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 		return session.TokenPair{}, err
 	}
 	// Over all sessions: each change opens a new one, whose requests are counted from the beginning.
-	if _, err := s.attempt(ctx, "password-changed:"+string(u.ID)); err != nil {
+	if _, err := s.attempt(ctx, attemptKey{"password_change", string(u.ID)}); err != nil {
 		return session.TokenPair{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, chosen)
@@ -96,7 +96,7 @@ func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen 
 // confirm makes sure that the caller knows the current password. Failures are on record (ASVS 16.3.1).
 func (s *Service) confirm(ctx context.Context, caller session.Caller, current string, hash user.PasswordHash) error {
 	why := "wrong_password"
-	right, err := s.guess(ctx, "password:"+string(caller.Claims.Session), func() (bool, error) {
+	right, err := s.guess(ctx, attemptKey{"current_password", string(caller.Claims.Session)}, func() (bool, error) {
 		match, _, err := s.passwords.Verify(ctx, current, hash)
 		return match, err
 	})

@@ -39,6 +39,14 @@ const (
 	AccessDenied         Act = "access.denied"
 )
 
+// Acts returns all acts.
+func Acts() []Act {
+	return []Act{
+		TenantCreated, UserCreated, RoleChanged, Deactivated, SignedIn, SignInFailed, SignInThrottled, SignedOut,
+		PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
+	}
+}
+
 // Origin is where a request came from.
 type Origin struct {
 	RequestID string

@@ -107,6 +107,13 @@ func newPool(connector pgConnector, size int) *sqlx.DB {
 	return db
 }
 
+// Pools returns the pools by name: write, which also reads, query and super_admin. That of the tables' owner does not serve.
+func (d *Database) Pools() map[string]*sql.DB {
+	pools := d.Store.Pools()
+	pools["super_admin"] = d.superAdmin.Pools()["write"]
+	return pools
+}
+
 // Close closes the pools.
 func (d *Database) Close() error {
 	return errors.Join(d.Store.Close(), d.service.Close(), d.superAdmin.Close(), d.owner.Close())
