@@ -1,6 +1,8 @@
 package memory_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,4 +47,35 @@ func TestGate(t *testing.T) {
 	porttest.QueryGate(t, func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate {
 		return memory.NewGate(atOnce, perTenant, queue, queueTimeout)
 	})
+}
+
+// TestGate_load: of all tenants it is known how many are inside and how many wait, and nobody is left over.
+func TestGate_load(t *testing.T) {
+	gate := memory.NewGate(1, 1, 8, time.Minute)
+	var asking sync.WaitGroup
+	wantLoad := func(inside, waiting int) {
+		t.Helper()
+		porttest.Eventually(t, fmt.Sprintf("%d inside and %d waiting", inside, waiting), func() bool {
+			i, w := gate.Load()
+			return i == inside && w == waiting
+		})
+	}
+	wantLoad(0, 0)
+	leave, err := gate.Enter(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []id.Tenant{"a", "a", "b"} {
+		asking.Go(func() {
+			if leave, err := gate.Enter(t.Context(), tenant); err == nil {
+				leave()
+			} else {
+				t.Error(err)
+			}
+		})
+	}
+	wantLoad(1, 3)
+	leave()
+	asking.Wait()
+	wantLoad(0, 0)
 }

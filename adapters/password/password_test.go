@@ -83,6 +83,27 @@ func TestHasher_refuses_when_its_queue_is_full(t *testing.T) {
 	}
 }
 
+// TestHasher_load: it is known how many hash and how many wait, and nobody is left over.
+func TestHasher_load(t *testing.T) {
+	h := hasher(t, password.Params{MemoryKiB: 65536, Iterations: 8, Parallelism: 1}, 1, 1)
+	var hashing sync.WaitGroup
+	for range 2 {
+		hashing.Go(func() {
+			if err := h.VerifyDummy(t.Context(), "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	porttest.Eventually(t, "one that hashes and one that waits", func() bool {
+		running, waiting := h.Load()
+		return running == 1 && waiting == 1
+	})
+	hashing.Wait()
+	if running, waiting := h.Load(); running != 0 || waiting != 0 {
+		t.Errorf("in the end %d hash and %d wait", running, waiting)
+	}
+}
+
 // raises are ways in which a cost may be raised.
 var raises = map[string]password.Params{
 	"passes":           {MemoryKiB: 19456, Iterations: 9, Parallelism: 1},
