@@ -50,6 +50,7 @@ func TestOnContainers(t *testing.T) {
 	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
 	t.Run("backup", func(t *testing.T) { testBackup(t, on, postgres) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
+	t.Run("pools", func(t *testing.T) { testPools(t, on, "query", "super_admin", "write") })
 	t.Run("redis stopped", func(t *testing.T) { testRedisOutage(t, on, redis.Stop, redis.Start) })
 	t.Run("redis paused", func(t *testing.T) { testRedisOutage(t, on, redis.Pause, redis.Unpause) })
 	t.Run("postgres stopped", func(t *testing.T) { testPostgresOutage(t, on, postgres.Stop, postgres.Start) })
@@ -318,33 +319,31 @@ func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 
 // testRedisOutage: no request fails, what is revoked stays dead, and the gauge and the log tell each change once.
 func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
-	metrics := freeAddress(t)
-	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": metrics, "RATE_LIMIT_VIEWER": "5/minute"}))
+	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": freeAddress(t), "RATE_LIMIT_VIEWER": "5/minute"}))
 	slug := newSlug()
 	p, out, viewer := s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Analyst), s.newPerson(t, slug, access.Viewer)
-	gauge := func(want string) {
+	gauge := func(want float64) {
 		t.Helper()
-		porttest.Eventually(t, "redis_up "+want, func() bool {
-			response, err := client.Get("http://" + metrics + "/metrics")
-			if err != nil {
-				t.Fatal(err)
+		porttest.Eventually(t, fmt.Sprint("redis_up ", want), func() bool {
+			m := s.metrics(t)
+			for _, use := range []string{"limits", "revocation"} {
+				if up := m.of("secure_data_api_redis_up", "use", use); len(up) != 1 || up[0].value != want {
+					return false
+				}
 			}
-			page, err := io.ReadAll(response.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			return bytes.Contains(page, []byte("\nsecure_data_api_redis_up{use=\"limits\"} "+want+"\n")) &&
-				bytes.Contains(page, []byte("\nsecure_data_api_redis_up{use=\"revocation\"} "+want+"\n"))
+			return true
 		})
 	}
-	gauge("1")
+	gauge(1)
+	if c := s.metrics(t).of("secure_data_api_redis_connections"); len(c) != 2 || c[0].value+c[1].value == 0 {
+		t.Errorf("connections to redis: %v", c)
+	}
 	l := underLoad(t, s.url, p.access)
 	l.goesOn(t)
 	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: out.access})
 
 	begin(t)
-	gauge("0")
+	gauge(0)
 	l.goesOn(t)
 	s.me(t, 401, out.access)
 	s.signIn(t, &out)
@@ -356,7 +355,7 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	s.me(t, 429, viewer.access) // limits go on
 
 	end(t)
-	gauge("1")
+	gauge(1)
 	l.goesOn(t)
 	s.me(t, 401, out.access)
 	l.compare(t, s)

@@ -157,6 +157,23 @@ func TestMetrics_outcomes(t *testing.T) {
 	m.want(t, 3, "secure_data_api_password_hash_duration_seconds_count") // what was refused was not verified
 }
 
+func TestMetrics_pools(t *testing.T) { testPools(t, onSQLite, "query", "read", "write") }
+
+// testPools: the pools of a database, and no others, are told apart by name.
+func testPools(t *testing.T, on backend, want ...string) {
+	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": freeAddress(t)}))
+	var names []string
+	for _, pool := range s.metrics(t).of("go_sql_max_open_connections") {
+		names = append(names, pool.labels["db_name"])
+		if pool.value == 0 {
+			t.Errorf("the pool %s has no bound", pool.labels["db_name"])
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, want) {
+		t.Errorf("the pools are %v, want %v", names, want)
+	}
+}
+
 // TestMetrics_ready: whoever reads the metrics sees that the database is gone.
 func TestMetrics_ready(t *testing.T) {
 	s := startMeasured(t)
