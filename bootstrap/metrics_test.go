@@ -1,8 +1,10 @@
 package bootstrap_test
 
 import (
+	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -119,7 +121,6 @@ func TestMetrics_requests(t *testing.T) {
 	if all := m.of(requests); len(all) != 5 {
 		t.Errorf("counted are %v", all)
 	}
-	m.want(t, 0, "secure_data_api_http_requests_in_flight")
 	for _, kept := range []string{p.email, string(p.user.ID), string(p.user.TenantID), "127.0.0.1", "wp-login", "BREW", "coffee"} {
 		if strings.Contains(m.page, kept) {
 			t.Errorf("the metrics show %s", kept)
@@ -155,6 +156,30 @@ func TestMetrics_outcomes(t *testing.T) {
 		t.Errorf("counted are %v", all)
 	}
 	m.want(t, 3, "secure_data_api_password_hash_duration_seconds_count") // what was refused was not verified
+}
+
+// TestMetrics_in_flight sends a request without its body: it is in flight until its client leaves.
+func TestMetrics_in_flight(t *testing.T) {
+	s := startMeasured(t)
+	wantInFlight := func(n float64) {
+		t.Helper()
+		porttest.Eventually(t, fmt.Sprint(n, " requests in flight"), func() bool {
+			found := s.metrics(t).of("secure_data_api_http_requests_in_flight")
+			return len(found) == 1 && found[0].value == n
+		})
+	}
+	wantInFlight(0)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST %s/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n", api)
+	wantInFlight(1)
+	if err := connection.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantInFlight(0)
 }
 
 func TestMetrics_pools(t *testing.T) { testPools(t, onSQLite, "query", "read", "write") }
