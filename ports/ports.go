@@ -13,59 +13,59 @@ import (
 
 // Clock tells the time.
 type Clock interface {
-	// Now returns the present in UTC.
+	// Now returns the current time in UTC.
 	Now() time.Time
 }
 
 // IDs makes identifiers.
 type IDs interface {
-	// New returns a UUID that nobody can guess and that is like no other, in canonical form.
+	// New returns a new, unguessable UUID in canonical form.
 	New() string
 }
 
 // Tokens signs tokens and verifies them.
 type Tokens interface {
-	// Sign returns the token that says the claims.
+	// Sign returns a signed token with the claims.
 	Sign(c session.Claims) (string, error)
-	// Verify returns what a token says, of either kind, if this service signed it and it is in force at the time,
-	// give or take the clock skew of 30 s. It does not know of revocation. Errors: session.ErrInvalidToken.
+	// Verify returns the claims of a token of either kind, if this service signed it and it is valid at the given time,
+	// within the allowed clock skew of 30 s. It does not check revocation. Errors: session.ErrInvalidToken.
 	Verify(token string, now time.Time) (session.Claims, error)
 }
 
-// ErrHasherBusy is the fault of a password hasher whose queue is full.
+// ErrHasherBusy: the queue of the password hasher is full.
 var ErrHasherBusy = fault.New(fault.Unavailable, "busy", "Too many sign-ins at once. Try again in a moment.").After(2 * time.Second)
 
-// PasswordHasher hashes passwords and verifies them. All methods take long on purpose; how many run at once is
-// bounded. Errors: ErrHasherBusy, and the context's.
+// PasswordHasher hashes passwords and verifies them. All methods are slow on purpose; the number of concurrent calls
+// is bounded. Errors: ErrHasherBusy, and the context's.
 type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (user.PasswordHash, error)
-	// Verify reports whether the password has the hash, and whether the hash is weaker than one made today.
+	// Verify reports whether the password matches the hash, and whether the hash is weaker than the current parameters.
 	Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error)
-	// VerifyDummy takes the time of Verify and finds no match: for an e-mail address that nobody has.
+	// VerifyDummy takes as long as Verify, for an e-mail address without an account (ASVS 6.3.8).
 	VerifyDummy(ctx context.Context, password string) error
 }
 
-// RevocationList knows which tokens were revoked of late, so that most dead tokens need no look into the database.
-// It may forget; the database, which is asked about every token that the list lets pass, does not.
+// RevocationList caches recent revocations, so that most revoked tokens are rejected without a database query.
+// It may lose entries: every token that it does not reject is checked against the database as well.
 type RevocationList interface {
-	// Revoke adds to the list, until the time that each revocation names.
+	// Revoke adds revocations, each until its own Until.
 	Revoke(ctx context.Context, revocations ...session.Revocation) error
-	// Revoked reports whether the list covers the claims.
+	// Revoked reports whether a revocation in the list covers the claims.
 	Revoked(ctx context.Context, c session.Claims) (bool, error)
 }
 
-// Rate is how many requests are allowed in each window of time. The zero Rate allows none.
+// Rate is the number of requests allowed in each window of time. The zero Rate allows none.
 type Rate struct {
 	Requests  int
 	Window    time.Duration
-	Unlimited bool // all are allowed, and none is counted
+	Unlimited bool // all requests are allowed, and none is counted
 }
 
-// Key returns what a limiter counts under for a key. Each window has a count of its own, so that what was counted in a day
-// is not held against a rate per minute once an operator has changed the one into the other.
+// Key returns the limiter's key for a caller's key. It includes the window, so that a count per day does not apply to a
+// rate per minute after an operator has changed the setting.
 func (r Rate) Key(key string) string { return key + "/" + r.Window.String() }
 
-// Allowance is what is left of a rate.
+// Allowance is what remains of a rate in the current window.
 type Allowance struct {
 	Exceeded  bool
 	Remaining int
@@ -73,32 +73,32 @@ type Allowance struct {
 	Reset time.Duration
 }
 
-// RateLimiter counts requests in fixed windows. A key names the rate as well as who is counted, since rates with the same
-// window share the count of a key; see Rate.Key.
+// RateLimiter counts requests in fixed windows. A key must name the rate as well as the client, since rates with the
+// same window share the count of a key; see Rate.Key.
 type RateLimiter interface {
-	// Take counts one request under the key, and says what is left. Of an unlimited rate it counts nothing and says
-	// no more than that it is not exceeded.
+	// Take counts one request under the key and returns the remaining allowance. For an unlimited rate it counts nothing
+	// and returns an Allowance that is not exceeded, without further values.
 	Take(ctx context.Context, key string, rate Rate) (Allowance, error)
-	// GiveBack undoes a Take, within the window of that; see Allowance.Reset. Where nothing has been taken, it does nothing.
+	// GiveBack undoes a Take within the same window; see Allowance.Reset. If nothing was taken, it does nothing.
 	GiveBack(ctx context.Context, key string, rate Rate) error
 }
 
-// ErrTooManyQueries is the fault of a question for which there is no place.
-var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many questions at once. Try again in a moment.").After(2 * time.Second)
+// ErrTooManyQueries: a query found no free slot in time, or the tenant's queue is full.
+var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many queries at once. Try again in a moment.").After(2 * time.Second)
 
-// QueryGate bounds how many questions are worked on at once, in all and of each tenant, so that no tenant takes the
-// database from the others. Tenants that wait take turns; within a tenant, who came first goes first.
-// Whoever was let in must call leave; to call it again does nothing.
+// QueryGate bounds the number of concurrent queries, in total and per tenant, so that no tenant monopolizes the database.
+// Waiting tenants are served round robin, the queries of one tenant first in, first out.
+// The caller must call leave once done; further calls do nothing.
 type QueryGate interface {
-	// Enter waits for a place, for a short time and unless too many of the tenant wait already.
+	// Enter waits for a slot, for a limited time. It fails at once if the tenant's queue is full.
 	// Errors: ErrTooManyQueries, and the context's.
 	Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
-	// Reenter waits, in the same line, for a place for the next piece of what was let in before, however many wait.
-	// Errors: the context's.
+	// Reenter waits in the same queue for a slot for the next chunk of a query that was admitted before. Neither the queue's
+	// length nor its timeout applies. Errors: the context's.
 	Reenter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
 }
 
-// AuditLog writes audit entries where operators read them.
+// AuditLog writes audit entries to the operator's log.
 type AuditLog interface {
 	Write(ctx context.Context, e audit.Entry)
 }

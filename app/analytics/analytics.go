@@ -1,4 +1,4 @@
-// Package analytics has the use cases of a tenant's events: report, list, summarize, ask, export.
+// Package analytics has the use cases of a tenant's events: ingest, list, summarize, query, export.
 package analytics
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// chunkSize is how many events of an export are read at a time.
+// chunkSize is the number of events that an export reads at a time.
 const chunkSize = 1000
 
-// Dependencies are what the use cases work with.
+// Dependencies are the dependencies of a Service.
 type Dependencies struct {
 	Events   ports.Events
 	Tenants  *tenants.Service
@@ -29,7 +29,7 @@ type Dependencies struct {
 	Clock    ports.Clock
 }
 
-// Service carries out the use cases. Whatever reads many events goes through the gate; to report one does not.
+// Service implements the use cases. Everything that reads many events goes through the gate; ingesting an event does not.
 type Service struct {
 	events       ports.Events
 	tenants      *tenants.Service
@@ -39,12 +39,12 @@ type Service struct {
 	chunkTimeout time.Duration
 }
 
-// NewService returns a service. Each piece of an export may take chunkTimeout, with the wait for its turn.
+// NewService returns a service. chunkTimeout limits each chunk of an export, including the wait for a slot.
 func NewService(d Dependencies, chunkTimeout time.Duration) *Service {
 	return &Service{events: d.Events, tenants: d.Tenants, recorder: d.Recorder, gate: d.Gate, clock: d.Clock, chunkTimeout: chunkTimeout}
 }
 
-// enter authorizes a principal in one tenant, and returns which one that is.
+// enter authorizes a principal in one tenant, and returns the tenant's id.
 func (s *Service) enter(ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant) (access.Scope, id.Tenant, error) {
 	scope, err := s.tenants.Enter(ctx, p, permission, tenantID)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Service) enter(ctx context.Context, p access.Principal, permission acce
 	return scope, entered, err
 }
 
-// Ingest stores an event once per tenant and key: to repeat it with the same key returns what is stored.
+// Ingest stores an event once per tenant and idempotency key: a repeated request returns the stored event.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, event.ErrKeyReused, and an invalid request that names the fields.
 func (s *Service) Ingest(ctx context.Context, p access.Principal, tenantID id.Tenant, d event.Draft, key string) (event.Event, error) {
 	scope, entered, err := s.enter(ctx, p, access.Ingest, tenantID)
@@ -109,7 +109,7 @@ func (s *Service) Summarize(ctx context.Context, p access.Principal, tenantID id
 	return s.events.Summarize(ctx, scope, period.Window(s.clock.Now()))
 }
 
-// Query answers a question about a tenant's events.
+// Query runs a query on a tenant's events.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
 func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Tenant, q analytics.Query) (analytics.Result, error) {
 	scope, entered, err := s.enter(ctx, p, access.RunQueries, tenantID)
@@ -128,8 +128,8 @@ func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Ten
 	return analytics.Result{TenantID: entered, Query: q, Rows: rows, ExecutedAt: s.clock.Now()}, nil
 }
 
-// Export returns all of a tenant's events, oldest first. That they leave is on record before the first one does.
-// No place and no transaction is held while events are yielded; an error ends them.
+// Export returns all of a tenant's events, oldest first. The audit entry is committed before the first event is yielded.
+// Neither a slot nor a transaction is held while events are yielded. An error is yielded last.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries.
 func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Tenant) (iter.Seq2[event.Event, error], error) {
 	scope, entered, err := s.enter(ctx, p, access.Export, tenantID)
@@ -159,7 +159,7 @@ func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Te
 	return inChunks(first, func(last event.Event) ([]event.Event, error) { return chunk(s.gate.Reenter, last) }), nil
 }
 
-// inChunks yields the events of a first piece and of all that follow.
+// inChunks yields the events of the first chunk and of all following ones.
 func inChunks(chunk []event.Event, next func(last event.Event) ([]event.Event, error)) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		for chunk := chunk; ; {

@@ -1,5 +1,5 @@
 // Package auth has the use cases of accounts and sessions: register, sign in, refresh, sign out, change a password,
-// and find out who is asking.
+// and authenticate a request.
 package auth
 
 import (
@@ -24,11 +24,11 @@ type Settings struct {
 	RotationGrace   time.Duration // see session.Session.Rotate
 	Join            tenant.JoinPolicy
 	FounderRole     access.Role // of the first user of a tenant that registration creates
-	AccountRate     ports.Rate  // wrong passwords for one account; see Service.guess
-	SessionsPerUser int         // live ones; one more ends the oldest
+	AccountRate     ports.Rate  // of wrong passwords for one account; see Service.guess
+	SessionsPerUser int         // live sessions; one more revokes the oldest
 }
 
-// Service carries out the use cases.
+// Service implements the use cases.
 type Service struct {
 	store       ports.Store
 	recorder    *recorder.Recorder
@@ -43,7 +43,7 @@ type Service struct {
 	settings    Settings
 }
 
-// Dependencies are what a Service works with.
+// Dependencies are the dependencies of a Service.
 type Dependencies struct {
 	Store       ports.Store
 	Recorder    *recorder.Recorder
@@ -65,8 +65,8 @@ func NewService(d Dependencies, settings Settings) *Service {
 	}
 }
 
-// Authenticate finds out who presents an access token, as they are now: what the token says of its role is not
-// believed, and neither a session that was ended nor a user that was deactivated opens anything (ASVS 7.4.1, 8.3.2).
+// Authenticate returns the user who presents an access token, in their current state: the role in the token is not trusted,
+// and tokens of revoked sessions and deactivated users are rejected (ASVS 7.4.1, 8.3.2).
 // Errors: session.ErrInvalidToken.
 func (s *Service) Authenticate(ctx context.Context, token string) (session.Caller, error) {
 	now := s.clock.Now()
@@ -97,11 +97,11 @@ func (s *Service) Authenticate(ctx context.Context, token string) (session.Calle
 	return session.Caller{User: u, Claims: claims}, nil
 }
 
-// SignOut ends the caller's session, and with it all its tokens.
+// SignOut revokes the caller's session and all its tokens.
 func (s *Service) SignOut(ctx context.Context, caller session.Caller) error {
 	now := s.clock.Now()
 	err := s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
-		if _, err := tx.Identities().ForUpdate(ctx, caller.User.TenantID, caller.User.ID); err != nil { // first, as in rotate
+		if _, err := tx.Identities().ForUpdate(ctx, caller.User.TenantID, caller.User.ID); err != nil { // users are locked before sessions, as in rotate
 			return err
 		}
 		opened, _, err := tx.Sessions().ForUpdate(ctx, caller.User.TenantID, caller.Claims.Session, now)
@@ -118,7 +118,7 @@ func (s *Service) SignOut(ctx context.Context, caller session.Caller) error {
 	return s.revokeSessions(ctx, caller.User.ID, caller.Claims.Session)
 }
 
-// revokeSessions tells the revocation list of sessions that the database holds as ended.
+// revokeSessions adds sessions that are revoked in the database to the revocation list.
 func (s *Service) revokeSessions(ctx context.Context, owner id.User, sessions ...id.Session) error {
 	until := s.clock.Now().Add(s.settings.AccessLifetime)
 	revocations := make([]session.Revocation, 0, len(sessions))
@@ -128,7 +128,7 @@ func (s *Service) revokeSessions(ctx context.Context, owner id.User, sessions ..
 	return s.revocations.Revoke(ctx, revocations...)
 }
 
-// recordOwn puts an act of a user in its own tenant on record.
+// recordOwn records an act of a user in the user's own tenant.
 func recordOwn(ctx context.Context, tx *recorder.Tx, u user.User, e audit.Entry) error {
 	scope, err := u.Principal().Authorize(access.ReadOwnData, u.TenantID)
 	if err != nil {

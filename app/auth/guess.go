@@ -13,14 +13,14 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// ErrTooManyAttempts is the fault of too many wrong passwords for one account; see Service.guess.
+// ErrTooManyAttempts: there were too many wrong passwords for one account; see Service.guess.
 var ErrTooManyAttempts = fault.New(fault.RateLimited, "rate_limited", "Too many attempts on the password of this account. Try again later.")
 
-// addressesPerUser is how many of the addresses from which a user signed in are remembered.
+// addressesPerUser is how many of the addresses from which a user signed in are stored.
 const addressesPerUser = 20
 
-// guess verifies a password as an attempt that is counted under a key. This is the rule that holds up guessing and does
-// not let a stranger lock anybody out (ASVS 6.3.1):
+// guess verifies a password and counts the attempt under a key. It slows down password guessing without letting a stranger
+// lock anybody out (ASVS 6.3.1):
 //
 //   - Failures alone are counted. An attempt takes its place in the count before the password is looked at, so that many
 //     at once are no way round it, and gives it back where the password was right. So no more than the rate are under way.
@@ -37,7 +37,7 @@ func (s *Service) guess(ctx context.Context, key attemptKey, verify func() (righ
 	}
 	began := s.clock.Now()
 	right, err := verify()
-	wrong := !right && err == nil // what could not be verified is no failure
+	wrong := !right && err == nil // an error is not a wrong password
 	if over := s.clock.Now().Sub(began) >= left.Reset; wrong || over {
 		return right, err
 	}
@@ -49,7 +49,7 @@ type attemptKey struct{ rate, who string }
 
 func (k attemptKey) String() string { return k.rate + ":" + k.who }
 
-// attempt counts one under a key. Errors: ErrTooManyAttempts.
+// attempt counts an attempt under a key. Errors: ErrTooManyAttempts.
 func (s *Service) attempt(ctx context.Context, key attemptKey) (ports.Allowance, error) {
 	left, err := s.limiter.Take(ctx, key.String(), s.settings.AccountRate)
 	if err == nil && left.Exceeded {
@@ -59,7 +59,7 @@ func (s *Service) attempt(ctx context.Context, key attemptKey) (ports.Allowance,
 	return left, err
 }
 
-// accountKey returns what an attempt to sign in is counted under.
+// accountKey returns the key under which a sign-in attempt is counted.
 func (s *Service) accountKey(ctx context.Context, email user.Email) (attemptKey, error) {
 	address := session.AddressKey(audit.OriginFrom(ctx).Address)
 	known, err := s.store.SignInAddresses().Known(ctx, email, address)

@@ -13,8 +13,8 @@ import (
 
 var errWrongPassword = fault.ErrInvalid.OnField("current_password", "is wrong")
 
-// ChangePassword replaces the caller's password by one that the policy lets pass. It ends all of the caller's sessions,
-// the present one too, which a thief may hold, and returns the pair of a new one (ASVS 6.2.3, 7.4.3).
+// ChangePassword replaces the caller's password by one that the policy allows. It revokes all of the caller's sessions,
+// including the current one, which may be stolen, and returns the tokens of a new one (ASVS 6.2.3, 7.4.3).
 // Errors: session.ErrInvalidToken, ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request that names the field.
 func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
 	if err := s.checkChange(ctx, caller.User, current, chosen); err != nil {
@@ -34,16 +34,16 @@ func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, cur
 	return s.changePassword(ctx, caller, current, chosen)
 }
 
-// changePassword does so for an account as it was a moment ago. Errors: those of ChangePassword, and errStale.
+// changePassword makes one attempt. Errors: those of ChangePassword; errStale if the account changed meanwhile.
 func (s *Service) changePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
-	u, err := s.store.Identities().ByEmail(ctx, caller.User.Email) // with the password hash, which no caller carries about
+	u, err := s.store.Identities().ByEmail(ctx, caller.User.Email) // with the password hash, which a Caller does not have
 	if err != nil {
 		return session.TokenPair{}, err
 	}
 	if err := s.confirm(ctx, caller, current, u.PasswordHash); err != nil {
 		return session.TokenPair{}, err
 	}
-	// Over all sessions: each change opens a new one, whose requests are counted from the beginning.
+	// Counted per user: each change opens a new session, whose count of failures starts at zero.
 	if _, err := s.attempt(ctx, attemptKey{"password_change", string(u.ID)}); err != nil {
 		return session.TokenPair{}, err
 	}
@@ -76,7 +76,7 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
 }
 
-// checkChange finds what is wrong with a change of password that the passwords themselves tell.
+// checkChange validates the passwords without verifying the current one.
 func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen string) error {
 	own, err := s.store.Tenants().ByID(ctx, u.TenantID)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen 
 	return c.Err()
 }
 
-// confirm makes sure that the caller knows the current password. Failures are on record (ASVS 16.3.1).
+// confirm verifies the caller's current password. Failures are logged (ASVS 16.3.1).
 func (s *Service) confirm(ctx context.Context, caller session.Caller, current string, hash user.PasswordHash) error {
 	why := "wrong_password"
 	right, err := s.guess(ctx, attemptKey{"current_password", string(caller.Claims.Session)}, func() (bool, error) {

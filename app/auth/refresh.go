@@ -12,8 +12,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// Refresh exchanges a refresh token for the session's next pair. The token is dead from then on; presenting it once
-// more ends the session, but for the grace of session.Session.Rotate. Each refusal is on record (ASVS 16.3.1).
+// Refresh exchanges a refresh token for the session's next pair of tokens. Presenting the token again revokes the session,
+// except within the grace period of session.Session.Rotate. Each refusal is logged (ASVS 16.3.1).
 // Errors: session.ErrNotRefreshToken, session.ErrInvalidToken.
 func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair, error) {
 	if token == "" {
@@ -36,7 +36,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair,
 		return session.TokenPair{}, s.refreshRefused(ctx, claims, "session_ended", session.ErrInvalidToken)
 	case outcome == session.Superseded:
 		return session.TokenPair{}, s.refreshRefused(ctx, claims, "superseded_token", session.ErrInvalidToken)
-	case outcome == session.Replayed: // which is on record with the change it made
+	case outcome == session.Replayed: // recorded in the transaction that revoked the session
 		if err := s.revokeSessions(ctx, claims.User, claims.Session); err != nil {
 			return session.TokenPair{}, err
 		}
@@ -45,13 +45,13 @@ func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair,
 	return pair, nil
 }
 
-// rotate presents a refresh token to its session. A user who is not active any more has no session.
+// rotate presents a refresh token to its session. The session of a deactivated user counts as ended.
 // Errors: session.ErrNotFound, user.ErrNotFound.
 func (s *Service) rotate(ctx context.Context, claims session.Claims) (pair session.TokenPair, outcome session.Outcome, err error) {
 	now, next := s.clock.Now(), id.Token(s.ids.New())
 	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
 		pair, outcome = session.TokenPair{}, session.Ended
-		// The user comes first, as wherever a session is opened or ended: on Citus another order is a deadlock.
+		// The user is locked first, as wherever a session is opened or revoked: on Citus another order deadlocks.
 		u, err := tx.Identities().ForUpdate(ctx, claims.Tenant, claims.User)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func (s *Service) rotate(ctx context.Context, claims session.Claims) (pair sessi
 		if err != nil || family.UserID != u.ID || !u.Active || !family.Live(now) {
 			return err
 		}
-		// The grace is told by one clock: to a replica whose own is ahead it would be over before its time.
+		// The grace period is measured by a shared clock: for a replica whose own clock is ahead, it would end early.
 		outcome = family.Rotate(session.HashToken(claims.Token), session.HashToken(next), clientOf(ctx), shared, s.settings.RotationGrace)
 		if outcome != session.Rotated && outcome != session.Replayed {
 			return nil
@@ -83,7 +83,7 @@ func recordReplay(ctx context.Context, tx *recorder.Tx, u user.User, family sess
 	})
 }
 
-// refreshRefused puts a refusal on the log and returns its fault.
+// refreshRefused logs a refusal and returns its fault.
 func (s *Service) refreshRefused(ctx context.Context, c session.Claims, why string, refusal error) error {
 	s.recorder.Note(ctx, audit.Entry{
 		TenantID: c.Tenant, Severity: audit.Warning, Act: audit.RefreshRefused, Subject: string(c.User),

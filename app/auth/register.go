@@ -15,7 +15,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// checked is an account whose fields have been found good.
+// checked is an account whose fields are valid.
 type checked struct {
 	email    user.Email
 	password string
@@ -38,8 +38,7 @@ func (s *Service) check(a user.Account) (checked, error) {
 	return checked{email: email, password: a.Password, name: a.FullName, slug: slug}, c.Err()
 }
 
-// Register makes an account for whoever asks, as far as the join policy lets them, and signs it in. A slug that is new
-// makes a tenant.
+// Register creates an account and signs it in, if the join policy allows it. A new slug creates a tenant.
 // Errors: those of tenant.JoinPolicy.Admit, user.ErrEmailTaken, tenant.ErrSlugTaken, ports.ErrHasherBusy, and an
 // invalid request that names the fields.
 func (s *Service) Register(ctx context.Context, a user.Account) (user.User, session.TokenPair, error) {
@@ -55,7 +54,7 @@ func (s *Service) Register(ctx context.Context, a user.Account) (user.User, sess
 		return user.User{}, session.TokenPair{}, err
 	}
 	created, pair, err := s.register(ctx, wanted, hash)
-	if errors.Is(err, tenant.ErrSlugTaken) { // a moment ago; whether one may join is decided anew
+	if errors.Is(err, tenant.ErrSlugTaken) { // created concurrently; the join policy decides again
 		created, pair, err = s.register(ctx, wanted, hash)
 	}
 	return created, pair, err
@@ -88,8 +87,8 @@ func (s *Service) register(ctx context.Context, wanted checked, hash user.Passwo
 	return created, opened.pair, err
 }
 
-// admit tells whoever is not let in so, before the service spends a hash on them. The address comes first: else somebody
-// who has an account could ask with it which tenants exist, and leave no trace.
+// admit rejects a registration before the service spends a password hash on it. The e-mail address is checked first:
+// otherwise anyone could use a registered address to find out which tenants exist, without leaving a trace.
 func (s *Service) admit(ctx context.Context, wanted checked) error {
 	if err := s.settings.Join.Admit(false); err != nil {
 		return err // closed, whatever the address and the tenant
@@ -116,8 +115,8 @@ func (s *Service) exists(ctx context.Context, slug tenant.Slug) (bool, error) {
 	return err == nil, err
 }
 
-// CreateUser makes an account with any role on behalf of the operator: in a tenant that exists where join is set, and
-// else in a new one, so that nobody is put into a stranger's tenant by accident.
+// CreateUser creates an account with any role on behalf of the operator: in an existing tenant if join is set, otherwise
+// in a new one, so that nobody is added to the wrong tenant by accident.
 // Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrNotFound, tenant.ErrSlugTaken, and an invalid request that
 // names the fields.
 func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role, join bool) (user.User, error) {
@@ -148,7 +147,7 @@ func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Ac
 			return err
 		}
 		if isNew == join {
-			return tenant.ErrSlugTaken // somebody made it meanwhile
+			return tenant.ErrSlugTaken // created concurrently
 		}
 		created = s.newUser(t, wanted, role, hash)
 		return enrol(ctx, tx, by, t, isNew, created)
@@ -156,7 +155,7 @@ func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Ac
 	return created, err
 }
 
-// findOrNewTenant returns the tenant with the slug, or one that is to be made.
+// findOrNewTenant returns the tenant with the slug, or a new one that is not stored yet.
 func (s *Service) findOrNewTenant(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
 	t, err = tx.Tenants().BySlug(ctx, slug)
 	if errors.Is(err, tenant.ErrNotFound) {
@@ -178,7 +177,7 @@ func (s *Service) newUser(t tenant.Tenant, wanted checked, role access.Role, has
 	}
 }
 
-// enrol stores a user, and its tenant where that is new, and puts both on record.
+// enrol stores a user, and the tenant if it is new, and records both.
 func enrol(ctx context.Context, tx *recorder.Tx, by access.Principal, t tenant.Tenant, isNew bool, u user.User) error {
 	scope, err := by.Authorize(access.ReadOwnData, t.ID)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// errStale says that an account changed while its password was being verified.
+// errStale: the account changed while its password was being verified.
 var errStale = errors.New("the account changed meanwhile")
 
-// SignIn opens a session for whoever knows the e-mail address and the password of an active user. An unknown address,
-// a wrong password and an inactive user fail alike and take the same time (ASVS 6.3.8).
+// SignIn verifies an e-mail address and a password and opens a session. An unknown address, a wrong password and an
+// inactive user fail with the same error after the same time (ASVS 6.3.8).
 // Errors: session.ErrInvalidCredentials, ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request.
 func (s *Service) SignIn(ctx context.Context, address, password string) (session.TokenPair, error) {
 	var c fault.Check
@@ -32,7 +32,7 @@ func (s *Service) SignIn(ctx context.Context, address, password string) (session
 		return session.TokenPair{}, err
 	}
 	u, pair, err := s.signIn(ctx, email, password)
-	if errors.Is(err, errStale) { // another sign-in has made the hash anew, or the password is another now
+	if errors.Is(err, errStale) { // a concurrent sign-in upgraded the hash, or the password was changed
 		u, pair, err = s.signIn(ctx, email, password)
 	}
 	if errors.Is(err, errStale) {
@@ -45,7 +45,7 @@ func (s *Service) SignIn(ctx context.Context, address, password string) (session
 	return pair, nil
 }
 
-// signIn verifies and opens the session. Errors: those of SignIn, and errStale.
+// signIn makes one attempt. Errors: those of SignIn, and errStale.
 func (s *Service) signIn(ctx context.Context, email user.Email, password string) (user.User, session.TokenPair, error) {
 	u, outdated, err := s.identify(ctx, email, password)
 	if err != nil {
@@ -77,8 +77,9 @@ func (s *Service) signIn(ctx context.Context, email user.Email, password string)
 	return u, opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
 }
 
-// lockVerified returns an account whose password has been verified, which nobody else changes until the unit of work ends.
-// What was verified must still hold then, or a session would outlive a change of password. Errors: errStale, user.ErrNotFound.
+// lockVerified locks an account whose password has been verified until the transaction ends, and returns its current state.
+// It checks that the password is still the verified one, or a session could outlive a password change.
+// Errors: errStale, user.ErrNotFound.
 func lockVerified(ctx context.Context, tx ports.Repositories, verified user.User) (user.User, error) {
 	now, err := tx.Identities().ForUpdate(ctx, verified.TenantID, verified.ID)
 	if err != nil {
@@ -91,8 +92,8 @@ func lockVerified(ctx context.Context, tx ports.Repositories, verified user.User
 	return now, err
 }
 
-// identify returns the active user with the address and the password, and whether the password's hash is weaker than
-// one made today. Errors: those of SignIn.
+// identify returns the active user with the address and the password, and whether the stored hash is weaker than the
+// current parameters. Errors: those of SignIn.
 func (s *Service) identify(ctx context.Context, email user.Email, password string) (u user.User, outdated bool, err error) {
 	u, err = s.store.Identities().ByEmail(ctx, email)
 	exists := err == nil
@@ -132,21 +133,21 @@ func (s *Service) signInFailed(ctx context.Context, u user.User, why string) err
 	return session.ErrInvalidCredentials
 }
 
-// noteSignIn puts an attempt that did not open a session on the log, under the user whom it was for, if there is one.
+// noteSignIn logs an attempt that did not open a session, with the user it was for, if there is one.
 func (s *Service) noteSignIn(ctx context.Context, u user.User, act audit.Act, why string) {
 	s.recorder.Note(ctx, audit.Entry{
 		TenantID: u.TenantID, Severity: audit.Warning, Act: act, Subject: string(u.ID), Detail: map[string]string{"reason": why},
 	})
 }
 
-// opening is what came of opening a session.
+// opening is the result of opening a session.
 type opening struct {
 	pair  session.TokenPair
-	ended []id.Session // for which there was no more room; to be told to the revocation list
+	ended []id.Session // revoked because of the limit per user; to be added to the revocation list
 }
 
-// open starts a session for a user, ends the oldest ones over the limit, forgets those that have expired, and remembers
-// where the user signed in from.
+// open opens a session for a user, revokes the oldest ones beyond the limit, deletes expired ones, and remembers the
+// address.
 func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) (opening, error) {
 	now, origin := s.clock.Now(), audit.OriginFrom(ctx)
 	first := id.Token(s.ids.New())
@@ -175,13 +176,13 @@ func (s *Service) open(ctx context.Context, tx ports.Repositories, u user.User) 
 	return opening{pair: pair, ended: ended}, err
 }
 
-// clientOf returns who is asking, as a program.
+// clientOf returns the client program that sent the request.
 func clientOf(ctx context.Context) session.Client {
 	origin := audit.OriginFrom(ctx)
 	return session.Client{Device: session.CleanDevice(origin.UserAgent), Address: origin.Address}
 }
 
-// issue signs the pair of tokens that a session has from now on.
+// issue signs a session's next pair of tokens.
 func (s *Service) issue(u user.User, opened session.Session, refresh id.Token, now time.Time) (session.TokenPair, error) {
 	claims := session.Claims{
 		Kind:      session.Refresh,

@@ -1,5 +1,5 @@
-// Package recorder puts sensitive acts on record: in the database in the same transaction as the act, and on the log
-// once that has been committed.
+// Package recorder records sensitive acts: an audit entry is stored in the same transaction as the act, and written to the
+// log after the commit.
 package recorder
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Recorder opens the units of work in which sensitive acts happen.
+// Recorder runs the transactions in which sensitive acts are recorded.
 type Recorder struct {
 	store ports.Store
 	log   ports.AuditLog
@@ -24,25 +24,26 @@ func New(store ports.Store, log ports.AuditLog, clock ports.Clock, ids ports.IDs
 	return &Recorder{store: store, log: log, clock: clock, ids: ids}
 }
 
-// Tx is a unit of work that keeps a record.
+// Tx is a transaction that can record audit entries.
 type Tx struct {
 	ports.Repositories
 	recorder *Recorder
 	entries  []audit.Entry
 }
 
-// InTx runs fn as one unit of work. What it records is stored with what it changes, and written to the log after
-// both were committed. Errors: those of fn and of ports.Store.InTx.
+// InTx runs fn in a transaction. Its audit entries commit with its changes, and are written to the log afterwards.
+// Errors: those of fn and of ports.Store.InTx.
 func (r *Recorder) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return r.run(ctx, r.store.InTx, fn)
 }
 
-// InTxAsSuperAdmin is InTx for a super_admin who gives super_admin. Errors: those of fn and of ports.Store.InTxAsSuperAdmin.
+// InTxAsSuperAdmin is InTx for a change that grants or revokes super_admin. Errors: those of fn and of
+// ports.Store.InTxAsSuperAdmin.
 func (r *Recorder) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return r.run(ctx, r.store.InTxAsSuperAdmin, fn)
 }
 
-// unitOfWork is one of the ways in which a store runs one.
+// unitOfWork is ports.Store.InTx or InTxAsSuperAdmin.
 type unitOfWork func(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error
 
 func (r *Recorder) run(ctx context.Context, inTx unitOfWork, fn func(ctx context.Context, tx *Tx) error) error {
@@ -62,8 +63,7 @@ func (r *Recorder) run(ctx context.Context, inTx unitOfWork, fn func(ctx context
 	return nil
 }
 
-// Record puts an act of the scope's principal on record in the entry's tenant. Its id, time, actor and origin are
-// filled in.
+// Record stores an audit entry for an act of the scope's principal. It fills in the id, time, actor and origin.
 func (tx *Tx) Record(ctx context.Context, scope access.Scope, e audit.Entry) error {
 	e = tx.recorder.fill(ctx, e)
 	e.Actor = scope.Principal().User()
@@ -74,7 +74,7 @@ func (tx *Tx) Record(ctx context.Context, scope access.Scope, e audit.Entry) err
 	return nil
 }
 
-// Note writes an act to the log alone: an outcome that changes nothing in the database, or that has no tenant.
+// Note writes an entry to the log only: for an outcome that changes nothing in the database, or that has no tenant.
 func (r *Recorder) Note(ctx context.Context, e audit.Entry) {
 	r.log.Write(ctx, r.fill(ctx, e))
 }

@@ -1,4 +1,4 @@
-// Package tenants has the use cases about tenants themselves.
+// Package tenants has the use cases of tenants.
 package tenants
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Service carries out the use cases.
+// Service implements the use cases.
 type Service struct {
 	tenants  ports.Tenants
 	recorder *recorder.Recorder
@@ -25,7 +25,7 @@ func NewService(tenants ports.Tenants, recorder *recorder.Recorder, clock ports.
 	return &Service{tenants: tenants, recorder: recorder, clock: clock, ids: ids}
 }
 
-// Create makes a tenant that nobody is in yet. Errors: access.ErrForbidden, tenant.ErrSlugTaken.
+// Create creates a tenant without users. Errors: access.ErrForbidden, tenant.ErrSlugTaken.
 func (s *Service) Create(ctx context.Context, p access.Principal, slug tenant.Slug) (tenant.Tenant, error) {
 	created := tenant.Tenant{ID: id.Tenant(s.ids.New()), Slug: slug, CreatedAt: s.clock.Now()}
 	scope, err := p.Authorize(access.ManageTenants, created.ID)
@@ -38,7 +38,7 @@ func (s *Service) Create(ctx context.Context, p access.Principal, slug tenant.Sl
 	return created, err
 }
 
-// Add stores a new tenant and puts it on record, within a unit of work. Errors: tenant.ErrSlugTaken.
+// Add stores a new tenant and records it, within a transaction. Errors: tenant.ErrSlugTaken.
 func Add(ctx context.Context, tx *recorder.Tx, scope access.Scope, t tenant.Tenant) error {
 	if err := tx.Tenants().Add(ctx, t); err != nil {
 		return err
@@ -56,8 +56,8 @@ func (s *Service) BySlug(ctx context.Context, p access.Principal, slug tenant.Sl
 	return s.tenants.BySlug(ctx, slug)
 }
 
-// Enter authorizes a principal in a tenant, and makes sure that there is one: whoever may enter every tenant is told
-// that this one does not exist, all others are refused as for any other. An empty id means the principal's own.
+// Enter authorizes a principal in a tenant and checks that the tenant exists. Only a principal with access to every tenant
+// learns that it does not exist; all others are refused as for any other tenant. An empty id means the principal's own.
 // Errors: access.ErrForbidden, tenant.ErrNotFound.
 func (s *Service) Enter(ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant) (access.Scope, error) {
 	scope, err := p.Authorize(permission, tenantID)

@@ -1,4 +1,4 @@
-// Package users has the use cases of those who manage a tenant's users.
+// Package users has the use cases of managing a tenant's users.
 package users
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Service carries out the use cases.
+// Service implements the use cases.
 type Service struct {
 	users          ports.Users
 	tenants        *tenants.Service
@@ -27,14 +27,13 @@ type Service struct {
 	accessLifetime time.Duration
 }
 
-// NewService returns a service. accessLifetime is how long an access token lives: how long a revocation must be
-// remembered.
+// NewService returns a service. accessLifetime is the lifetime of an access token, and so of a revocation.
 func NewService(users ports.Users, tenants *tenants.Service, recorder *recorder.Recorder, revocations ports.RevocationList,
 	clock ports.Clock, accessLifetime time.Duration) *Service {
 	return &Service{users: users, tenants: tenants, recorder: recorder, revocations: revocations, clock: clock, accessLifetime: accessLifetime}
 }
 
-// List returns a page of a tenant's users, how many there are in all, and the tenant.
+// List returns a page of a tenant's users, the total number of users, and the tenant.
 // Errors: access.ErrForbidden, tenant.ErrNotFound.
 func (s *Service) List(ctx context.Context, p access.Principal, tenantID id.Tenant, part page.Page) ([]user.User, int, id.Tenant, error) {
 	scope, err := s.tenants.Enter(ctx, p, access.ManageTenantUsers, tenantID)
@@ -49,8 +48,8 @@ func (s *Service) List(ctx context.Context, p access.Principal, tenantID id.Tena
 	return users, total, entered, err
 }
 
-// Get returns a user: oneself, or another to whoever manages the tenant's users. A user that does not exist and one
-// that may not be seen are refused alike; only who may see all is told that there is none.
+// Get returns a user: the principal, or any user of a tenant whose users the principal manages. A user that does not exist
+// and one that the principal may not see get the same refusal; only a principal who may see all users gets ErrNotFound.
 // Errors: access.ErrForbidden, user.ErrNotFound, tenant.ErrNotFound.
 func (s *Service) Get(ctx context.Context, p access.Principal, tenantID id.Tenant, userID id.User) (user.User, error) {
 	permission := access.ManageTenantUsers
@@ -65,7 +64,7 @@ func (s *Service) Get(ctx context.Context, p access.Principal, tenantID id.Tenan
 	return u, hideAbsence(p, err)
 }
 
-// ChangeRole gives a user another role, which counts from the user's next request on.
+// ChangeRole changes a user's role, which takes effect with the user's next request.
 // Errors: access.ErrForbidden, user.ErrNotFound, tenant.ErrNotFound, and those of user.User.WithRole.
 func (s *Service) ChangeRole(ctx context.Context, p access.Principal, tenantID id.Tenant, userID id.User, role access.Role) (user.User, error) {
 	scope, err := s.reach(ctx, p, access.ManageTenantUsers, tenantID)
@@ -99,8 +98,7 @@ func (s *Service) ChangeRole(ctx context.Context, p access.Principal, tenantID i
 	return changed, nil
 }
 
-// Deactivate ends a user's access: the account can no longer sign in and all its sessions are revoked. To do it
-// again changes nothing.
+// Deactivate ends a user's access: the account can no longer sign in, and all its sessions are revoked. It is idempotent.
 // Errors: access.ErrForbidden, user.ErrNotFound, tenant.ErrNotFound, and those of user.User.Deactivated.
 func (s *Service) Deactivate(ctx context.Context, p access.Principal, tenantID id.Tenant, userID id.User) error {
 	scope, err := s.reach(ctx, p, access.ManageTenantUsers, tenantID)
@@ -133,8 +131,7 @@ func (s *Service) Deactivate(ctx context.Context, p access.Principal, tenantID i
 	return s.revocations.Revoke(ctx, session.Revocation{User: userID, NotBefore: now, Until: now.Add(s.accessLifetime)})
 }
 
-// reach authorizes a principal to look for a user by id: in the tenant that is named, or else wherever the principal
-// may look.
+// reach authorizes a principal to look up a user by id: in the given tenant, or if none is given, wherever the principal may.
 func (s *Service) reach(ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant) (access.Scope, error) {
 	if tenantID == "" && seesAll(p) {
 		return p.Authorize(permission, access.EveryTenant)
@@ -144,7 +141,7 @@ func (s *Service) reach(ctx context.Context, p access.Principal, permission acce
 
 func seesAll(p access.Principal) bool { return p.Role().Has(access.ManageAllUsers) }
 
-// hideAbsence turns "there is none" into the refusal that an existing user of another tenant gets (API1).
+// hideAbsence replaces "not found" by the refusal for an existing user of another tenant (OWASP API1).
 func hideAbsence(p access.Principal, err error) error {
 	if errors.Is(err, user.ErrNotFound) && !seesAll(p) {
 		return access.ErrForbidden

@@ -1,4 +1,4 @@
-// Package analytics provides the questions that can be asked of a tenant's events, and their answers.
+// Package analytics provides queries and summaries of a tenant's events, and their results.
 package analytics
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
 )
 
-// Limits of a question.
+// Limits of a query.
 const (
 	DefaultQueryLimit = 100
 	MaxQueryLimit     = 10_000
@@ -19,9 +19,8 @@ const (
 	TopEventTypes = 5
 )
 
-// ErrTooExpensive is the fault of a question that the database was still at work on when its time was up. To ask again is
-// of no use, so that it names no time for that.
-var ErrTooExpensive = fault.New(fault.Invalid, "query_too_expensive", "The question takes too long over so many events. Narrow it: to a shorter window of time, to one event type, or to fewer events to skip.")
+// ErrTooExpensive: the query exceeded its time limit in the database. It has no retry time, since a retry would not help.
+var ErrTooExpensive = fault.New(fault.Invalid, "query_too_expensive", "The query takes too long over this many events. Narrow it to a shorter time window or to one event type, or skip fewer events.")
 
 // Period is how far back a summary looks.
 type Period struct {
@@ -36,7 +35,7 @@ var (
 	Quarter = Period{"90d", 90}
 )
 
-// ParsePeriod reads a period by its name; an empty name is a month. A fault names the field period.
+// ParsePeriod parses the name of a period; an empty name means Month. A fault names the field period.
 func ParsePeriod(s string) (Period, error) {
 	if s == "" {
 		return Month, nil
@@ -52,12 +51,12 @@ func ParsePeriod(s string) (Period, error) {
 // String returns the period's name.
 func (p Period) String() string { return p.name }
 
-// Window returns the window from that many days ago until now.
+// Window returns the window of that many days that ends now.
 func (p Period) Window(now time.Time) Window {
 	return Window{Start: now.AddDate(0, 0, -p.days), End: now}
 }
 
-// Window is a span of time: Start belongs to it, End does not. A zero time leaves that side open.
+// Window is a span of time, including Start and excluding End. A zero time leaves that side open.
 type Window struct {
 	Start time.Time
 	End   time.Time
@@ -75,7 +74,7 @@ var (
 	ByDay       = Dimension{"day"} // of UTC, as 2026-01-31
 )
 
-// ParseDimension reads a dimension by its name; an empty name is event_type. A fault names the field group_by.
+// ParseDimension parses the name of a dimension; an empty name means ByEventType. A fault names the field group_by.
 func ParseDimension(s string) (Dimension, error) {
 	if s == "" {
 		return ByEventType, nil
@@ -91,7 +90,7 @@ func ParseDimension(s string) (Dimension, error) {
 // String returns the dimension's name.
 func (d Dimension) String() string { return d.name }
 
-// QueryRequest is a query as a client sends it. Empty texts and nil mean the default.
+// QueryRequest is a query as a client sends it. Empty strings and nil mean the default.
 type QueryRequest struct {
 	EventType string
 	StartDate string
@@ -100,7 +99,7 @@ type QueryRequest struct {
 	Limit     *int
 }
 
-// Query is a validated query: how many events, with what average value, for each group.
+// Query is a validated query for the number and the average value of the events in each group.
 type Query struct {
 	EventType string // empty: all
 	Window    Window
@@ -110,8 +109,8 @@ type Query struct {
 
 // Query validates the request and fills in the defaults. A fault names each field that is wrong.
 //
-// Dates are days (2026-01-31) or times (RFC 3339). A start belongs to the window; an end that is a day belongs to it
-// with all its hours, and an end that is a time does not.
+// Dates are days (2026-01-31) or times (RFC 3339). The start is inclusive. An end that is a day includes the whole day; an
+// end that is a time is exclusive.
 func (r QueryRequest) Query() (Query, error) {
 	var (
 		c   fault.Check
@@ -134,7 +133,7 @@ func (r QueryRequest) Query() (Query, error) {
 	if day {
 		end = end.AddDate(0, 0, 1)
 	}
-	if end.Year() <= 9999 { // after the last day there is, the window is open
+	if end.Year() <= 9999 { // an end after the last supported day leaves the window open
 		q.Window.End = end
 	}
 	if !q.Window.Start.IsZero() && !end.IsZero() && !q.Window.Start.Before(end) {
@@ -149,7 +148,7 @@ func (r QueryRequest) Query() (Query, error) {
 	return q, c.Err()
 }
 
-// parseDate reads a day or a time and says whether it was a day. An empty text is the zero time.
+// parseDate parses a day or a time and reports whether it was a day. An empty string is the zero time.
 func parseDate(field, s string) (at time.Time, day bool, err error) {
 	if s == "" {
 		return time.Time{}, false, nil
@@ -166,14 +165,14 @@ func parseDate(field, s string) (at time.Time, day bool, err error) {
 	return at, day, nil
 }
 
-// Row is the answer for one group.
+// Row is the result for one group.
 type Row struct {
-	Key      *string // nil: the events that have none
+	Key      *string // nil: events without a value for the dimension
 	Count    int64
 	AvgValue *float64 // nil: none of the events has a value
 }
 
-// Result is the answer to a query. Days come in order of time; other groups by count, greatest first.
+// Result is the result of a query. Days are in chronological order; other groups by count, highest first.
 type Result struct {
 	TenantID   id.Tenant
 	Query      Query
@@ -181,7 +180,7 @@ type Result struct {
 	ExecutedAt time.Time
 }
 
-// EventTypeCount is how many events of a type there are.
+// EventTypeCount is the number of events of a type.
 type EventTypeCount struct {
 	Type  string
 	Count int64
@@ -193,5 +192,5 @@ type Summary struct {
 	Window        Window
 	TotalEvents   int64
 	UniqueUsers   int64
-	TopEventTypes []EventTypeCount // at most TopEventTypes, greatest first
+	TopEventTypes []EventTypeCount // at most TopEventTypes, highest count first
 }

@@ -1,4 +1,4 @@
-// Package audit provides the record of a sensitive act: who did what to whom, when and from where.
+// Package audit provides audit entries: who did what to whom, when and from where.
 package audit
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// Severity says how much attention an entry asks for.
+// Severity is how much attention an entry needs.
 type Severity string
 
 // The severities.
@@ -18,10 +18,10 @@ const (
 	Error   Severity = "ERROR"
 )
 
-// Act is the name of what was done.
+// Act is the name of the action that was taken.
 type Act string
 
-// The acts that are on record.
+// The acts that are recorded.
 const (
 	TenantCreated        Act = "tenant.created"
 	UserCreated          Act = "user.created"
@@ -47,43 +47,43 @@ func Acts() []Act {
 	}
 }
 
-// Origin is where a request came from.
+// Origin identifies a request and where it came from.
 type Origin struct {
 	RequestID string
 	Address   string
 	UserAgent string
 }
 
-// Entry is one act on record. It never holds a secret, a token, a password or a hash.
+// Entry is one recorded act. It never contains a secret, a token, a password or a hash.
 type Entry struct {
 	ID       id.Entry
 	TenantID id.Tenant
 	At       time.Time
 	Severity Severity
 	Act      Act
-	// Actor is who did it; empty for the operator of the service, and where it is not known who asked.
+	// Actor is who did it; empty for the operator of the service, and where the actor is unknown.
 	Actor id.User
-	// Subject is whom or what it was done to; empty where that is the actor or the tenant.
+	// Subject is whom or what it was done to; empty if that is the actor or the tenant.
 	Subject string
 	Origin  Origin
-	// Detail holds what else must be known, such as the old and the new role.
+	// Detail holds further information, such as the old and the new role.
 	Detail map[string]string
 }
 
 type originKey struct{}
 
-// WithOrigin returns a context that knows where its request came from.
+// WithOrigin returns a context that carries the origin of its request.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// OriginFrom returns where the request of the context came from; the zero Origin where it is not known.
+// OriginFrom returns the origin of the context's request, or the zero Origin if it is unknown.
 func OriginFrom(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o
 }
 
-// Request is one request that was answered. Who asked is empty where it is not known.
+// Request is one request that was answered. Tenant, User and Role are empty if the caller is unknown.
 type Request struct {
 	Origin Origin
 	Method string

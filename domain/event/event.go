@@ -1,4 +1,4 @@
-// Package event provides the event: one thing that happened in a tenant's product, as the tenant reports it.
+// Package event provides the event: one thing that happened in a tenant's product, as the tenant ingests it.
 package event
 
 import (
@@ -18,9 +18,9 @@ const (
 	MaxUserIdentifierLength = 255
 	MaxSessionIDLength      = 255
 	MaxSourceLength         = 100
-	// MaxValue bounds the size of a value both ways, so that sums and averages stay finite.
+	// MaxValue bounds the absolute value, so that sums and averages stay finite.
 	MaxValue = 1e15
-	// MaxAhead is how far in the future an event may have occurred, for clocks that run ahead.
+	// MaxAhead is how far in the future an event may have occurred, for clients whose clock is ahead.
 	MaxAhead = 24 * time.Hour
 )
 
@@ -34,7 +34,7 @@ var (
 		"This Idempotency-Key was used for another event.").OnField("Idempotency-Key", "must be new for each new event")
 )
 
-// Event is one thing that happened. Optional parts are nil where they were not given.
+// Event is one thing that happened. Optional fields are nil if they were not given.
 type Event struct {
 	ID             id.Event
 	TenantID       id.Tenant
@@ -49,7 +49,8 @@ type Event struct {
 // MaxKeyLength is the longest idempotency key, in bytes.
 const MaxKeyLength = 255
 
-// CheckKey notes under Idempotency-Key what is wrong with a key: it must be 1 to MaxKeyLength printable ASCII characters.
+// CheckKey validates an idempotency key, which must have 1 to MaxKeyLength printable ASCII characters. Problems are added to c under
+// Idempotency-Key.
 func CheckKey(c *fault.Check, key string) {
 	printable := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
 	if key == "" || len(key) > MaxKeyLength || !printable {
@@ -57,12 +58,12 @@ func CheckKey(c *fault.Check, key string) {
 	}
 }
 
-// CheckType notes under event_type what is wrong with an event type.
+// CheckType validates an event type. Problems are added to c under event_type.
 func CheckType(c *fault.Check, eventType string) {
 	text.Check(c, "event_type", eventType, 1, MaxTypeLength)
 }
 
-// Draft is an event as it is reported.
+// Draft is an event as a client sends it, before it is validated.
 type Draft struct {
 	Type           string
 	UserIdentifier string
@@ -72,7 +73,7 @@ type Draft struct {
 	OccurredAt     *time.Time // nil: now
 }
 
-// Event returns the reported event under the given id, or a fault that names each field that is out of its limits.
+// Event validates the draft and returns it as an event with the given id. A fault names each invalid field.
 func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, error) {
 	var c fault.Check
 	CheckType(&c, d.Type)
@@ -83,7 +84,7 @@ func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, 
 	if d.Source != nil {
 		text.Check(&c, "source", *d.Source, 0, MaxSourceLength)
 	}
-	if d.Value != nil && !(math.Abs(*d.Value) <= MaxValue) { // so that NaN is refused too
+	if d.Value != nil && !(math.Abs(*d.Value) <= MaxValue) { // written so that NaN is rejected too
 		c.Add("value", fmt.Sprintf("must be between %g and %g", -MaxValue, MaxValue))
 	}
 	occurred := now
@@ -108,7 +109,7 @@ func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, 
 	}, nil
 }
 
-// Matches reports whether e is what the draft reports. A draft without a time matches whatever time e has.
+// Matches reports whether the draft describes the event e. A draft without a time matches any time.
 func (d Draft) Matches(e Event) bool {
 	return d.Type == e.Type && d.UserIdentifier == e.UserIdentifier &&
 		same(d.SessionID, e.SessionID) && same(d.Value, e.Value) && same(d.Source, e.Source) &&

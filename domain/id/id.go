@@ -1,6 +1,5 @@
-// Package id provides the identifiers of the domain's entities. Each entity has a type of its own, so that the
-// id of one can't be passed for the id of another. All are UUIDs in their canonical form: lower case, 36
-// characters (RFC 9562).
+// Package id provides the identifiers of the domain's entities. Each entity has its own type, so that the compiler rejects
+// an id of the wrong kind. All are UUIDs in their canonical form: lower case, 36 characters (RFC 9562).
 package id
 
 import (
@@ -14,7 +13,7 @@ import (
 type (
 	// Tenant identifies a tenant.
 	Tenant string
-	// User identifies a user, over all tenants.
+	// User identifies a user across all tenants.
 	User string
 	// Session identifies a session: one sign-in with all its refresh tokens.
 	Session string
@@ -26,7 +25,7 @@ type (
 	Token string
 )
 
-// Parse reads a UUID in its 36 character form, in either case, and returns it in lower case. A fault names the field.
+// Parse parses a UUID in its 36 character form, in either case, and returns it in lower case. A fault names the field.
 func Parse[T ~string](field, s string) (T, error) {
 	if !wellFormed(s) {
 		return "", fault.ErrInvalid.OnField(field, "must be a UUID, such as 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69")
@@ -55,8 +54,8 @@ func wellFormed(s string) bool {
 	return true
 }
 
-// Derive returns the id that belongs to a name within a tenant: the same for the same two, and not to be guessed to
-// be another's (a version 8 UUID of RFC 9562 5.8 over SHA-256).
+// Derive returns the id for a name within a tenant. It is deterministic, and ids of different tenants or names do not collide
+// (a version 8 UUID of RFC 9562 5.8 over SHA-256).
 func Derive[T ~string](tenant Tenant, name string) T {
 	sum := sha256.Sum256([]byte(string(tenant) + "\x00" + name))
 	sum[6] = sum[6]&0x0f | 0x80

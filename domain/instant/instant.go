@@ -1,4 +1,4 @@
-// Package instant provides points in time as users write them.
+// Package instant parses points in time that users write.
 package instant
 
 import (
@@ -10,11 +10,11 @@ import (
 // Errors of this package, worded as what a field must be.
 var (
 	ErrNoTime     = errors.New("must be a time such as 2026-01-31T12:00:00Z")
-	ErrLeapSecond = errors.New("must be a time that is no leap second, such as 2026-01-31T23:59:59Z")
+	ErrLeapSecond = errors.New("must not be a leap second; use a time such as 2026-01-31T23:59:59Z")
 )
 
-// Parse reads a time of RFC 3339 5.6 to the letter. That allows t and z, and a leap second, for which there is no
-// time.Time. What is finer than a nanosecond is dropped. Errors: ErrNoTime, ErrLeapSecond.
+// Parse parses a time strictly by RFC 3339 5.6, which allows t and z in lower case. It rejects leap seconds, which RFC 3339
+// allows but time.Time can't represent. Digits beyond nanoseconds are dropped. Errors: ErrNoTime, ErrLeapSecond.
 func Parse(s string) (time.Time, error) {
 	const hour, second, rest = len("2026-01-31T"), len("2026-01-31T12:00:"), len("2026-01-31T12:00:00")
 	s = strings.ToUpper(s)
@@ -25,12 +25,12 @@ func Parse(s string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil || s[hour+1] == ':' || s[rest] == ',' || !isOffset(s) {
-		return time.Time{}, ErrNoTime // where Go reads more than RFC 3339 has: go.dev/issue/54580
+		return time.Time{}, ErrNoTime // time.Parse accepts more than RFC 3339 allows: go.dev/issue/54580
 	}
 	return at, nil
 }
 
-// isOffset reports whether the offset that s ends with has no more than 23 hours and 59 minutes.
+// isOffset reports whether the offset at the end of s is at most 23 hours and 59 minutes.
 func isOffset(s string) bool {
 	if strings.HasSuffix(s, "Z") {
 		return true

@@ -1,4 +1,4 @@
-// Package page provides the part of a list that is asked for.
+// Package page provides the pagination of lists.
 package page
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-// MaxSkip is how far into a list one may skip: the database walks over all that is skipped.
+// MaxSkip is the most items that may be skipped: the database reads all of them.
 const MaxSkip = 1_000_000
 
 // Page is a part of a list: at most Limit items after the first Skip.
@@ -16,7 +16,7 @@ type Page struct {
 	Limit int
 }
 
-// Sizes are the limits of one list.
+// Sizes are the page sizes of one list.
 type Sizes struct {
 	Default int
 	Max     int
@@ -28,7 +28,7 @@ var (
 	Events = Sizes{Default: 100, Max: 1000}
 )
 
-// Page returns the page that is asked for; nil means the default. A fault names skip and limit where they are out
+// Page validates skip and limit and returns the page; nil means the default. A fault names skip and limit if they are out
 // of range.
 func (s Sizes) Page(skip, limit *int) (Page, error) {
 	var c fault.Check

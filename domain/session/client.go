@@ -6,22 +6,22 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDeviceLength is how much is kept of what a client says it is, in characters.
+// MaxDeviceLength is the longest device name that is stored, in characters; longer ones are cut.
 const MaxDeviceLength = 255
 
-// Sizes of the networks within which addresses are taken for one client's, in bits.
+// Prefix lengths of the networks within which addresses are treated as those of one client, in bits.
 const (
 	nearbyIPv4 = 24
 	nearbyIPv6 = 64
 )
 
-// Client is what is known of the program that presents a token.
+// Client identifies the program that presents a token.
 type Client struct {
-	Device  string // as it calls itself; see CleanDevice
+	Device  string // its User-Agent; see CleanDevice
 	Address string
 }
 
-// SameClient reports whether two clients may be one: the same device in the same network (/24 of IPv4, /64 of IPv6).
+// SameClient reports whether two clients may be the same: the same device in the same network (IPv4 /24, IPv6 /64).
 func (c Client) SameClient(other Client) bool {
 	if c.Device != other.Device {
 		return false
@@ -34,8 +34,8 @@ func (c Client) SameClient(other Client) bool {
 	return known && alsoKnown && one == two
 }
 
-// AddressKey returns the part of a client's address that is counted and remembered: of IPv6 the /64, since whoever has
-// one address there has 2^64 of them.
+// AddressKey returns the part of a client's address that limits and remembered addresses use: for IPv6 the /64, since a client
+// usually controls all 2^64 addresses of it.
 func AddressKey(address string) string {
 	n, known := network(address, 32)
 	switch {
@@ -48,7 +48,7 @@ func AddressKey(address string) string {
 	}
 }
 
-// network returns the network of an address: of IPv4 with so many bits, of IPv6 the /64.
+// network returns the network of an address: for IPv4 with the given prefix length, for IPv6 the /64.
 func network(address string, ipv4Bits int) (netip.Prefix, bool) {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -62,7 +62,7 @@ func network(address string, ipv4Bits int) (netip.Prefix, bool) {
 	return netip.PrefixFrom(a, bits).Masked(), true
 }
 
-// CleanDevice returns what is kept of a client's name for itself: short, valid and printable.
+// CleanDevice returns a User-Agent in the form that is stored: cut to MaxDeviceLength, without invalid or control characters.
 func CleanDevice(s string) string {
 	kept := make([]rune, 0, min(len(s), MaxDeviceLength))
 	for _, r := range s {

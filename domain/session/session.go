@@ -1,8 +1,8 @@
-// Package session provides the session: one sign-in of a user with the refresh tokens that follow each other in it,
-// and the claims of the tokens issued for it.
+// Package session provides the session: one sign-in of a user with its family of refresh tokens, and the claims of the
+// tokens issued for it.
 //
-// A refresh token is used once. Whoever presents a used one is either its thief or its victim, and which of the two
-// can't be told, so the whole session ends (RFC 9700 4.14.2).
+// A refresh token is used once. If a used one is presented again, either the thief or the victim did it, and the service
+// can't tell which, so it revokes the whole session (RFC 9700 4.14.2).
 package session
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// RevokedKept is how long a session is kept once it has been revoked: long enough to tell of it, and short enough that
-// whoever opens and ends sessions in a row does not leave many.
+// RevokedKept is how long a revoked session is retained: long enough to inspect it, and short enough that opening and ending
+// sessions in a loop does not pile them up.
 const RevokedKept = time.Hour
 
-// Faults of this package. All that show to a client read the same, so that a guess teaches nothing.
+// Faults of this package. One message covers all reasons why a token or credentials fail, so that a guess reveals nothing.
 var (
 	ErrInvalidToken       = fault.New(fault.Unauthenticated, "invalid_token", "The token is invalid, expired or revoked.")
 	ErrTokenRequired      = fault.New(fault.Unauthenticated, "token_required", "This needs an access token: Authorization: Bearer TOKEN.")
@@ -29,18 +29,18 @@ var (
 	ErrNotFound           = fault.New(fault.NotFound, "session_not_found", "There is no such session.")
 )
 
-// Outcome is what came of presenting a refresh token.
+// Outcome is the result of presenting a refresh token.
 type Outcome int
 
 // The outcomes.
 const (
 	Ended      Outcome = iota // the session has expired or was revoked
-	Rotated                   // the token was the current one; the next one is current now
-	Superseded                // the token was the client's own a moment ago; it is refused, and the session goes on
-	Replayed                  // the token was used before; the session is revoked from now on
+	Rotated                   // the token was current; its successor is current now
+	Superseded                // the same client used the token within the grace period; it is rejected, the session continues
+	Replayed                  // the token had been used before; the session is revoked
 )
 
-// Reason says why a session was revoked.
+// Reason is why a session was revoked.
 type Reason string
 
 // The reasons.
@@ -52,7 +52,7 @@ const (
 	TooMany         Reason = "too_many_sessions"
 )
 
-// TokenHash is the SHA-256 of a refresh token's id, which is all that is stored of the token.
+// TokenHash is the SHA-256 of a refresh token's id. Nothing else of the token is stored.
 type TokenHash string
 
 // HashToken returns the hash of a token id.
@@ -66,14 +66,14 @@ type Session struct {
 	ID       id.Session
 	UserID   id.User
 	TenantID id.Tenant
-	Current  TokenHash // of the one token that may be used next
+	Current  TokenHash // of the only token that may be used next
 	Previous TokenHash // of the token used last, empty at first
-	Client   Client    // who used the current token last: signed in, or refreshed
+	Client   Client    // that signed in or refreshed last
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // sign-in, or the last rotation
-	ExpiresAt  time.Time // fixed at sign-in: rotation does not prolong it (ASVS 7.3.2)
-	RevokedAt  time.Time // zero while the session lives
+	ExpiresAt  time.Time // fixed at sign-in: rotation does not extend it (ASVS 7.3.2)
+	RevokedAt  time.Time // zero unless revoked
 	RevokedFor Reason
 }
 
@@ -82,11 +82,11 @@ func (s Session) Live(now time.Time) bool {
 	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt)
 }
 
-// Rotate presents a refresh token to its session, with the token that is to follow it (RFC 9700 4.14.2).
+// Rotate replaces the presented refresh token by its successor, next (RFC 9700 4.14.2).
 //
-// The immediate predecessor of the current token is only refused within the grace after its use, so that two tabs that
-// refresh at once do not sign the user out; it never gets a successor of its own. That holds for the client that used it.
-// From another one it is a replay: one of the two has stolen it, whichever came first.
+// The immediate predecessor of the current token is rejected without revoking the session if the same client presents it
+// within the grace period after its use, so that two tabs that refresh at once do not sign the user out. It never gets
+// a successor of its own. From another client it is a replay: one of the two has stolen it, whichever came first.
 func (s *Session) Rotate(presented, next TokenHash, by Client, now time.Time, grace time.Duration) Outcome {
 	if !s.Live(now) {
 		return Ended
@@ -103,23 +103,23 @@ func (s *Session) Rotate(presented, next TokenHash, by Client, now time.Time, gr
 	}
 }
 
-// Revoke ends the session. One that has been revoked keeps its first reason.
+// Revoke revokes the session. A revoked session keeps its first reason.
 func (s *Session) Revoke(why Reason, now time.Time) {
 	if s.RevokedAt.IsZero() {
 		s.RevokedAt, s.RevokedFor = now, why
 	}
 }
 
-// Kind is what a token is for.
+// Kind is the purpose of a token.
 type Kind string
 
-// The kinds of token, as in the claim token_type.
+// The kinds of token, as in the token_type claim.
 const (
 	Access  Kind = "access"
 	Refresh Kind = "refresh"
 )
 
-// Claims is what a token says, once its signature and times have been verified.
+// Claims are the contents of a token whose signature and times have been verified.
 type Claims struct {
 	Kind      Kind
 	Token     id.Token
@@ -131,34 +131,34 @@ type Claims struct {
 	ExpiresAt time.Time
 }
 
-// TokenPair is what a client holds of a session.
+// TokenPair is the pair of tokens that a client holds for a session.
 type TokenPair struct {
 	Access    string
 	Refresh   string
 	ExpiresIn time.Duration // of the access token
 }
 
-// Caller is who is asking, as they are now, and what the token says that they ask with.
+// Caller is the authenticated user in their current state, with the claims of their token.
 type Caller struct {
 	User   user.User
 	Claims Claims
 }
 
-// Principal returns the caller as the one to authorize.
+// Principal returns the principal to authorize.
 func (c Caller) Principal() access.Principal { return c.User.Principal() }
 
-// Revocation says that tokens of a user are dead: all of a session where Session is set, the one with the id where
-// Token is set, and all that were issued up to NotBefore where neither is.
+// Revocation revokes tokens of a user: those of one session if Session is set, one token if Token is set, and otherwise all
+// that were issued up to NotBefore.
 type Revocation struct {
 	User      id.User
 	Session   id.Session
 	Token     id.Token
 	NotBefore time.Time
-	// Until is when the last of those tokens expires; the revocation may be forgotten then.
+	// Until is when the last of those tokens expires, after which the revocation may be deleted.
 	Until time.Time
 }
 
-// Covers reports whether the revocation kills the token of the claims. NotBefore is compared in whole seconds, the
+// Covers reports whether the revocation applies to the token with these claims. NotBefore is compared in whole seconds, the
 // precision of a token's iat.
 func (r Revocation) Covers(c Claims) bool {
 	switch {

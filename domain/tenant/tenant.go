@@ -1,4 +1,4 @@
-// Package tenant provides the tenant: a customer of the service, whose data nobody else sees.
+// Package tenant provides the tenant: a customer of the service, whose data is isolated from all others.
 package tenant
 
 import (
@@ -31,12 +31,12 @@ type Tenant struct {
 	CreatedAt time.Time
 }
 
-// Slug is a tenant's short name, unique over the service: lower-case letters, digits and inner hyphens.
+// Slug is a tenant's short name, unique across the service: lower-case letters, digits and inner hyphens.
 type Slug struct {
 	text string
 }
 
-// ParseSlug reads a slug; A to Z are taken as lower case. A fault names the field tenant_slug.
+// ParseSlug parses a slug; A to Z are converted to lower case. A fault names the field tenant_slug.
 func ParseSlug(s string) (Slug, error) {
 	s = text.LowerASCII(s)
 	refuse := func(why string) (Slug, error) {
@@ -60,19 +60,19 @@ func ParseSlug(s string) (Slug, error) {
 // String returns the slug's text, empty for the zero Slug.
 func (s Slug) String() string { return s.text }
 
-// JoinPolicy says who may make an account without being invited.
+// JoinPolicy decides who may register without an invitation.
 type JoinPolicy struct {
 	name string
 }
 
 // The join policies.
 var (
-	Open   = JoinPolicy{"open"}   // anyone makes a tenant, or joins an existing one
-	Invite = JoinPolicy{"invite"} // anyone makes a tenant; an existing one is joined by invitation
-	Closed = JoinPolicy{"closed"} // nobody
+	Open   = JoinPolicy{"open"}   // anyone may create a tenant or join an existing one
+	Invite = JoinPolicy{"invite"} // anyone may create a tenant; joining an existing one takes an invitation
+	Closed = JoinPolicy{"closed"} // nobody may register
 )
 
-// ParseJoinPolicy reads a join policy by its name.
+// ParseJoinPolicy parses the name of a join policy.
 func ParseJoinPolicy(s string) (JoinPolicy, error) {
 	for _, p := range []JoinPolicy{Open, Invite, Closed} {
 		if p.name == s {
@@ -85,7 +85,7 @@ func ParseJoinPolicy(s string) (JoinPolicy, error) {
 // String returns the policy's name.
 func (p JoinPolicy) String() string { return p.name }
 
-// Admit decides whether somebody may register for a tenant that does or does not exist yet.
+// Admit decides whether anyone may register for a tenant, depending on whether it exists.
 // Errors: ErrInvitationRequired, ErrRegistrationClosed.
 func (p JoinPolicy) Admit(exists bool) error {
 	switch {

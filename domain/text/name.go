@@ -14,21 +14,21 @@ const (
 	emptyNoteHead           = '\U0001d159'
 )
 
-// CheckName notes under the field's name what is wrong with a name that people read: all that Check notes, and
-// characters that are invisible or turn the text around, since two names must not look alike by them.
+// CheckName validates a display name: as Check does, and it rejects invisible and bidirectional control characters, with
+// which two different names could look alike. Problems are added to c under field.
 func CheckName(c *fault.Check, field, s string, shortest, longest int) {
 	why := problem(s, shortest, longest)
 	if why == "" && !isVisible(s) {
-		why = "must not hold characters that are invisible or turn the text around"
+		why = "must not contain invisible characters or characters that change the text direction"
 	}
 	if why != "" {
 		c.Add(field, why)
 	}
 }
 
-// isVisible reports whether s holds hidden characters only where a script needs them to be written.
+// isVisible reports whether s contains invisible characters only where a script needs them.
 func isVisible(s string) bool {
-	var before rune // the letter or the mark that a hidden character would belong to; 0 where there is none
+	var before rune // the letter or mark that an invisible character would follow; 0 if there is none
 	for _, r := range s {
 		switch {
 		case isInvisible(r):
@@ -36,22 +36,22 @@ func isVisible(s string) bool {
 				return false
 			}
 			before = 0 // never two in a row
-		case !unicode.Is(unicode.Inherited, r): // vowel signs have the script of their letter
+		case !unicode.Is(unicode.Inherited, r): // vowel signs inherit the script of their letter
 			before = r
 		}
 	}
 	return true
 }
 
-// isInvisible reports whether r is drawn as nothing, or as nobody knows what.
+// isInvisible reports whether r has no visible glyph, or no defined one.
 func isInvisible(r rune) bool {
 	return r == blankBraille || r == emptyNoteHead || !unicode.IsGraphic(r) || unicode.In(r,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// mayFollow reports whether a hidden character may follow a letter or a mark. Scripts whose letters join need the joiners
-// (UAX #31 2.3), and not between letters alone: Malayalam and Kurdish names end with one. Han and Mongolian choose
-// among the forms of a letter.
+// mayFollow reports whether an invisible character may follow a letter or mark. Joining scripts need the joiners
+// (UAX #31 2.3), not only between letters: Malayalam and Kurdish names may end with one. Han and Mongolian use variation
+// selectors.
 func mayFollow(before, hidden rune) bool {
 	if !unicode.In(before, unicode.Letter, unicode.Mark) {
 		return false

@@ -1,4 +1,4 @@
-// Package text provides the rules for short texts that users give: how long, of what, and what is the same text.
+// Package text validates short texts from users: their length, their characters and how they are compared.
 package text
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-// Check notes under the field's name what is wrong with s: blank, shorter or longer than allowed (in characters,
-// not bytes), no UTF-8, or with control characters in it, NUL and newlines among them.
+// Check validates s: it must not be blank unless shortest is 0, must have shortest to longest characters (not bytes), be valid
+// UTF-8, and contain no control characters, such as NUL or newlines. Problems are added to c under field.
 func Check(c *fault.Check, field, s string, shortest, longest int) {
 	if why := problem(s, shortest, longest); why != "" {
 		c.Add(field, why)
@@ -23,7 +23,7 @@ func problem(s string, shortest, longest int) string {
 		return "must be valid UTF-8"
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) {
-		return "must not hold control characters"
+		return "must not contain control characters"
 	}
 	n := utf8.RuneCountInString(s)
 	switch {
@@ -35,8 +35,8 @@ func problem(s string, shortest, longest int) string {
 	return ""
 }
 
-// LowerASCII returns s with A to Z in lower case and all else as it is. Unicode folds other letters into ASCII, the
-// Kelvin sign and the dotted capital I among them, and with them one's address or slug into another's.
+// LowerASCII returns s with A to Z in lower case and everything else unchanged. Unicode case folding maps other letters to ASCII
+// too, such as the Kelvin sign and the dotted capital I, and so could turn one address or slug into another.
 func LowerASCII(s string) string {
 	lower := []byte(s)
 	for i, c := range lower {

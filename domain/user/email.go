@@ -12,14 +12,14 @@ const MaxEmailLength = 254
 
 const maxLocalLength = 64 // RFC 5321 4.5.3.1.1
 
-// Email is an e-mail address in lower case, since it is unique over the service without regard to case.
-// The zero Email is none.
+// Email is an e-mail address in lower case: addresses are unique across the service, case-insensitively.
+// The zero Email means none.
 type Email struct {
 	address string
 }
 
-// ParseEmail reads an address of the form local@domain.tld: a dot-atom of ASCII (RFC 5322 3.2.3) before the sign,
-// a host name after it. ASCII spaces around it are dropped, and A to Z alone are taken as lower case. A fault names the field email.
+// ParseEmail parses an address of the form local@domain.tld: an ASCII dot-atom (RFC 5322 3.2.3) before the @, a host name after
+// it. Surrounding ASCII white space is trimmed; only A to Z are converted to lower case. A fault names the field email.
 func ParseEmail(s string) (Email, error) {
 	s = text.LowerASCII(strings.Trim(s, " \t\n\v\f\r"))
 	if s == "" {
@@ -37,7 +37,7 @@ func ParseEmail(s string) (Email, error) {
 // String returns the address.
 func (e Email) String() string { return e.address }
 
-// Local returns what stands before the sign.
+// Local returns the part before the @.
 func (e Email) Local() string {
 	local, _, _ := strings.Cut(e.address, "@")
 	return local

@@ -16,7 +16,7 @@ const (
 	MaxPasswordLength = 128
 )
 
-// product is what an attacker who knows the service tries first, besides the user's own data.
+// product are words that an attacker who knows the service tries first, besides the user's own data.
 var product = []string{"secure-data-api", "securedataapi", "securedata", "dataapi"}
 
 // The list holds the 17,950 most common passwords of 8 or more characters found in public breaches, in lower case.
@@ -25,15 +25,15 @@ var product = []string{"secure-data-api", "securedataapi", "securedata", "dataap
 //go:embed common_passwords.txt
 var commonPasswords string
 
-// PasswordPolicy decides which passwords may be chosen: any composition, no common one, none made of what is known
-// about the user (ASVS 6.2.4, 6.2.5, 6.2.11).
+// PasswordPolicy decides which passwords may be chosen: any composition, but no common password, and none derived from the
+// user's own data (ASVS 6.2.4, 6.2.5, 6.2.11).
 type PasswordPolicy struct {
 	minLength int
 	common    map[string]struct{}
 }
 
-// NewPasswordPolicy returns a policy with the shortest length it lets pass, in characters.
-// An error says that the length is out of range.
+// NewPasswordPolicy returns a policy with the given minimum length in characters.
+// It fails if the length is out of range.
 func NewPasswordPolicy(minLength int) (*PasswordPolicy, error) {
 	if minLength < MinPasswordLength || minLength > MaxPasswordLength {
 		return nil, fmt.Errorf("must be %d to %d characters", MinPasswordLength, MaxPasswordLength)
@@ -45,8 +45,7 @@ func NewPasswordPolicy(minLength int) (*PasswordPolicy, error) {
 	return &PasswordPolicy{minLength: minLength, common: common}, nil
 }
 
-// Check notes under the field what is wrong with a password; known is what is known about its user:
-// e-mail, name, tenant.
+// Check validates a password; known is the user's own data: e-mail, name, tenant. Problems are added to c under field.
 func (p *PasswordPolicy) Check(c *fault.Check, field, password string, known ...string) {
 	n := utf8.RuneCountInString(password)
 	switch {
@@ -68,8 +67,8 @@ func (p *PasswordPolicy) isCommon(password string) bool {
 	return found
 }
 
-// isMadeOf reports whether the password is little more than words that are known about the user: at most three
-// letters are left when those words are taken out.
+// isMadeOf reports whether the password consists mainly of known words: at most three letters remain once those words are
+// removed.
 func isMadeOf(password string, known []string) bool {
 	rest := strings.ToLower(password)
 	for _, word := range contextWords(known) {
@@ -87,7 +86,7 @@ func isMadeOf(password string, known []string) bool {
 	return letters <= 3
 }
 
-// contextWords returns the known texts and their parts, longest first, without those too short to tell anything.
+// contextWords returns the known texts and their parts, longest first, without words of fewer than three characters.
 func contextWords(known []string) []string {
 	const shortest = 3
 	var whole, parts []string

@@ -1,4 +1,4 @@
-// Package user provides the people who sign in, and the rules of who may change whose account.
+// Package user provides user accounts, and the rules of who may change whose account.
 package user
 
 import (
@@ -24,11 +24,11 @@ var (
 	ErrOwnAccount     = fault.New(fault.Malformed, "own_account", "You can't deactivate your own account.")
 	ErrLastAdmin      = fault.New(fault.Conflict, "last_admin", "This is the tenant's last active admin. Make another user admin first.")
 	ErrRoleAboveOwn   = fault.New(fault.Forbidden, "role_above_own", "You can't give a role above your own.")
-	ErrOperatorOnly   = fault.New(fault.Forbidden, "operator_gives", "Here the operator gives super_admin, by a command with the rights of the database's owner.")
+	ErrOperatorOnly   = fault.New(fault.Forbidden, "operator_gives", "Only the operator can grant super_admin here, with a command that runs as the owner of the database.")
 	ErrTargetOutranks = fault.New(fault.Forbidden, "target_not_below", "You can't change an account whose role is not below your own.")
 )
 
-// User is a person who signs in. A user belongs to one tenant for good.
+// User is a person with an account. A user belongs to one tenant, which never changes.
 type User struct {
 	ID           id.User
 	TenantID     id.Tenant
@@ -40,7 +40,7 @@ type User struct {
 	CreatedAt    time.Time
 }
 
-// Account is what is given to make a user.
+// Account is the input for creating a user.
 type Account struct {
 	Email    string
 	Password string
@@ -48,7 +48,7 @@ type Account struct {
 	Tenant   string // the slug
 }
 
-// PasswordHash is the encoded hash of a password. It prints as a mask, so that it reaches no log.
+// PasswordHash is the encoded hash of a password. It prints as a mask, so that it does not reach a log.
 type PasswordHash string
 
 const mask = "[hidden]"
@@ -62,12 +62,12 @@ func (PasswordHash) GoString() string { return mask }
 // LogValue returns a mask.
 func (PasswordHash) LogValue() slog.Value { return slog.StringValue(mask) }
 
-// CheckName notes under full_name what is wrong with a full name.
+// CheckName validates a full name. Problems are added to c under full_name.
 func CheckName(c *fault.Check, name string) {
 	text.CheckName(c, "full_name", name, MinNameLength, MaxNameLength)
 }
 
-// Principal returns the user as the one who is asking.
+// Principal returns the user as a principal.
 func (u User) Principal() access.Principal {
 	return access.NewPrincipal(u.ID, u.TenantID, u.Role)
 }
@@ -77,9 +77,9 @@ func (u User) IsAdministrator() bool {
 	return u.Active && u.Role.AtLeast(access.Admin)
 }
 
-// WithRole returns the user with another role. Nobody gives a role above their own, and nobody changes a peer or a
-// superior, except that admins change each other and themselves. A tenant keeps one active administrator:
-// others is how many it has besides this user.
+// WithRole returns the user with another role. Nobody may grant a role above their own or change a user whose role is not below
+// their own, except that admins of a tenant may change each other and themselves. A tenant keeps at least one active
+// administrator: others is the number of administrators besides this user.
 // Errors: ErrRoleAboveOwn, ErrTargetOutranks, ErrLastAdmin.
 func (u User) WithRole(by access.Principal, role access.Role, others int) (User, error) {
 	if !by.Role().AtLeast(role) {
@@ -95,8 +95,8 @@ func (u User) WithRole(by access.Principal, role access.Role, others int) (User,
 	return u, nil
 }
 
-// Deactivated returns the user without access. The same rules hold as for a change of role, and nobody
-// deactivates their own account.
+// Deactivated returns the user without access. The same rules apply as for a change of role, and nobody may deactivate their
+// own account.
 // Errors: ErrOwnAccount, ErrTargetOutranks, ErrLastAdmin.
 func (u User) Deactivated(by access.Principal, others int) (User, error) {
 	if by.User() == u.ID {
