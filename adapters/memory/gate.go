@@ -11,13 +11,13 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// NewGate returns a gate that lets in so many at once, at most perTenant of them of one tenant. Of each tenant at most
-// queue more wait to enter, for at most patience.
+// NewGate returns a gate for atOnce concurrent queries, at most perTenant of them of one tenant. At most queue more of each
+// tenant wait to enter, for at most queueTimeout.
 func NewGate(atOnce, perTenant, queue int, queueTimeout time.Duration) *Gate {
 	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, queueTimeout: queueTimeout, tenants: map[id.Tenant]*tenantQueue{}}
 }
 
-// Gate bounds how many questions this process works on at once.
+// Gate bounds the number of concurrent queries of this process.
 type Gate struct {
 	atOnce, perTenant, queue int
 	queueTimeout             time.Duration
@@ -25,23 +25,23 @@ type Gate struct {
 	mu      sync.Mutex
 	inside  int
 	tenants map[id.Tenant]*tenantQueue
-	turns   []id.Tenant // the tenants of which some wait; whose turn it is comes first
+	turns   []id.Tenant // the tenants with waiting queries, the next one first
 }
 
-// tenantQueue is what is known of a tenant of which some are inside or wait.
+// tenantQueue is the state of a tenant with running or waiting queries.
 type tenantQueue struct {
 	inside  int
-	waiting []chan struct{} // closed for whoever is let in
+	waiting []chan struct{} // closed on admission
 }
 
-// Enter waits for a place, for a short time and in a short line. Errors: ports.ErrTooManyQueries.
+// Enter waits for a slot, at most queueTimeout. Errors: ports.ErrTooManyQueries.
 func (g *Gate) Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.queueTimeout, ports.ErrTooManyQueries)
 	defer cancel()
 	return g.wait(ctx, tenant, g.queue)
 }
 
-// Reenter waits for a place as long as the context lasts.
+// Reenter waits for a slot until the context ends.
 func (g *Gate) Reenter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
 	return g.wait(ctx, tenant, math.MaxInt)
 }
@@ -75,7 +75,7 @@ func (g *Gate) wait(ctx context.Context, tenant id.Tenant, queue int) (leave fun
 	}
 }
 
-// join stands at the end of a tenant's line and returns how many wait in it then, none where there was a place.
+// join appends to a tenant's queue and returns its length, 0 if there was a free slot.
 func (g *Gate) join(tenant id.Tenant, turn chan struct{}) (waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -92,7 +92,7 @@ func (g *Gate) join(tenant id.Tenant, turn chan struct{}) (waiting int) {
 	return len(l.waiting)
 }
 
-// leave takes a turn away, which may have waited until now or be inside.
+// leave removes a turn, whether it is still waiting or was admitted.
 func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,7 +109,7 @@ func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 	}
 }
 
-// admit lets in who may go, one of each tenant in turn.
+// admit admits waiting queries while there are free slots, tenants round robin.
 func (g *Gate) admit() {
 	for i := 0; i < len(g.turns) && g.inside < g.atOnce; {
 		tenant := g.turns[i]

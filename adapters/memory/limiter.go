@@ -1,4 +1,4 @@
-// Package memory provides the rate limiter and the revocation list of a single process, and its gate.
+// Package memory provides the rate limiter, the revocation list and the query gate of a single process.
 package memory
 
 import (
@@ -27,7 +27,7 @@ type Limiter struct {
 	store limiter.Store
 }
 
-// Take counts one request under the key, and says what is left.
+// Take counts one request under the key and returns the remaining allowance.
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
 	if rate.Unlimited {
 		return ports.Allowance{}, nil
@@ -39,7 +39,7 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	return ports.Allowance{
 		Exceeded:  state.Reached,
 		Remaining: int(state.Remaining),
-		// The store tells the end in whole seconds, rounded down; a client that waits must not come too early.
+		// The store rounds the end down to whole seconds; a client must not retry too early.
 		Reset: min(max(time.Until(time.Unix(state.Reset+1, 0)), 0), rate.Window),
 	}, nil
 }

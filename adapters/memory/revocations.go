@@ -10,7 +10,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// sweepEvery is how many revocations are added between two sweeps of those that may be forgotten.
+// sweepEvery is the number of added revocations after which expired ones are deleted.
 const sweepEvery = 1024
 
 // Revocations is the revocation list of one process.
@@ -27,7 +27,7 @@ func NewRevocations(clock ports.Clock) *Revocations {
 	return &Revocations{clock: clock, byUser: map[id.User][]session.Revocation{}}
 }
 
-// Revoke adds to the list.
+// Revoke adds revocations to the list.
 func (l *Revocations) Revoke(_ context.Context, revocations ...session.Revocation) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,7 +41,7 @@ func (l *Revocations) Revoke(_ context.Context, revocations ...session.Revocatio
 	return nil
 }
 
-// sweep forgets what has ended.
+// sweep deletes expired revocations.
 func (l *Revocations) sweep() {
 	now := l.clock.Now()
 	for user, list := range l.byUser {
@@ -52,7 +52,7 @@ func (l *Revocations) sweep() {
 	}
 }
 
-// Revoked reports whether the list covers the claims.
+// Revoked reports whether a revocation in the list covers the claims.
 func (l *Revocations) Revoked(_ context.Context, c session.Claims) (bool, error) {
 	now := l.clock.Now()
 	l.mu.RLock()

@@ -1,4 +1,4 @@
-// Package password hashes passwords with argon2id (RFC 9106), a bounded number at once.
+// Package password hashes passwords with argon2id (RFC 9106), with bounded concurrency.
 package password
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Least and most that each parameter may be: the least is OWASP's for argon2id, the most keeps a slip of the
-// configuration from taking the machine down.
+// Minimum and maximum of each parameter: the minimum is OWASP's for argon2id, the maximum keeps a configuration mistake from
+// exhausting the machine.
 const (
 	MinMemoryKiB, MaxMemoryKiB     = 19 * 1024, 1024 * 1024
 	MinIterations, MaxIterations   = 2, 32
 	MinParallelism, MaxParallelism = 1, 16
 )
 
-// Params are the cost of a hash.
+// Params are the cost parameters of a hash.
 type Params struct {
 	MemoryKiB   uint32
 	Iterations  uint32
@@ -36,18 +36,18 @@ const (
 // Hasher hashes passwords.
 type Hasher struct {
 	params argon2id.Params
-	// slots bounds how many hash at once, queue how many hash or wait to.
+	// slots bounds the number of concurrent hashes, queue the number of running and waiting ones.
 	slots chan struct{}
 	queue chan struct{}
-	// dummyHash is a hash with today's cost whose password nobody knows.
+	// dummyHash has the current cost. It is verified if there is no account.
 	dummyHash string
 
 	mu sync.Mutex
-	// costs are all that stored hashes are known to have, and today's.
+	// costs are the current cost and all costs of stored hashes seen so far.
 	costs []cost
 }
 
-// NewHasher returns a hasher that runs at most `atOnce` hashes and lets at most `waiting` more wait for their turn.
+// NewHasher returns a hasher that runs at most atOnce hashes concurrently and queues at most waiting more.
 func NewHasher(p Params, atOnce, waiting int) (*Hasher, error) {
 	h := &Hasher{
 		params: argon2id.Params{
@@ -58,16 +58,16 @@ func NewHasher(p Params, atOnce, waiting int) (*Hasher, error) {
 		queue: make(chan struct{}, atOnce+waiting),
 	}
 	h.addCost(costOf(&h.params))
-	// The password is of no use to anyone: the result of verifying against this hash is thrown away.
-	dummyHash, err := argon2id.CreateHash("nobody", &h.params)
+	// The password does not matter: the result of verifying against this hash is discarded.
+	dummyHash, err := argon2id.CreateHash("dummy", &h.params)
 	if err != nil {
-		return nil, fmt.Errorf("hashing nobody's password: %w", err)
+		return nil, fmt.Errorf("creating the dummy hash: %w", err)
 	}
 	h.dummyHash = dummyHash
 	return h, nil
 }
 
-// cost is what a hash takes.
+// cost is the cost of a hash.
 type cost struct {
 	memory, iterations uint32
 	parallelism        uint8
@@ -75,7 +75,7 @@ type cost struct {
 
 func costOf(p *argon2id.Params) cost { return cost{p.Memory, p.Iterations, p.Parallelism} }
 
-// AddCost tells of a hash that may have to be verified, so that verifying any takes the time of its cost, too.
+// AddCost adds the cost of a stored hash, so that every verification takes as long as with this cost included.
 func (h *Hasher) AddCost(hash user.PasswordHash) error {
 	params, _, _, err := argon2id.DecodeHash(string(hash))
 	if err != nil {
@@ -85,7 +85,7 @@ func (h *Hasher) AddCost(hash user.PasswordHash) error {
 	return nil
 }
 
-// addCost adds a cost to those that are known, and returns all.
+// addCost adds a cost if it is new, and returns all.
 func (h *Hasher) addCost(c cost) []cost {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -95,10 +95,10 @@ func (h *Hasher) addCost(c cost) []cost {
 	return h.costs
 }
 
-// check reports whether the password has the hash, and hashes it once more at each other cost that is known. So each
-// attempt does the same in the same order, whatever its account has stored and whether there is one (ASVS 6.3.8). To work
-// for as long as the dearest hash would, in another way than that, does not come out the same: memory, passes and lanes do
-// not weigh alike on every machine.
+// check reports whether the password matches the hash, and hashes it again with each other known cost. So every attempt does
+// the same work in the same order, whatever hash the account has and whether it exists (ASVS 6.3.8). Imitating the most
+// expensive cost with other parameters would not take the same time: the weight of memory, passes and lanes differs
+// between machines.
 func (h *Hasher) check(password, hash string) (match bool, own cost, err error) {
 	params, _, _, err := argon2id.DecodeHash(hash)
 	if err != nil {
@@ -134,8 +134,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (user.PasswordHash, 
 	return user.PasswordHash(hash), nil
 }
 
-// Verify reports whether the password has the hash, and whether the hash is weaker than one made now. It takes the same
-// time for a hash of any cost. Errors: ports.ErrHasherBusy.
+// Verify reports whether the password matches the hash, and whether the hash is weaker than the current parameters. It takes
+// the same time for a hash of any cost. Errors: ports.ErrHasherBusy.
 func (h *Hasher) Verify(ctx context.Context, password string, hash user.PasswordHash) (match, outdated bool, err error) {
 	leave, err := h.enter(ctx)
 	if err != nil {
@@ -150,7 +150,7 @@ func (h *Hasher) Verify(ctx context.Context, password string, hash user.Password
 	return match, match && outdated, nil
 }
 
-// VerifyDummy takes the time of Verify and finds no match. Errors: ports.ErrHasherBusy.
+// VerifyDummy takes as long as Verify and discards the result. Errors: ports.ErrHasherBusy.
 func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 	_, _, err := h.Verify(ctx, password, user.PasswordHash(h.dummyHash))
 	return err
@@ -162,7 +162,7 @@ func (h *Hasher) Load() (running, waiting int) {
 	return running, max(0, len(h.queue)-running) // the two are read one after the other
 }
 
-// enter waits for a slot, unless too many wait already.
+// enter waits for a slot, or fails if the queue is full.
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case h.queue <- struct{}{}:

@@ -15,61 +15,61 @@ import (
 )
 
 var (
-	// errOpen is why a command is not sent while the circuit is open.
+	// errOpen: the command was not sent, since the circuit is open.
 	errOpen = errors.New("redis is not used")
-	// errSlow is the outcome of a command whose answer came after the request had gone on without it.
+	// errSlow: the answer came after the request had stopped waiting for it.
 	errSlow = fmt.Errorf("redis took longer than %v to answer", commandTimeout)
-	// errConnecting is why a command is late, or found no connection, while connections are made. It tells nothing of the
-	// commands that find them made.
+	// errConnecting: the command was late or got no connection, because connections were still being established. It does
+	// not count as a failure of Redis until connectGrace has passed.
 	errConnecting = errors.New("redis takes long to connect to")
 )
 
-// warmUp is when Redis was last prepared for commands: a connection was made, or a script was sent.
+// warmUp is when a connection was last established or a script last loaded, either of which delays commands.
 type warmUp struct{ at atomic.Int64 }
 
 func (p *warmUp) done() { p.at.Store(time.Now().UnixNano()) }
 
-// inProgress reports whether more is likely to be prepared: nothing has been yet, or something was a moment ago.
+// inProgress reports whether connections are probably still being established: none has been yet, or one was just now.
 func (p *warmUp) inProgress() bool {
 	return time.Since(time.Unix(0, p.at.Load())) < connectTimeout || p.at.Load() == 0
 }
 
-// rejectedWrite is Redis' answer to a write that it does not take.
+// rejectedWrite is Redis' error answer to a write.
 type rejectedWrite struct{ error }
 
 func (e rejectedWrite) Unwrap() error { return e.error }
 
-// circuit stands before one use of Redis. It opens where commands fail, and closes once the probe does not.
+// circuit is the circuit breaker of one use of Redis. It opens when commands fail, and closes when the probe succeeds.
 type circuit struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
-	// probe does what the use does, at the node of a cluster that has the tag.
+	// probe does the same operations as the use, on the cluster node of the tag.
 	probe func(ctx context.Context, tag string) error
-	// failed is the tag of the command that failed last. To ask another node of a cluster would close the circuit
-	// while the commands of this one go on failing.
+	// failed is the tag of the last failed command. Probing another node of a cluster would close the circuit while commands
+	// to the failed node keep failing.
 	failed  atomic.Pointer[string]
 	warmUp  *warmUp
-	running sync.WaitGroup // the commands, some of which no request waits for any more
+	running sync.WaitGroup // the commands, including those that no request waits for any more
 
-	// Only the breaker's callbacks touch these, under its lock.
+	// Only the breaker's callbacks access these, under its lock.
 	cause     error     // of the last failure
-	preparing time.Time // since when no command was done in time, and some were not for errConnecting
+	preparing time.Time // since when commands have failed with errConnecting without a success; zero if none has
 }
 
-// newCircuit returns a closed circuit. instead says what is done while it is open.
+// newCircuit returns a closed circuit. instead describes the fallback while it is open, for the log.
 func newCircuit(use, instead string, warmUp *warmUp, logger *slog.Logger, onChange func(use string, up bool), probe func(context.Context, string) error) *circuit {
 	c := &circuit{warmUp: warmUp, probe: probe}
 	c.failed.Store(&use)
 	c.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: use, MaxRequests: 1, Timeout: probeInterval,
 		IsExcluded: c.excluded, IsSuccessful: c.successful,
-		// Reads that succeed stand between writes that are refused, and would hide them.
+		// One rejected write is enough: successful reads in between would reset the count of failures.
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			return n.ConsecutiveFailures >= maxFailures || errors.As(c.cause, new(rejectedWrite))
 		},
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
 			case from == gobreaker.StateClosed && to == gobreaker.StateOpen:
-				logger.Warn("redis is not used: "+instead, "use", use, "error", c.cause.Error()) // without a stack, which some have
+				logger.Warn("redis is not used: "+instead, "use", use, "error", c.cause.Error()) // as a string: some errors print a stack trace
 				onChange(use, false)
 			case to == gobreaker.StateClosed:
 				logger.Warn("redis is used again", "use", use)
@@ -81,8 +81,8 @@ func newCircuit(use, instead string, warmUp *warmUp, logger *slog.Logger, onChan
 	return c
 }
 
-// excluded knows what tells nothing of Redis: that it is being connected to, unless that has no end, that this client is
-// being closed, and that there is something else where a single count should be.
+// excluded reports errors that count neither as success nor as failure: a connection is being established, for up to
+// connectGrace; this client is being closed; or a key holds something that is not a counter.
 func (c *circuit) excluded(err error) bool {
 	if errors.Is(err, errConnecting) {
 		if c.preparing.IsZero() {
@@ -101,13 +101,12 @@ func (c *circuit) successful(err error) bool {
 	return err == nil
 }
 
-// do runs a command unless the circuit is open, and waits for it as long as a request may wait. What is not done by then
-// goes on without the request, so that a connection that takes longer is there for the next one. The tag is what
-// decides on the node of a cluster.
+// do runs a command unless the circuit is open, and waits for it for at most commandTimeout. After that the command
+// continues in the background, so that a slow connection is ready for the next request. The tag selects the cluster node.
 func do[T any](ctx context.Context, c *circuit, tag string, command func(context.Context) (T, error)) (T, error) {
 	var none T
 	if c.breaker.State() != gobreaker.StateClosed {
-		return none, errOpen // only watch tries it
+		return none, errOpen // only watch probes it
 	}
 	type outcome struct {
 		result T
@@ -128,7 +127,7 @@ func do[T any](ctx context.Context, c *circuit, tag string, command func(context
 	}
 }
 
-// run runs a command, which may have to connect first, and tells the breaker of the outcome.
+// run runs a command, which may have to connect first, and reports the outcome to the breaker.
 func run[T any](ctx context.Context, c *circuit, tag string, command func(context.Context) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -150,7 +149,7 @@ func run[T any](ctx context.Context, c *circuit, tag string, command func(contex
 	return result, err
 }
 
-// watch tries the circuit now and then while it is open, until the context ends.
+// watch probes the circuit every probeInterval while it is open, until the context ends.
 func (c *circuit) watch(ctx context.Context) {
 	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
@@ -161,7 +160,7 @@ func (c *circuit) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		if c.breaker.State() == gobreaker.StateHalfOpen {
-			// The outcome is the breaker's to keep.
+			// The breaker records the outcome.
 			tag := *c.failed.Load()
 			_, _ = run(ctx, c, tag, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.probe(ctx, tag) })
 		}

@@ -10,18 +10,18 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Limiter counts requests in fixed windows, over all replicas, in one round trip for a request.
+// Limiter counts requests in fixed windows across all replicas, with one round trip per request.
 type Limiter struct {
 	client   *Client
 	fallback ports.RateLimiter
 }
 
-// NewLimiter returns a limiter that counts with fallback while Redis does not take what is counted.
+// NewLimiter returns a limiter that uses fallback while Redis fails.
 func NewLimiter(c *Client, fallback ports.RateLimiter) *Limiter {
 	return &Limiter{client: c, fallback: fallback}
 }
 
-// Take counts one request under the key, and says what is left.
+// Take counts one request under the key and returns the remaining allowance.
 func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.Allowance, error) {
 	if rate.Unlimited {
 		return ports.Allowance{}, nil
@@ -39,13 +39,13 @@ func (l *Limiter) Take(ctx context.Context, key string, rate ports.Rate) (ports.
 	return ports.Allowance{
 		Exceeded:  state.Reached,
 		Remaining: int(state.Remaining),
-		// The store tells the end in whole seconds, rounded down; a client that waits must not come too early.
+		// The store rounds the end down to whole seconds; a client must not retry too early.
 		Reset: min(max(time.Until(time.Unix(state.Reset+1, 0)), 0), rate.Window),
 	}, nil
 }
 
-// GiveBack undoes a Take in the same window. Where nothing was taken, somebody may be allowed one request more while
-// that is being noticed.
+// GiveBack undoes a Take in the same window. If nothing was taken, the correction takes a second round trip, during which
+// one extra request may be allowed.
 func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) error {
 	if rate.Unlimited {
 		return nil
@@ -67,7 +67,7 @@ func (l *Limiter) GiveBack(ctx context.Context, key string, rate ports.Rate) err
 	return nil
 }
 
-// storeRate returns a rate as the store has it.
+// storeRate converts a rate to the store's type.
 func storeRate(rate ports.Rate) limiter.Rate {
 	return limiter.Rate{Period: rate.Window, Limit: int64(rate.Requests)}
 }

@@ -1,6 +1,6 @@
 // Package redis provides the rate limiter and the revocation list that replicas share. Each of the two uses has a circuit
-// breaker, which keeps a Redis that does not do what the use needs from taking time from requests. While a circuit is open,
-// each process counts by itself, or asks its database about revocation.
+// breaker, so that a failing Redis does not slow down requests. While a circuit is open, each process counts requests
+// itself, or checks revocation in the database alone.
 package redis
 
 import (
@@ -19,30 +19,30 @@ import (
 	store "github.com/ulule/limiter/v3/drivers/store/redis"
 )
 
-// The uses of Redis, as they are named to onChange and in the log.
+// The uses of Redis, as named in onChange and in the log.
 const (
 	Limits     = "limits"
 	Revocation = "revocation"
 )
 
 const (
-	// prefix leads all keys. What follows in braces, the tag, decides on the node of a cluster.
+	// prefix starts all keys. The hash tag, in braces, selects the cluster node.
 	prefix = "secure-data-api"
 
-	// commandTimeout is how long a request waits for Redis, and how long Redis may be silent.
+	// commandTimeout is how long a request waits for Redis, and the read and write timeout of a connection.
 	commandTimeout = 250 * time.Millisecond
-	// connectTimeout is how long a command may take that has to connect first, apart from any request: TCP, TLS and sign-in
-	// are several round trips, and with sentinels or a cluster there are two servers to ask.
+	// connectTimeout limits a command that has to connect first, independent of any request: TCP, TLS and authentication
+	// take several round trips, and with sentinels or a cluster two servers are involved.
 	connectTimeout = 3 * time.Second
-	// connectGrace is how long commands may go on to be late because of that, without one that is not.
+	// connectGrace is how long commands may be late because of connecting, without one success, before that counts as failure.
 	connectGrace = 10 * time.Second
-	// poolSize is how many there are at most, unless the URL says pool_size. A command holds one for a round trip.
+	// poolSize is the maximum number of connections, unless the URL sets pool_size. A command uses one for a round trip.
 	poolSize = 64
-	// maxFailures is how many failures in a row open a circuit.
+	// maxFailures is the number of consecutive failures that opens a circuit.
 	maxFailures = 3
-	// probeInterval is how often an open circuit is tried, apart from any request.
+	// probeInterval is how often an open circuit is probed, independent of any request.
 	probeInterval = 500 * time.Millisecond
-	// probeTTL is how long what a probe wrote is kept.
+	// probeTTL is how long a key written by a probe lives.
 	probeTTL = 10 * time.Second
 )
 
@@ -53,9 +53,9 @@ type Client struct {
 	limits, revocation *circuit
 }
 
-// Open makes a client. It connects with the first command, not before. The URL is redis:// or rediss://, with master_name
-// for sentinels, or addr or cluster=true for a cluster. onChange is called with each change of whether Redis is put to a
-// use, and in the beginning, when it is.
+// Open returns a client. It connects with the first command, not before. The URL is redis:// or rediss://, with master_name
+// for sentinels, or addr or cluster=true for a cluster. onChange is called for each use, initially with true, and then
+// whenever its circuit opens or closes.
 func Open(raw string, logger *slog.Logger, onChange func(use string, up bool)) (*Client, error) {
 	silenceLibraryLog()
 	warmUp := &warmUp{}
@@ -65,23 +65,22 @@ func Open(raw string, logger *slog.Logger, onChange func(use string, up bool)) (
 	}
 	counts, err := store.NewStoreWithOptions(&scripts{UniversalClient: client, warmUp: warmUp, logger: logger}, limiter.StoreOptions{Prefix: prefix + ":limit"})
 	if err != nil {
-		return nil, fmt.Errorf("making the store of counts: %w", err)
+		return nil, fmt.Errorf("creating the limiter's store: %w", err)
 	}
 	c := &Client{client: client, counts: counts}
-	c.limits = newCircuit(Limits, "each process counts by itself", warmUp, logger, onChange, c.probeCounting)
-	c.revocation = newCircuit(Revocation, "the database is asked", warmUp, logger, onChange, c.probeRevoking)
+	c.limits = newCircuit(Limits, "each process counts requests itself", warmUp, logger, onChange, c.probeCounting)
+	c.revocation = newCircuit(Revocation, "revocation is checked in the database alone", warmUp, logger, onChange, c.probeRevoking)
 	return c, nil
 }
 
-// probeCounting counts, since a Redis that is full or a replica answers PING and reads as if all were well.
+// probeCounting counts a request: a Redis that is out of memory or read-only still answers PING and reads.
 func (c *Client) probeCounting(ctx context.Context, tag string) error {
 	_, err := c.counts.Get(ctx, "probe:{"+tag+"}", limiter.Rate{Period: probeTTL, Limit: 1})
 	return err
 }
 
-// probeRevoking writes and reads. To read alone would do for requests, since the database is asked about every token that
-// the list lets pass; but a list that takes nothing new is asked in vain, and whoever watches the gauge would think that
-// revocations are shared.
+// probeRevoking writes and reads. Reading would suffice for requests, since the database checks every token that the list
+// does not reject. But a list that accepts no new revocations is useless, and the gauge redis_up would claim otherwise.
 func (c *Client) probeRevoking(ctx context.Context, tag string) error {
 	key := prefix + ":revoked:{" + tag + "}:probe"
 	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -92,7 +91,7 @@ func (c *Client) probeRevoking(ctx context.Context, tag string) error {
 	return err
 }
 
-// silenceLibraryLog ends the library's own log, which has a line for every failure and can't be had for one client alone.
+// silenceLibraryLog turns off the library's own log, which has a line per failure and can't be configured per client.
 var silenceLibraryLog = sync.OnceFunc(func() { redis.SetLogger(discard{}) })
 
 type discard struct{}
@@ -102,17 +101,17 @@ func (discard) Printf(context.Context, string, ...any) {}
 func connect(raw string, connected func(context.Context, *redis.Conn) error) (redis.UniversalClient, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, errors.New("REDIS_URL can't be read")
+		return nil, errors.New("REDIS_URL is not a valid URL")
 	}
-	refused := func(error) error { // the cause may show the password
+	refused := func(error) error { // the cause may contain the password
 		return errors.New("REDIS_URL must be redis:// or rediss://user:password@host:port, with master_name=NAME for sentinels or addr=HOST:PORT for more nodes of a cluster")
 	}
 	q := u.Query()
 	clustered := q.Get("cluster") == "true"
 	q.Del("cluster")
 	u.RawQuery = q.Encode()
-	// What one attempt does not bring, the circuit breakers deal with; notices of maintenance are for Redis' own cloud. To
-	// tell the name of the library is a round trip that nobody needs, and so are connections for pipelines alone.
+	// No retries, since the circuit breakers handle failures; no maintenance notifications, which only Redis Cloud sends; no
+	// CLIENT SETINFO, which costs a round trip; no separate connections for pipelines.
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
 	case q.Has("master_name"):
@@ -154,7 +153,7 @@ func (c *Client) Connections() (inUse, idle int, timeouts uint64) {
 	return int(s.TotalConns) - int(s.IdleConns), int(s.IdleConns), uint64(s.Timeouts)
 }
 
-// Watch tries open circuits now and then, until the context ends.
+// Watch probes open circuits until the context ends.
 func (c *Client) Watch(ctx context.Context) {
 	var watching sync.WaitGroup
 	watching.Go(func() { c.limits.watch(ctx) })
@@ -162,7 +161,7 @@ func (c *Client) Watch(ctx context.Context) {
 	watching.Wait()
 }
 
-// Close closes the connections, which ends the commands that nobody waits for any more, and waits until they have ended.
+// Close closes the connections, which aborts commands still running in the background, and waits for those to end.
 func (c *Client) Close() error {
 	err := c.client.Close()
 	c.limits.running.Wait()

@@ -14,9 +14,9 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Revocations is the revocation list over all replicas. While Redis does not answer it knows of none, and leaves the
-// answer to the database, which is asked about every token that the list lets pass. A Redis that refuses writes is read
-// until there is a write to refuse.
+// Revocations is the revocation list that all replicas share. While Redis does not answer, it rejects no token and leaves
+// the decision to the database, which checks every token that the list does not reject. A Redis that rejects writes is
+// read until the first rejected write opens the circuit.
 type Revocations struct {
 	client *Client
 	clock  ports.Clock
@@ -27,7 +27,7 @@ func NewRevocations(c *Client, clock ports.Clock) *Revocations {
 	return &Revocations{client: c, clock: clock}
 }
 
-// The keys of a user stand on one node of a cluster, so that one command asks for all that covers a token.
+// All keys of a user share a hash tag and so a cluster node, so that one MGET finds every revocation of a token.
 func userKey(u id.User) string { return prefix + ":revoked:{" + string(u) + "}:before" }
 
 func sessionKey(u id.User, s id.Session) string {
@@ -38,8 +38,8 @@ func tokenKey(u id.User, t id.Token) string {
 	return prefix + ":revoked:{" + string(u) + "}:token:" + string(t)
 }
 
-// Revoke adds to the list, each revocation for as long as there are tokens that it covers. What Redis does not take is
-// in the database all the same.
+// Revoke adds revocations, each until the last token that it covers expires. Failures are ignored: the database has the
+// revocations as well.
 func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocation) error {
 	if len(revocations) == 0 {
 		return nil
@@ -50,7 +50,7 @@ func (l *Revocations) Revoke(ctx context.Context, revocations ...session.Revocat
 			for _, r := range revocations {
 				rest := r.Until.Sub(now)
 				if rest < time.Millisecond {
-					continue // no token is left to revoke
+					continue // all covered tokens have expired
 				}
 				key, value := userKey(r.User), "1"
 				switch {
@@ -80,9 +80,9 @@ func (l *Revocations) Revoked(ctx context.Context, c session.Claims) (bool, erro
 	})
 	if err != nil {
 		if ctx.Err() != nil {
-			return false, fmt.Errorf("asking for revocation: %w", ctx.Err())
+			return false, fmt.Errorf("checking revocation: %w", ctx.Err())
 		}
-		return false, nil // the database knows
+		return false, nil // the database decides
 	}
 	if found[0] != nil || found[1] != nil {
 		return true, nil
@@ -93,7 +93,7 @@ func (l *Revocations) Revoked(ctx context.Context, c session.Claims) (bool, erro
 	}
 	before, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return true, nil // somebody else wrote this; a user whose tokens may be revoked signs in again
+		return true, nil // not written by this service: when in doubt the user signs in again
 	}
 	return c.IssuedAt.Unix() <= before, nil
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scripts is what the limiter's store takes for Redis. It keeps the store's scripts, so that the store can be made
-// before Redis answers, and sends one where Redis does not know it. It also sets expiries right, which the store's
-// script only sets with the first request of a window, and deletes what is no count.
+// scripts wraps the client that the limiter's store uses. It keeps the store's scripts, so that the store can be created
+// before Redis answers, and loads one when Redis does not have it. It also repairs expiries, which the store's script only
+// sets with the first request of a window, and deletes keys that hold no counter.
 type scripts struct {
 	redis.UniversalClient
 	texts  sync.Map // of scripts, by their SHA-1
 	warmUp *warmUp
 	logger *slog.Logger
-	warned sync.Once // that there was something that is no count
+	warned sync.Once // once about a key that holds no counter
 }
 
-// ScriptLoad keeps a script.
+// ScriptLoad stores a script locally and returns its hash.
 func (s *scripts) ScriptLoad(ctx context.Context, text string) *redis.StringCmd {
 	sum := redis.NewScript(text).Hash()
 	s.texts.Store(sum, text)
@@ -32,12 +32,12 @@ func (s *scripts) ScriptLoad(ctx context.Context, text string) *redis.StringCmd 
 	return cmd
 }
 
-// EvalSha runs a script that has been kept. What it finds under the key and can't count with is deleted, where this client may.
+// EvalSha runs a stored script. If the key does not hold a counter, it deletes the key, if permitted, and tries again.
 func (s *scripts) EvalSha(ctx context.Context, sum string, keys []string, args ...any) *redis.Cmd {
 	cmd := s.run(ctx, sum, keys, args)
 	if isNotCounter(cmd.Err()) {
 		s.warned.Do(func() {
-			s.logger.Warn("what redis has is no count: it begins anew, or each process counts by itself where it can't be deleted; told once",
+			s.logger.Warn("a redis key does not hold a counter: it is deleted, or if that is not permitted each process counts itself; logged once",
 				"error", cmd.Err().Error())
 		})
 		if s.Del(ctx, keys[0]).Err() == nil {
@@ -52,13 +52,13 @@ func (s *scripts) run(ctx context.Context, sum string, keys []string, args []any
 	cmd := s.UniversalClient.EvalSha(ctx, sum, keys, args...)
 	if text, kept := s.texts.Load(sum); kept && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 		cmd = s.Eval(ctx, text.(string), keys, args...)
-		s.warmUp.done() // which took a round trip more, this once
+		s.warmUp.done() // this took one extra round trip
 	}
 	return cmd
 }
 
-// isNotCounter reports whether Redis answered that what is under a key can't be counted with: it is not a number, one that is too
-// large, or as large as it gets. Where a script meets it, some versions say more before it, and some after it.
+// isNotCounter reports whether Redis answered that a key does not hold a counter: not an integer, one that is out of range,
+// or one that would overflow. In errors from scripts, some versions add text before or after that answer.
 func isNotCounter(err error) bool {
 	if refusal := redis.Error(nil); !errors.As(err, &refusal) {
 		return false
@@ -67,9 +67,8 @@ func isNotCounter(err error) bool {
 		func(answer string) bool { return strings.Contains(err.Error(), answer) })
 }
 
-// fixExpiry sees to it that no count outlives its window, which would lock out whoever is counted. The script that counts
-// is given by how many, and the window in milliseconds; it answers with the count and what is left of its life, negative
-// where that has no end.
+// fixExpiry makes sure that no counter outlives its window, which would lock out the client. The script's arguments are the
+// increment and the window in milliseconds; it returns the count and its remaining time to live, negative if it has none.
 func (s *scripts) fixExpiry(ctx context.Context, cmd *redis.Cmd, key string, args []any) {
 	counted, _ := cmd.Val().([]any)
 	if len(args) != 2 || len(counted) != 2 {

@@ -10,12 +10,11 @@ import (
 // Clock is the machine's clock.
 type Clock struct{}
 
-// Now returns the present in UTC, in whole microseconds as the databases keep it.
+// Now returns the current time in UTC, in whole microseconds, the precision of the databases.
 func (Clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// IDs makes version 7 UUIDs (RFC 9562 5.7): 74 bits of them are random, the rest is the time, which keeps the
-// indexes of the databases compact.
+// IDs generates version 7 UUIDs (RFC 9562 5.7): 74 random bits after a timestamp, which keeps database indexes compact.
 type IDs struct{}
 
-// New returns a new UUID. It panics where the machine has no randomness, as crypto/rand does.
+// New returns a new UUID. It panics if the system's random number generator fails, as crypto/rand does.
 func (IDs) New() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,8 +1,8 @@
 // Package token signs the service's tokens and verifies them: JSON Web Tokens (RFC 7519) under an HMAC.
 //
-// It follows RFC 8725: the one configured algorithm is used and no other, whatever a token's header says (3.1, 3.2);
-// the keys come from the configuration and never from a token (3.10); each kind of token has a type of its own
-// (3.11); issuer and audience are checked (3.8, 3.9).
+// It follows RFC 8725: only the configured algorithm is used, whatever a token's header says (3.1, 3.2); keys come from
+// the configuration and never from a token (3.10); each kind of token has its own type (3.11); issuer and audience are
+// checked (3.8, 3.9).
 package token
 
 import (
@@ -27,17 +27,17 @@ import (
 )
 
 const (
-	// issuer and audience are this service, which reads nobody's tokens but its own.
+	// issuer and audience are this service, which accepts only its own tokens.
 	issuer   = "secure-data-api"
 	audience = "secure-data-api"
 
-	// MaxLength is the longest token that is looked at, in bytes.
+	// MaxLength is the longest token that is accepted, in bytes.
 	MaxLength = 4096
-	// Skew is how far the clocks of two machines of the service may be apart.
+	// Skew is the accepted difference between the clocks of two replicas.
 	Skew = 30 * time.Second
 )
 
-// Names of the claims that RFC 7519 does not have.
+// Names of the private claims (RFC 7519 4.3).
 const (
 	claimTenant  = "tenant_id"
 	claimRole    = "role"
@@ -45,14 +45,13 @@ const (
 	claimSession = "sid"
 )
 
-// types are the media types of the kinds of token: RFC 9068 2.1 for the first, in its manner for the second.
+// types are the media types of the kinds of token: RFC 9068 2.1 for access tokens, refresh tokens by analogy.
 var types = map[session.Kind]string{
 	session.Access:  "at+jwt",
 	session.Refresh: "rt+jwt",
 }
 
-// Algorithms are the names of the algorithms that a Signer can have, each with the shortest secret for it in
-// bytes (RFC 7518 3.2).
+// Algorithms returns the supported algorithms, each with the minimum length of its secret in bytes (RFC 7518 3.2).
 func Algorithms() map[string]int {
 	return map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
 }
@@ -64,7 +63,7 @@ type Signer struct {
 	keyID     string
 }
 
-// NewSigner returns a signer. An error says what is wrong with the algorithm or the secret, and never shows it.
+// NewSigner returns a signer. Errors about the secret never contain it.
 func NewSigner(algorithm string, secret []byte) (*Signer, error) {
 	shortest, known := Algorithms()[algorithm]
 	if !known {
@@ -82,7 +81,7 @@ func NewSigner(algorithm string, secret []byte) (*Signer, error) {
 	}, nil
 }
 
-// Sign returns the token that says the claims.
+// Sign returns a signed token with the claims.
 func (s *Signer) Sign(c session.Claims) (string, error) {
 	t, err := jwt.NewBuilder().
 		Issuer(issuer).Audience([]string{audience}).
@@ -109,7 +108,7 @@ func (s *Signer) Sign(c session.Claims) (string, error) {
 	return string(signed), nil
 }
 
-// Verify returns what a token says if this service signed it and it is in force. Errors: session.ErrInvalidToken.
+// Verify returns the claims of a token if this service signed it and it is valid now. Errors: session.ErrInvalidToken.
 func (s *Signer) Verify(token string, now time.Time) (session.Claims, error) {
 	c, err := s.verify(token, now)
 	if err != nil {
@@ -132,7 +131,7 @@ func (s *Signer) verify(token string, now time.Time) (session.Claims, error) {
 	}
 	t, err := jwt.ParseInsecure(payload)
 	if err != nil {
-		return session.Claims{}, errors.New("the payload is no claims set")
+		return session.Claims{}, errors.New("the payload is not a claims set")
 	}
 	err = jwt.Validate(t,
 		jwt.WithClock(jwt.ClockFunc(func() time.Time { return now })), jwt.WithAcceptableSkew(Skew),
@@ -140,38 +139,38 @@ func (s *Signer) verify(token string, now time.Time) (session.Claims, error) {
 		jwt.WithRequiredClaim(jwt.ExpirationKey), jwt.WithRequiredClaim(jwt.IssuedAtKey),
 	)
 	if err != nil {
-		return session.Claims{}, errors.New("the claims are not in force")
+		return session.Claims{}, errors.New("the claims are not valid")
 	}
 	c, err := claims(t)
 	if err != nil {
 		return session.Claims{}, err
 	}
 	if h != (header{Algorithm: s.algorithm.String(), KeyID: s.keyID, Type: types[c.Kind]}) {
-		return session.Claims{}, errors.New("the header is not that of this service and the kind of token")
+		return session.Claims{}, errors.New("the header does not match this service and the kind of token")
 	}
 	return c, nil
 }
 
-// header is the protected header of a token. It has no other members: whatever else a header may hold names a key,
-// another payload or an extension (RFC 8725 3.10), and this service writes none.
+// header is the protected header of a token. Other members are rejected: they would name a key, another payload or an
+// extension (RFC 8725 3.10), none of which this service uses.
 type header struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`
 	Type      string `json:"typ"`
 }
 
-// readHeader reads the header of a token, and refuses each spelling of a token but one: base64url without padding,
-// line breaks and bits to spare (RFC 7515 2, RFC 4648 3.5), and no member of the header twice.
+// readHeader parses the header of a token and accepts only the canonical encoding: base64url without padding, line breaks
+// or non-zero trailing bits (RFC 7515 2, RFC 4648 3.5), and no duplicate header members.
 func readHeader(token string) (header, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return header{}, errors.New("the token has not three parts")
+		return header{}, errors.New("the token does not have three parts")
 	}
 	var first []byte
 	for i, part := range parts {
 		raw, err := base64.RawURLEncoding.DecodeString(part)
 		if err != nil || base64.RawURLEncoding.EncodeToString(raw) != part {
-			return header{}, errors.New("the token is no canonical base64url")
+			return header{}, errors.New("the token is not canonical base64url")
 		}
 		if i == 0 {
 			first = raw
@@ -179,7 +178,7 @@ func readHeader(token string) (header, error) {
 	}
 	var h header
 	if err := json.Unmarshal(first, &h, json.RejectUnknownMembers(true)); err != nil {
-		return header{}, errors.New("the header has other members than it should")
+		return header{}, errors.New("the header has unknown, duplicate or malformed members")
 	}
 	return h, nil
 }
