@@ -38,7 +38,7 @@ func TestFailover(t *testing.T) {
 			l.goesOn(t)
 			l.compare(t, s)
 			l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
-			if !strings.Contains(s.log.String(), "can only be read") {
+			if !strings.Contains(s.log.String(), "the server is read-only") {
 				t.Error("the log does not say why the standby was not used")
 			}
 		})

@@ -46,7 +46,7 @@ func (s events) Ingest(ctx context.Context, scope access.Scope, e event.Event) (
 	return added == 1, err
 }
 
-// filter is the condition of a statement over one tenant's events.
+// filter is the FROM and WHERE clause of a statement on one tenant's events.
 type filter struct {
 	tenant id.Tenant
 	text   strings.Builder
@@ -77,12 +77,12 @@ func (f *filter) window(w analytics.Window) {
 	}
 }
 
-// read runs SELECT columns over the filter into dest.
+// read selects columns by the filter into dest.
 func (s events) read(ctx context.Context, use purpose, f *filter, dest any, doing, columns, rest string, args ...any) error {
 	return s.in(f.tenant, use).list(ctx, dest, doing, "SELECT "+columns+f.text.String()+rest, append(f.args, args...)...)
 }
 
-// withQueryTimeout gives all statements of a question the time of one, and tells where that was not enough.
+// withQueryTimeout limits all statements of a query together to the time of one. Errors: analytics.ErrTooExpensive.
 func (s events) withQueryTimeout(caller context.Context, run func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(caller, s.dialect.Timeout())
 	defer cancel()
@@ -136,7 +136,7 @@ func (s events) After(ctx context.Context, scope access.Scope, last event.Event,
 		f.and("(occurred_at, id) > (?, ?)", dbTime{last.OccurredAt}, last.ID)
 	}
 	var rows []eventRow
-	err = s.read(ctx, analyse, f, &rows, "reading on in events", eventColumns, " ORDER BY occurred_at, id LIMIT ?", limit)
+	err = s.read(ctx, analyse, f, &rows, "reading more events", eventColumns, " ORDER BY occurred_at, id LIMIT ?", limit)
 	if err != nil {
 		return nil, err
 	}

@@ -10,23 +10,23 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// executor is where a statement finds its rows: in one tenant, or outside of all.
+// executor runs statements on the data of one tenant, or outside of all tenants.
 type executor struct {
 	repositories
-	inside bool // of the tenant; an empty one is a mistake, and not the outside
+	inside bool // the tenant; an empty tenant is then an error, and does not mean outside
 	tenant id.Tenant
 	use    purpose
 }
 
-// in returns the place of what is a tenant's own.
+// in returns an executor for the data of one tenant.
 func (r repositories) in(tenant id.Tenant, use purpose) executor {
 	return executor{repositories: r, inside: true, tenant: tenant, use: use}
 }
 
-// outside returns the place of what is asked before any tenant is known.
+// outside returns an executor for statements before the tenant is known.
 func (r repositories) outside(use purpose) executor { return executor{repositories: r, use: use} }
 
-// run gives fn what runs statements there.
+// run calls fn with sqlx's executor.
 func (p executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
 	if !p.inside {
 		return fn(ctx, p.db.outside(p.use))
@@ -34,7 +34,7 @@ func (p executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtCont
 	return p.db.inTenant(ctx, p.tenant, p.use, fn)
 }
 
-// get reads one row into dest, or returns absent where there is none.
+// get reads one row into dest, or returns absent if there is none.
 func (p executor) get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
 	return p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
 		return p.getFrom(ctx, q, dest, absent, doing, query, args...)
@@ -48,7 +48,7 @@ func (p executor) list(ctx context.Context, dest any, doing, query string, args 
 	})
 }
 
-// exec changes rows and returns how many.
+// exec changes rows and returns their number.
 func (p executor) exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
 	err = p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) (err error) {
 		changed, err = p.execOn(ctx, q, doing, query, args...)
@@ -57,7 +57,7 @@ func (p executor) exec(ctx context.Context, doing, query string, args ...any) (c
 	return changed, err
 }
 
-// execOne changes one row, or returns absent where there is none.
+// execOne changes one row, or returns absent if there is none.
 func (p executor) execOne(ctx context.Context, absent error, doing, query string, args ...any) error {
 	n, err := p.exec(ctx, doing, query, args...)
 	if err == nil && n == 0 {
@@ -66,7 +66,7 @@ func (p executor) execOne(ctx context.Context, absent error, doing, query string
 	return err
 }
 
-// getFrom, listFrom and execOn do so with q, for what takes more than one statement, each within the dialect's patience.
+// getFrom, listFrom and execOn do the same on q, for more than one statement in a row, each within the dialect's timeout.
 // Errors: those of asFault.
 func (r repositories) getFrom(caller context.Context, q sqlx.ExtContext, dest any, absent error, doing, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(caller, r.dialect.Timeout())
@@ -95,8 +95,8 @@ func (r repositories) execOn(caller context.Context, q sqlx.ExtContext, doing, q
 	return n, asFault(caller, r.dialect, doing, err)
 }
 
-// functionOr returns what answers a question that is asked before any tenant has been entered: a function that the database
-// keeps for that question alone, where it guards tenants, and else a plain expression.
+// functionOr returns the source of a lookup that runs before a tenant is entered: with row level security the SECURITY DEFINER
+// function that the migrations create for this lookup alone, otherwise the plain SQL.
 func (r repositories) functionOr(function, plain string) string {
 	if r.dialect.RowLevelSecurity() {
 		return function
@@ -104,7 +104,7 @@ func (r repositories) functionOr(function, plain string) string {
 	return plain
 }
 
-// convert turns rows into what they stand for.
+// convert maps rows to domain values.
 func convert[R, D any](rows []R, one func(R) (D, error)) ([]D, error) {
 	list := make([]D, 0, len(rows))
 	for _, row := range rows {

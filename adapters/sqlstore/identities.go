@@ -69,12 +69,12 @@ func (i identities) SetPassword(ctx context.Context, u user.User, hash user.Pass
 		"UPDATE users SET password_hash = ? WHERE id = ? AND tenant_id = ?", string(hash), u.ID, u.TenantID)
 }
 
-// saltAndKey stands in for what ends an encoded hash, after its cost: the salt and the key, of the lengths that they have.
+// saltAndKey replaces the salt and the key of an encoded hash, which follow its cost, by zeros of the same length.
 const saltAndKey = "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, error) {
 	var hashes []user.PasswordHash
-	err := i.outside(lookUp).list(ctx, &hashes, "reading what password hashes cost", "SELECT * FROM "+i.functionOr("password_costs(?)",
+	err := i.outside(lookUp).list(ctx, &hashes, "reading the costs of password hashes", "SELECT * FROM "+i.functionOr("password_costs(?)",
 		`(SELECT DISTINCT substr(password_hash, 1, length(password_hash) - length(ending)) || ending
 		FROM users, (SELECT ? AS ending) WHERE length(password_hash) > length(ending))`), saltAndKey)
 	return hashes, err
@@ -89,7 +89,7 @@ func (a signInAddresses) Known(ctx context.Context, email user.Email, address st
 	return known, err
 }
 
-// rememberEvery is how old what is remembered of an address must be, before it is written anew.
+// rememberEvery is how old the stored time of an address must be before it is updated.
 const rememberEvery = 24 * time.Hour
 
 func (a signInAddresses) Remember(ctx context.Context, owner user.User, address string, now time.Time, atMost int) error {
@@ -111,7 +111,7 @@ func (a signInAddresses) Remember(ctx context.Context, owner user.User, address 
 	if err != nil || known <= atMost {
 		return err
 	}
-	_, err = inTenant.exec(ctx, "forgetting addresses",
+	_, err = inTenant.exec(ctx, "deleting addresses",
 		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
 		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner.ID, owner.ID, atMost)
 	return err

@@ -11,46 +11,45 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// RecordEnvironment keeps on record that the database serves an environment. What it once served stays on record.
+// RecordEnvironment stores that the database is used in an environment. It is never removed.
 func (s *Store) RecordEnvironment(ctx context.Context, environment string, now time.Time) error {
-	_, err := s.outside(write).exec(ctx, "recording what the database serves",
+	_, err := s.outside(write).exec(ctx, "recording the environment",
 		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, dbTime{now})
 	return err
 }
 
-// Environments returns the environments that the database has served; "unknown" is among them where it is older than the record.
+// Environments returns the environments that the database has been used in, with "unknown" if it is older than this table.
 func (s *Store) Environments(ctx context.Context) ([]string, error) {
 	var environments []string
-	err := s.outside(write).list(ctx, &environments, "asking what the database has served", "SELECT environment FROM served ORDER BY environment")
+	err := s.outside(write).list(ctx, &environments, "reading the recorded environments", "SELECT environment FROM served ORDER BY environment")
 	return environments, err
 }
 
-// CanGrantSuperAdmin reports whether the store may give and take super_admin as the role that it works as, of a database that
-// guards tenants.
+// CanGrantSuperAdmin reports whether the store's role may grant and revoke super_admin, in a database with row level security.
 func (s *Store) CanGrantSuperAdmin(ctx context.Context) (may bool, err error) {
-	err = s.outside(lookUp).get(ctx, &may, nil, "asking who may give super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
+	err = s.outside(lookUp).get(ctx, &may, nil, "checking the privilege to grant super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
 	return may, err
 }
 
 const (
-	// pingInterval is how long the answer to a Ping holds: how often, at most, a database is written to find out that it can be.
+	// pingInterval is how long the result of a Ping is cached, which limits how often the heartbeat is written.
 	pingInterval = time.Second
-	// pingTimeout is how long a database may take to show that it can be written.
+	// pingTimeout limits the write of the heartbeat.
 	pingTimeout = 4 * time.Second
 )
 
-// errSchema says that the database answers, and that its schema is not one that this program can work with.
+// errSchema: the database answers, but its schema does not fit this program.
 var errSchema = fmt.Errorf("the schema is older than version %d, or its heartbeat is gone", migrations.Newest)
 
-// lastPing is the last proof that the database can be written. Probes ask for it more often than it is worth a write.
+// lastPing is the cached result of a Ping, since probes may be more frequent than writes should be.
 type lastPing struct {
 	mu  sync.Mutex
 	at  time.Time
 	err error
 }
 
-// Ping reports whether the database answers, can be written and has the schema of this program or a newer one, by a write.
-// What it found holds for pingInterval. Errors: ports.ErrUnavailable.
+// Ping writes the heartbeat, to check that the database answers, accepts writes, and has the schema of this program or a newer
+// one. The result is cached for pingInterval. Errors: ports.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	s.lastPing.mu.Lock()
 	defer s.lastPing.mu.Unlock()
@@ -61,11 +60,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.lastPing.err
 }
 
-// writeHeartbeat goes on where the one who asked has left: others are told what it finds.
+// writeHeartbeat continues if the caller is gone, since the result is cached for others.
 func (s *Store) writeHeartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
-	// A newer schema is that of a newer program, which migrates before the last of the older ones has ended.
+	// During a rolling update a newer program may have migrated the schema while this one is still running.
 	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
 	err := s.outside(write).execOne(ctx, errSchema, "writing the heartbeat", query, dbTime{time.Now()}, migrations.Newest)
 	if err != nil && !errors.Is(err, ports.ErrUnavailable) {

@@ -75,8 +75,8 @@ func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Re
 	return ended, err
 }
 
-// MakeRoom looks before it changes anything, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a
-// reference table lets nobody else write to it until the transaction ends.
+// MakeRoom counts first, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a reference table blocks all
+// other writes to it until the transaction ends.
 func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
 	inTenant := s.in(owner.TenantID, write)
 	var count struct {
@@ -93,7 +93,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		return nil, err
 	}
 	if count.Dead > 0 {
-		if _, err := inTenant.exec(ctx, "forgetting dead sessions",
+		if _, err := inTenant.exec(ctx, "deleting dead sessions",
 			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, dbTime{now}, revokedBefore); err != nil {
 			return nil, err
 		}

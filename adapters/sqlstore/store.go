@@ -1,5 +1,5 @@
-// Package sqlstore provides the repositories over SQL, one set for SQLite and Postgres. What differs between the two
-// is behind Dialect and in the migrations.
+// Package sqlstore provides the repositories over SQL, shared by SQLite and Postgres. Differences are in Dialect and in the
+// migrations.
 package sqlstore
 
 import (
@@ -16,43 +16,41 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Dialect is what differs between the databases.
+// Dialect holds the differences between the databases.
 type Dialect interface {
-	// Rebind turns the placeholders ? into the database's own.
+	// Rebind replaces the placeholders ? by the database's own.
 	Rebind(query string) string
-	// ForUpdate is the clause that locks the selected rows until the transaction ends; empty where a write
-	// transaction is alone anyway.
+	// ForUpdate is the clause that locks the selected rows until the transaction ends; empty if write transactions are
+	// exclusive anyway.
 	ForUpdate() string
-	// Day is the expression for the day in UTC of a column that holds a time, as 2026-01-31.
+	// Day is the expression for the day in UTC of a time column, as 2026-01-31.
 	Day(column string) string
-	// RowLevelSecurity reports whether the database itself keeps tenants apart, so that EnterTenant must be called in a
-	// transaction before any of their rows can be seen.
+	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.
 	RowLevelSecurity() bool
-	// EnterTenant opens the rows of one tenant until the transaction ends.
+	// EnterTenant makes the rows of one tenant accessible until the transaction ends.
 	EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error
-	// Duplicate reports whether err says that the value of a unique column is taken.
+	// Duplicate reports whether err is a violation of the uniqueness of a column.
 	Duplicate(err error, table, column string) bool
-	// Unavailable reports whether err says that the database can't be reached or can't work now.
+	// Unavailable reports whether err means that the database can't be reached or can't work at the moment.
 	Unavailable(err error) bool
-	// Retryable reports whether err says that the transaction was given up in favour of another one, with which it could not
-	// be at once, and is to be tried again.
+	// Retryable reports whether err is a serialization failure or a deadlock, after which the transaction should be retried.
 	Retryable(err error) bool
-	// RolledBack reports whether err, which answers a COMMIT, says for certain that nothing was committed.
+	// RolledBack reports whether err, from a COMMIT, guarantees that nothing was committed.
 	RolledBack(err error) bool
-	// Denied reports whether err says that the database's role may not do this.
+	// Denied reports whether err means that the database role lacks a privilege.
 	Denied(err error) bool
-	// Clock is the expression for the present by the server's clock, which all replicas share; empty where there is one
-	// process, whose own clock is as good.
+	// Clock is the expression for the current time by the server's clock, which all replicas share; empty if there is only
+	// one process, whose own clock will do.
 	Clock() string
-	// TimedOut reports whether err says that the database was at work on a statement until its time was up.
+	// TimedOut reports whether err means that a statement ran until its timeout.
 	TimedOut(err error) bool
-	// Timeout is how long a statement by itself or a transaction may take, with the wait for a connection.
+	// Timeout limits a transaction, or a statement outside of one, including the wait for a connection.
 	Timeout() time.Duration
 }
 
-// ErrDenied says that the role may not do what was asked. Nothing that a request may ask for meets it; what the operator
-// does with the rights of the tables' owner does where the owner is not given.
-var ErrDenied = errors.New("the database lets none but the owner of its tables do this: set MIGRATION_DATABASE_URL")
+// ErrDenied: the database role lacks a privilege. No request of the API needs such a privilege; commands of the operator that
+// need the owner of the tables fail with it if MIGRATION_DATABASE_URL is not set.
+var ErrDenied = errors.New("only the owner of the tables may do this: set MIGRATION_DATABASE_URL")
 
 // Store is a database.
 type Store struct {
@@ -62,8 +60,8 @@ type Store struct {
 	lastPing                lastPing
 }
 
-// New returns a store that writes through one pool and looks up through another, or the same. The analyst is a pool
-// apart from both, so that questions that take long keep nobody from signing in.
+// New returns a store that writes through one pool and reads through another, or the same. Queries have a separate pool, so
+// that slow ones do not keep anyone from signing in.
 func New(writer, reader, queries *sqlx.DB, dialect Dialect) *Store {
 	s := &Store{writer: writer, reader: reader, queries: queries, dialect: dialect}
 	s.repositories = repositories{db: pool{s}, dialect: dialect}
@@ -81,10 +79,10 @@ func (s *Store) Pools() map[string]*sql.DB {
 
 // Close closes the pools.
 func (s *Store) Close() error {
-	return errors.Join(s.writer.Close(), s.reader.Close(), s.queries.Close()) // to close a pool twice does nothing
+	return errors.Join(s.writer.Close(), s.reader.Close(), s.queries.Close()) // closing a pool twice is harmless
 }
 
-// purpose is what a statement about a tenant's own data is for. It decides on the pool.
+// purpose is what a statement is for. It selects the pool.
 type purpose int
 
 const (
@@ -104,10 +102,10 @@ func (s *Store) pool(use purpose) *sqlx.DB {
 	}
 }
 
-// maxAttempts is how often a unit of work is tried that the database gives up in favour of another one.
+// maxAttempts limits the attempts of a transaction that fails with a retryable error.
 const maxAttempts = 3
 
-// InTx runs a unit of work; see ports.Store.
+// InTx runs a transaction; see ports.Store.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
 	for left := maxAttempts - 1; ; left-- {
 		err := s.inTx(ctx, write, func(ctx context.Context, tx *sqlx.Tx) error {
@@ -119,7 +117,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.
 	}
 }
 
-// InTxAsSuperAdmin runs a unit of work; see ports.Store.
+// InTxAsSuperAdmin runs a transaction; see ports.Store.
 func (s *Store) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
 	return s.InTx(ctx, fn)
 }
@@ -129,10 +127,9 @@ func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Co
 	defer cancel()
 	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != write})
 	if err != nil {
-		return asFault(caller, s.dialect, "opening a transaction", err)
+		return asFault(caller, s.dialect, "beginning a transaction", err)
 	}
-	// Also where fn panics. Where the rollback fails the connection is lost, which rolls back too; after the commit
-	// it does nothing.
+	// Also if fn panics. If the rollback fails, the connection is lost, which rolls back too. After a commit it does nothing.
 	defer func() { _ = tx.Rollback() }()
 	err = fn(ctx, tx)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -146,13 +143,13 @@ func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Co
 		return nil
 	case use == write && !s.dialect.RolledBack(err) && !errors.Is(err, sql.ErrTxDone):
 		return ports.ErrOutcomeUnknown.Because(err)
-	default: // there was nothing to change, or certainly nothing was changed
+	default: // a read-only transaction, or certainly rolled back
 		return asFault(caller, s.dialect, "committing", err)
 	}
 }
 
-// asFault gives an error of the database its place among the faults of a store. Where the caller's own context has
-// ended that is the cause, whatever the driver makes of it.
+// asFault maps a lost connection or an exceeded deadline to ports.ErrUnavailable and a missing privilege to ErrDenied. If the
+// caller's context has ended, that is the cause, whatever the driver reports.
 func asFault(caller context.Context, d Dialect, doing string, err error) error {
 	var f *fault.Error
 	switch {
@@ -160,7 +157,7 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 		return err
 	case caller.Err() != nil:
 		return fmt.Errorf("%s: %w: %w", doing, caller.Err(), err)
-	case d.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // the last by its time
+	case d.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone): // ErrTxDone: the deadline ended the transaction
 		return ports.ErrUnavailable.Because(fmt.Errorf("%s: %w", doing, err))
 	case d.Denied(err):
 		return fmt.Errorf("%s: %w: %w", doing, ErrDenied, err)
@@ -168,15 +165,15 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// handle runs statements, with placeholders as ?, outside of a transaction or within one.
+// handle runs statements with ? placeholders, outside or inside a transaction.
 type handle interface {
-	// outside returns what runs statements that belong to no tenant.
+	// outside returns an executor for statements that belong to no tenant.
 	outside(use purpose) sqlx.ExtContext
-	// inTenant runs statements about what is one tenant's own.
+	// inTenant calls fn with an executor for statements on the data of one tenant.
 	inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error
 }
 
-// pool runs each statement by itself.
+// pool runs each statement on its own, in a transaction only if row level security needs one.
 type pool struct {
 	store *Store
 }
@@ -192,11 +189,11 @@ func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn fu
 	})
 }
 
-// transaction runs statements in a unit of work.
+// transaction runs statements in one transaction.
 type transaction struct {
 	tx      *sqlx.Tx
 	dialect Dialect
-	entered id.Tenant // whose rows are open now
+	entered id.Tenant // the tenant set last
 }
 
 func (t *transaction) outside(purpose) sqlx.ExtContext { return t.tx }

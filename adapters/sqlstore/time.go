@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// timeFormat is how a time is written: UTC, in microseconds, of one width, so that texts sort as the times do.
+// timeFormat is the stored form of a time: UTC, microseconds, fixed width, so that text order is chronological.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
-// dbTime is a time as both databases take it; the zero time is NULL.
+// dbTime is a time in a form that both databases accept; the zero time is NULL.
 type dbTime struct {
 	time.Time
 }
 
-// Value writes the time.
+// Value implements driver.Valuer.
 func (t dbTime) Value() (driver.Value, error) {
 	if t.IsZero() {
 		return nil, nil
@@ -22,7 +22,7 @@ func (t dbTime) Value() (driver.Value, error) {
 	return t.UTC().Format(timeFormat), nil
 }
 
-// Scan reads the time.
+// Scan implements sql.Scanner.
 func (t *dbTime) Scan(value any) error {
 	switch v := value.(type) {
 	case nil:

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// profileColumns are what may be seen of a user by others.
+	// profileColumns are the columns that administrators may see: all but the password hash.
 	profileColumns = "u.id, u.tenant_id, u.email, u.full_name, CASE WHEN u.super_admin THEN 'super_admin' ELSE u.role END AS role, u.active, u.created_at"
 	userColumns    = profileColumns + ", u.password_hash"
 )
@@ -46,7 +46,7 @@ func (r userRow) user() (user.User, error) {
 	}, nil
 }
 
-// tenantRole is what is stored as the role, beside which super_admin stands in a column of its own.
+// tenantRole returns the value of the column role; super_admin has a column of its own.
 func tenantRole(r access.Role) access.Role {
 	if r == access.SuperAdmin {
 		return access.Admin
@@ -63,14 +63,14 @@ func oneUser(ctx context.Context, p executor, query string, args ...any) (user.U
 	return row.user()
 }
 
-// profileOf reads what may be seen of a user of the tenant of a place. Errors: user.ErrNotFound.
+// profileOf reads the profileColumns of a user of the executor's tenant. Errors: user.ErrNotFound.
 func profileOf(ctx context.Context, inTenant executor, userID id.User, lock string) (user.User, error) {
 	return oneUser(ctx, inTenant, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, inTenant.tenant)
 }
 
 type users struct{ repositories }
 
-// tenantOf returns the tenant in which a scope may look for a user: the scope's one, or the user's own.
+// tenantOf returns the tenant in which to look up a user: that of the scope, or for a scope over all tenants the user's own.
 func (s users) tenantOf(ctx context.Context, scope access.Scope, userID id.User) (id.Tenant, error) {
 	if !scope.Everywhere() {
 		return scope.Tenant()
@@ -130,8 +130,8 @@ func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User
 	if err != nil {
 		return user.User{}, 0, err
 	}
-	// All changes to a tenant's administrators take turns at its row. A lock on the users alone would let two
-	// administrators demote each other at once.
+	// All changes to a tenant's administrators are serialized by a lock on the tenant's row. With locks on the users only, two
+	// administrators could demote each other concurrently.
 	var locked id.Tenant
 	err = inTenant.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
 		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
@@ -151,16 +151,16 @@ func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, rol
 	}
 	inTenant := s.in(u.TenantID, write)
 	if u.Role != access.SuperAdmin && role != access.SuperAdmin {
-		return inTenant.execOne(ctx, user.ErrNotFound, "giving a role",
+		return inTenant.execOne(ctx, user.ErrNotFound, "changing a role",
 			"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
 	}
-	err := inTenant.execOne(ctx, user.ErrNotFound, "giving or taking super_admin",
+	err := inTenant.execOne(ctx, user.ErrNotFound, "granting or revoking super_admin",
 		"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
 		tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
 	return operatorOnly(err)
 }
 
-// operatorOnly tells what is refused to this role of the database, where it is about super_admin.
+// operatorOnly maps ErrDenied, from a statement about super_admin, to user.ErrOperatorOnly.
 func operatorOnly(err error) error {
 	if errors.Is(err, ErrDenied) {
 		return user.ErrOperatorOnly.Because(err)

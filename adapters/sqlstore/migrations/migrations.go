@@ -1,4 +1,4 @@
-// Package migrations holds the versions of the schema, one folder for each database, embedded in the program.
+// Package migrations embeds the versions of the schema, in one folder per database.
 package migrations
 
 import (
@@ -18,32 +18,32 @@ import (
 //go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
-// Versions of the schema that mean something by themselves.
+// Versions of the schema that code refers to.
 const (
-	// EnvironmentsRecorded is the one from which on a database keeps what it has served.
+	// EnvironmentsRecorded is the first version that stores the environments a database is used in.
 	EnvironmentsRecorded = 2
-	// Newest is the last one that this program knows.
+	// Newest is the newest version that this program knows.
 	Newest = 3
 )
 
-// ErrNewer says that a newer program has migrated the database, whose schema this one does not know.
+// ErrNewer: a newer program has migrated the database to a schema that this one does not know.
 var ErrNewer = errors.New("the schema of the database is newer than this program")
 
 // Status is one version of the schema.
 type Status struct {
 	Version int64
-	Name    string // empty where this program does not know the version
+	Name    string // empty if this program does not know the version
 	Applied bool
 }
 
-// Runner brings a database to a version of the schema.
+// Runner migrates the schema of a database.
 type Runner struct {
 	provider *goose.Provider
 	db       *sql.DB
-	applied  database.Store // what is kept of the versions in the database
+	applied  database.Store // goose's version table
 }
 
-// NewRunner returns a runner for the database, with the files of the folder named.
+// NewRunner returns a runner for the database with the migrations of the given folder.
 func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goose.ProviderOption) (*Runner, error) {
 	versions, err := fs.Sub(files, folder)
 	if err != nil {
@@ -60,7 +60,7 @@ func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goos
 	return &Runner{provider: provider, db: db, applied: applied}, nil
 }
 
-// Up applies what has not been applied yet and returns how many versions that was. Errors: ErrNewer.
+// Up applies all pending versions and returns their number. Errors: ErrNewer.
 func (r *Runner) Up(ctx context.Context) (int, error) {
 	if err := r.refuseNewer(ctx); err != nil {
 		return 0, err
@@ -69,10 +69,10 @@ func (r *Runner) Up(ctx context.Context) (int, error) {
 	if err != nil {
 		return len(results), fmt.Errorf("migrating up: %w", err)
 	}
-	return len(results), r.refuseNewer(ctx) // a newer program may have had its turn before this one
+	return len(results), r.refuseNewer(ctx) // a newer program may have migrated while this one waited for the lock
 }
 
-// refuseNewer makes sure that this program knows the version of the schema. Errors: ErrNewer.
+// refuseNewer checks that this program knows the version of the schema. Errors: ErrNewer.
 func (r *Runner) refuseNewer(ctx context.Context) error {
 	current, known, err := r.provider.GetVersions(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *Runner) refuseNewer(ctx context.Context) error {
 	return nil
 }
 
-// Pending reports whether there are versions that have not been applied yet. It takes no turn and no rights but to read.
+// Pending reports whether there are pending versions. It takes no lock and needs read access only.
 // Errors: ErrNewer.
 func (r *Runner) Pending(ctx context.Context) (bool, error) {
 	if err := r.refuseNewer(ctx); err != nil {
@@ -92,12 +92,12 @@ func (r *Runner) Pending(ctx context.Context) (bool, error) {
 	}
 	pending, err := r.provider.HasPending(ctx)
 	if err != nil {
-		return false, fmt.Errorf("asking for the version of the schema: %w", err)
+		return false, fmt.Errorf("checking for pending migrations: %w", err)
 	}
 	return pending, nil
 }
 
-// Down takes the newest version back, with all that it holds, and returns its name; empty where there was none.
+// Down rolls the newest version back, including its data, and returns its name; empty if there was none.
 // Errors: ErrNewer.
 func (r *Runner) Down(ctx context.Context) (string, error) {
 	if err := r.refuseNewer(ctx); err != nil {
@@ -113,7 +113,7 @@ func (r *Runner) Down(ctx context.Context) (string, error) {
 	return result.Source.Path, nil
 }
 
-// Status returns all versions in order: those that this program knows, and those that the database has.
+// Status returns all versions in order: those that this program knows and those applied to the database.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	known, err := r.provider.Status(ctx)
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	}
 	for _, a := range applied {
 		isKnown := func(s Status) bool { return s.Version == a.Version }
-		if a.Version > 0 && !slices.ContainsFunc(statuses, isKnown) { // 0 stands for an empty database
+		if a.Version > 0 && !slices.ContainsFunc(statuses, isKnown) { // 0 means an empty database
 			statuses = append(statuses, Status{Version: a.Version, Applied: true})
 		}
 	}

@@ -15,23 +15,22 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// pgConnector makes connections on which no wait for the server outlasts its context by much. The driver asks the server
-// to cancel and then waits for its word, which a server that has fallen silent does not give.
+// pgConnector makes connections on which no operation outlasts its context by more than grace. On cancellation the
+// driver asks the server to cancel and then waits for the answer, which an unresponsive server never sends.
 type pgConnector struct {
 	hosts []host
-	// writable is whether the server must be one that can be written.
+	// writable is whether the server must accept writes.
 	writable bool
 }
 
-// host is where a server may be.
+// host is one of the hosts of the URL.
 type host struct {
 	*pq.Connector
 	address string
 }
 
-// newConnector returns what connects as it is configured. Whether a server can be written the driver takes from what it is
-// told in the beginning, and a PgBouncer tells that of the server that it saw first, also after its promotion. So each
-// host is asked here.
+// newConnector returns a connector for the configuration. To find a writable server, it queries each host: the driver relies on
+// the parameters reported at connection start, and PgBouncer caches those of the first server, even after a promotion.
 func newConnector(config pq.Config, d dialer) (pgConnector, error) {
 	a := pgConnector{writable: config.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite}
 	each := []pq.Config{config}
@@ -57,15 +56,15 @@ func newConnector(config pq.Config, d dialer) (pgConnector, error) {
 // Driver returns the driver.
 func (a pgConnector) Driver() driver.Driver { return a.hosts[0].Driver() }
 
-// socket is the connection to the server, once there is one.
+// socket holds the network connection once it is established.
 type socket struct {
 	atomic.Pointer[deadlineConn]
 }
 
-// socketKey is under which a dialer finds the wire that it is to set.
+// socketKey is the context key under which the dialer finds the socket to set.
 type socketKey struct{}
 
-// watch ends a wait for the server once the context has ended and the server has had its time to say so.
+// watch cuts off reads once the context has ended and grace has passed.
 func (w *socket) watch(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		if c := w.Load(); c != nil {
@@ -74,11 +73,11 @@ func (w *socket) watch(ctx context.Context) (stop func() bool) {
 	})
 }
 
-// errConnecting says that no connection came to stand, whatever stands against it: a network, a certificate, a password, a
-// database or a host that is not there. Nothing was changed, and an operator may set it right while the service runs.
+// errConnecting: no connection could be established, for any reason: network, certificate, password, unknown database or
+// host. Nothing was changed, and an operator may fix it while the service is running.
 var errConnecting = errors.New("connecting to Postgres")
 
-// Connect connects to the first host that will do. Errors: errConnecting.
+// Connect connects to the first suitable host. Errors: errConnecting.
 func (a pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	failed := errConnecting
 	for _, h := range a.hosts {
@@ -116,7 +115,7 @@ func (a pgConnector) connect(ctx context.Context, to host) (driver.Conn, error) 
 	return &watchedConn{driverConn: whole, socket: w}, nil
 }
 
-// checkWritable makes sure that the server can be written: it is no standby, and was not set to be read only.
+// checkWritable checks that the server accepts writes: it is neither a standby nor configured as read-only.
 func checkWritable(ctx context.Context, c driverConn) error {
 	rows, err := c.QueryContext(ctx, "SHOW transaction_read_only", nil)
 	if err != nil {
@@ -127,12 +126,12 @@ func checkWritable(ctx context.Context, c driverConn) error {
 		return err
 	}
 	if setting[0] != "off" {
-		return errors.New("the server can only be read")
+		return errors.New("the server is read-only")
 	}
 	return nil
 }
 
-// driverConn is what the driver's connection can do.
+// driverConn is the interface of the driver's connections.
 type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -145,20 +144,20 @@ type driverConn interface {
 	driver.Validator
 }
 
-// watchedConn is used by one goroutine at a time, as the pool sees to it.
+// watchedConn cuts off operations after their context has ended. The pool uses it from one goroutine at a time.
 type watchedConn struct {
 	driverConn
 	socket     *socket
-	readOnlyTx bool // whether it is in a transaction that was begun to read alone
-	readOnly   bool // whether the server turned out to be one that can't be written
+	readOnlyTx bool // whether it is in a transaction begun as read-only
+	readOnly   bool // whether the server turned out to be read-only
 }
 
-// errReadOnly says that the server can't be written, as one that has become a standby. It refused, so that nothing was
-// changed: the pool throws the connection away and tries by another one what was no part of a transaction.
-var errReadOnly = fmt.Errorf("the server can only be read (%w)", driver.ErrBadConn)
+// errReadOnly: the server does not accept writes, such as one that has become a standby. Nothing was changed. The pool
+// discards the connection and retries on another one, unless in a transaction.
+var errReadOnly = fmt.Errorf("the server is read-only (%w)", driver.ErrBadConn)
 
-// checkReadOnly looks whether an error with one of the codes says that the server can't be written. Where a transaction was begun
-// to read alone, that it can't write says nothing about the server.
+// checkReadOnly checks whether an error has one of the codes, which mean that the server is read-only. In a transaction begun
+// as read-only, a refused write says nothing about the server.
 func (c *watchedConn) checkReadOnly(err error, codes ...pqerror.Code) error {
 	var e *pq.Error
 	if !c.readOnlyTx && errors.As(err, &e) && slices.Contains(codes, e.Code) {
@@ -182,20 +181,20 @@ func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driv
 	return result, c.checkReadOnly(err, readOnlyTransaction)
 }
 
-// BeginTx begins a transaction, which is watched until it ends: COMMIT has no context of its own.
+// BeginTx begins a transaction and watches it until it ends, since COMMIT has no context.
 func (c *watchedConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	stop := c.socket.watch(ctx)
 	tx, err := c.driverConn.BeginTx(ctx, options)
 	if err != nil {
 		stop()
-		// There is nothing else about a BEGIN that a server may not support: a standby begins no transaction that writes.
+		// A standby answers BEGIN READ WRITE with featureNotSupported; nothing else about a BEGIN can cause it.
 		return nil, c.checkReadOnly(err, readOnlyTransaction, featureNotSupported)
 	}
 	c.readOnlyTx = options.ReadOnly
 	return watchedTx{Tx: tx, end: func() { c.readOnlyTx = false; stop() }}, nil
 }
 
-// ResetSession makes the connection fit for another user, whose context has not ended.
+// ResetSession prepares the connection for the next caller, whose context has not ended.
 func (c *watchedConn) ResetSession(ctx context.Context) error {
 	if c.readOnly {
 		return errReadOnly

@@ -20,7 +20,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// SQLSTATEs that must be told apart.
+// SQLSTATE codes that are handled individually.
 const (
 	uniqueViolation       = "23505"
 	insufficientPrivilege = "42501"
@@ -35,7 +35,7 @@ type dialect struct {
 	timeout time.Duration
 }
 
-// Timeout leaves time to connect and for a statement.
+// Timeout covers connecting and a statement.
 func (d dialect) Timeout() time.Duration { return d.timeout }
 
 func (dialect) Rebind(query string) string { return sqlx.Rebind(sqlx.DOLLAR, query) }
@@ -49,44 +49,44 @@ func (dialect) Day(column string) string {
 
 func (dialect) RowLevelSecurity() bool { return true }
 
-// EnterTenant is a statement of its own and no call of set_config, since Citus passes nothing else on to its workers.
-// SET takes no parameter, so that what is written into it must be a UUID.
+// EnterTenant uses SET and not set_config, since Citus propagates only SET to its workers. SET takes no parameters, so the
+// value is embedded, and must be a UUID.
 func (dialect) EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error {
 	parsed, err := id.Parse[id.Tenant]("tenant_id", string(tenant))
 	if err != nil {
-		return fmt.Errorf("%q is not the id of a tenant", tenant)
+		return fmt.Errorf("%q is not a tenant id", tenant)
 	}
 	_, err = tx.ExecContext(ctx, "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(parsed)))
 	return err
 }
 
-// Duplicate also knows how Citus reports the constraint of a shard (users_email_key_102009), and that what a worker
-// reports has no field for the constraint, only a message.
+// Duplicate also recognizes errors of Citus: they name the constraint of a shard (users_email_key_102009), and those of a
+// worker have it in the message only, not in the constraint field.
 func (dialect) Duplicate(err error, table, column string) bool {
 	var e *pq.Error
 	if !errors.As(err, &e) || e.Code != uniqueViolation {
 		return false
 	}
-	// The message puts quotes around the name, of the kind that the server's language has.
+	// The message quotes the name, in the style of the server's language.
 	return regexp.MustCompile(`\b` + table + `_` + column + `_key(_\d+)?\b`).MatchString(cmp.Or(e.Constraint, e.Message))
 }
 
-// Retryable knows deadlocks and failures to serialize. The rest of class 40 does not say that nothing was changed.
+// Retryable covers deadlocks and serialization failures. Other errors of class 40 do not guarantee a rollback.
 func (dialect) Retryable(err error) bool {
 	var e *pq.Error
 	return errors.As(err, &e) && (e.Code == serializationFailure || e.Code == deadlockDetected)
 }
 
-// RolledBack knows the answers to COMMIT that leave no doubt: a constraint was found broken (class 23), and another
-// transaction went first. All else, such as a node of a cluster that was lost (XX000), may come after a part was committed.
+// RolledBack covers the errors of COMMIT that guarantee a rollback: constraint violations (class 23) and retryable ones. Any
+// other, such as a lost node of a cluster (XX000), may follow a partial commit.
 func (d dialect) RolledBack(err error) bool {
 	var e *pq.Error
 	return d.Retryable(err) || errors.As(err, &e) && e.Code.Class() == "23"
 }
 
-// Unavailable knows the ways in which a connection does not come to stand or goes, and those in which a server says that it can't
-// now: connection failures (08), lack of resources (53), intervention by an operator (57), conflicts that may be repeated
-// (40), and a transaction that it has given up (25P03). A standby is known to watchedConn.
+// Unavailable covers failed and lost connections, and errors of a server that can't work at the moment: connection exceptions
+// (08), insufficient resources (53), operator intervention (57), transaction rollback (40), and the timeout of an idle
+// transaction (25P03). watchedConn handles standbys.
 func (dialect) Unavailable(err error) bool {
 	if errors.Is(err, errConnecting) || errors.Is(err, driver.ErrBadConn) {
 		return true
@@ -105,7 +105,7 @@ func (dialect) Unavailable(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
-// Denied knows what row level security and the lack of a right answer.
+// Denied covers violations of row level security and missing privileges.
 func (dialect) Denied(err error) bool {
 	var e *pq.Error
 	return errors.As(err, &e) && e.Code == insufficientPrivilege
@@ -113,7 +113,7 @@ func (dialect) Denied(err error) bool {
 
 func (dialect) Clock() string { return "clock_timestamp()" }
 
-// TimedOut knows a statement that was cancelled (57014), which its own timeout does and a context that ends.
+// TimedOut covers cancelled statements (57014): by the statement timeout or by the end of a context.
 func (dialect) TimedOut(err error) bool {
 	var e *pq.Error
 	return errors.As(err, &e) && e.Code == "57014"

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// dialer makes connections that do not wait forever for a server that has fallen silent.
+// dialer makes connections whose reads and writes time out if the server stops responding.
 type dialer struct {
 	net.Dialer
-	timeout time.Duration // 0: forever
+	timeout time.Duration // of each read and write; 0 means none
 }
 
 // DialTimeout connects within a time.
@@ -38,15 +38,15 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return watched, nil
 }
 
-// deadlineConn is a connection whose every read and write has a deadline.
+// deadlineConn is a connection with a deadline for every read and write.
 type deadlineConn struct {
 	net.Conn
 	timeout  time.Duration
-	until    atomic.Int64 // when all waiting ends, in nanoseconds since 1970; 0: by the patience alone
-	deadline atomic.Int64 // the same, as the driver sets it while it connects
+	until    atomic.Int64 // cut-off for all reads, in nanoseconds since 1970; 0: none
+	deadline atomic.Int64 // the driver's deadline while it connects, likewise
 }
 
-// SetDeadline ends all waiting by a time, or where that is zero by the patience alone.
+// SetDeadline sets a deadline in addition to the timeout; zero removes it.
 func (c *deadlineConn) SetDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.deadline.Store(0)
@@ -56,7 +56,7 @@ func (c *deadlineConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// end returns when a wait that begins now ends.
+// end returns the deadline of a read or write that starts now.
 func (c *deadlineConn) end() time.Time {
 	end := time.Now().Add(c.timeout)
 	if deadline := time.Unix(0, c.deadline.Load()); deadline.UnixNano() != 0 && deadline.Before(end) {
@@ -65,18 +65,18 @@ func (c *deadlineConn) end() time.Time {
 	return end
 }
 
-// endBy ends all waiting by a time, also that which is under way.
+// endBy sets a cut-off for all reads, including the current one.
 func (c *deadlineConn) endBy(end time.Time) {
 	c.until.Store(end.UnixNano())
-	_ = c.SetReadDeadline(end) // fails where it is closed, and nobody waits
+	_ = c.SetReadDeadline(end) // fails only if the connection is closed
 }
 
-// Read reads within the patience.
+// Read reads within the timeout.
 func (c *deadlineConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(c.end()); err != nil {
 		return 0, err
 	}
-	if until := c.until.Load(); until != 0 { // set before now, or while the deadline above was
+	if until := c.until.Load(); until != 0 { // set before, or concurrently with the deadline above
 		if err := c.SetReadDeadline(time.Unix(0, until)); err != nil {
 			return 0, err
 		}
@@ -84,7 +84,7 @@ func (c *deadlineConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Write writes within the patience.
+// Write writes within the timeout.
 func (c *deadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(c.end()); err != nil {
 		return 0, err

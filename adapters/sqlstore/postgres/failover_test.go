@@ -137,12 +137,12 @@ func (p *pair) testNotUsed(t *testing.T) {
 	refused["a reading"] = func() error { return p.read(t, db) }
 	refused["a ping"] = func() error { return db.Ping(t.Context()) }
 	for name, do := range refused {
-		if err := do(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "can only be read") {
+		if err := do(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "the server is read-only") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	migrating := open(t, options(withHost(t, p.ownerURL, p.address.Address), p.serviceURL))
-	if _, err := up(t.Context(), migrating); err == nil || !strings.Contains(err.Error(), "can only be read") {
+	if _, err := up(t.Context(), migrating); err == nil || !strings.Contains(err.Error(), "the server is read-only") {
 		t.Errorf("migrating: %v", err)
 	}
 }

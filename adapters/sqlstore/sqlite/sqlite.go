@@ -26,8 +26,8 @@ import (
 
 const (
 	driver = "sqlite"
-	// pragmas: readers do not wait for the writer (WAL); what was committed survives a loss of power (FULL); another
-	// process at the file is waited for (5 s).
+	// pragmas: readers do not wait for the writer (WAL); committed data survives a power loss (FULL); a lock of another
+	// process is waited for (5 s).
 	pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
 
 	timeout = 15 * time.Second
@@ -41,7 +41,7 @@ type Database struct {
 	opened os.FileInfo
 }
 
-// Open opens the file and creates it where it is not there, for its owner's eyes only. So many questions run at once.
+// Open opens the file, or creates it, readable by its owner only. queries is the number of concurrent queries.
 func Open(ctx context.Context, path string, queries int) (*Database, error) {
 	path, opened, err := prepare(path)
 	if err != nil {
@@ -74,11 +74,11 @@ func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error)
 	return db, nil
 }
 
-// prepare makes sure that the file and its folder are there, can be written, and can't be read by others, whom it would
-// show every tenant's data. It returns the path without links, beside which SQLite keeps its other files.
+// prepare creates the file and its folder if needed, and checks that the file is writable and can't be read by other users,
+// since it holds every tenant's data. It returns the path without symbolic links, where SQLite keeps its other files.
 func prepare(path string) (string, os.FileInfo, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", nil, fmt.Errorf("making the data folder: %w", err)
+		return "", nil, fmt.Errorf("creating the data folder: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -89,15 +89,15 @@ func prepare(path string) (string, os.FileInfo, error) {
 		return "", nil, fmt.Errorf("opening the database file: %w", err)
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return "", nil, fmt.Errorf("following links to the database file: %w", err)
+		return "", nil, fmt.Errorf("resolving symbolic links to the database file: %w", err)
 	}
-	for _, file := range []string{path, path + "-wal", path + "-journal"} { // the others hold what was written last
+	for _, file := range []string{path, path + "-wal", path + "-journal"} { // the others hold recent writes
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return "", nil, fmt.Errorf("looking at the database file: %w", err)
+			return "", nil, fmt.Errorf("checking the database file: %w", err)
 		}
 		if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 			return "", nil, fmt.Errorf("the database file %s can be read by others: chmod 600 it", file)
@@ -109,12 +109,12 @@ func prepare(path string) (string, os.FileInfo, error) {
 // Name returns the name of the file, without its folder.
 func (d *Database) Name(context.Context) (string, error) { return filepath.Base(d.path), nil }
 
-// Ping reports whether the database can be written, and still stands where it was opened: what is written to a file that
-// was removed is lost with this process. Errors: ports.ErrUnavailable.
+// Ping reports whether the database accepts writes, and whether the file at its path is still the one that was opened: writes
+// to a deleted file are lost when this process ends. Errors: ports.ErrUnavailable.
 func (d *Database) Ping(ctx context.Context) error {
 	now, err := os.Stat(d.path)
 	if err == nil && !os.SameFile(now, d.opened) {
-		err = errors.New("the database file is another one than was opened")
+		err = errors.New("the database file has been replaced since it was opened")
 	}
 	if err != nil {
 		return ports.ErrUnavailable.Because(err)
@@ -122,7 +122,7 @@ func (d *Database) Ping(ctx context.Context) error {
 	return d.Store.Ping(ctx)
 }
 
-// Migrations returns what brings the schema to its version.
+// Migrations returns the runner of the migrations.
 func (d *Database) Migrations() (*migrations.Runner, error) {
 	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", d.writer.DB)
 }
@@ -131,7 +131,7 @@ type dialect struct{}
 
 func (dialect) Rebind(query string) string { return query }
 
-// ForUpdate is empty: a write transaction is begun as IMMEDIATE, and there is one at a time.
+// ForUpdate is empty: write transactions begin as IMMEDIATE, and only one runs at a time.
 func (dialect) ForUpdate() string { return "" }
 
 func (dialect) Day(column string) string { return "substr(" + column + ", 1, 10)" }
@@ -151,7 +151,7 @@ func (dialect) Unavailable(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	switch e.Code() & 0xff { // the primary code; the rest says more
+	switch e.Code() & 0xff { // the primary result code
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
 		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT,
 		sqlite3.SQLITE_NOTADB:
@@ -160,25 +160,25 @@ func (dialect) Unavailable(err error) bool {
 	return false
 }
 
-// Retryable: write transactions take turns from their beginning.
+// Retryable is false: write transactions are serialized from their beginning.
 func (dialect) Retryable(error) bool { return false }
 
-// RolledBack: of what COMMIT can answer, a broken constraint alone leaves no doubt.
+// RolledBack: only a constraint violation guarantees that a COMMIT was rolled back.
 func (dialect) RolledBack(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
-// Denied: whoever may open the file may do all.
+// Denied is false: SQLite has no privileges beyond access to the file.
 func (dialect) Denied(error) bool { return false }
 
 func (dialect) Clock() string { return "" }
 
-// TimedOut: nothing but the end of a context ends a statement.
+// TimedOut: only a context's end interrupts a statement.
 func (dialect) TimedOut(err error) bool {
 	var e *sqlite.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Code() == sqlite3.SQLITE_INTERRUPT
 }
 
-// Timeout is longer than the busy timeout: it is the wait for the one writer.
+// Timeout is longer than the busy timeout, since it includes the wait for the single writer.
 func (dialect) Timeout() time.Duration { return timeout }
