@@ -14,36 +14,36 @@ import (
 	"github.com/lib/pq"
 )
 
-// managedComment is the comment on a role that the service made, and whose settings it keeps up to date. A role without it is
-// somebody else's.
+// managedComment is the comment on a role that the service created, and whose settings it keeps up to date. Roles without
+// it are left alone.
 const managedComment = "made by secure-data-api, which keeps its settings up to date"
 
-// grants are what the service may do as its own role: no change of the schema, none to an event or an audit entry, nor
-// to whose a user or a session is. It reads no password hash but through the functions, and gives no super_admin. What the
-// check of the wall allows is the same; see walled.
+// grants are the privileges of the service's role: it can't change the schema, an event, an audit entry, or the owner of a
+// user or a session. It reads password hashes through the functions only, and can't grant super_admin.
+// CheckRowLevelSecurity allows the same; see walled.
 var grants = []string{
-	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // what an older version granted
+	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // granted by an older version
 	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
-	// A lock on a tenant's row takes the right to change one of its columns.
+	// Needed to lock a tenant's row.
 	"GRANT UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",
 	"GRANT SELECT, INSERT, UPDATE (current_hash, previous_hash, device, address, last_used_at, revoked_at, revoked_for) ON sessions TO %s",
 	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
-	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // which have expired, or are too many
+	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // expired, or beyond the limit
 	"GRANT EXECUTE ON FUNCTION " + strings.Join(functions, ", ") + " TO %s",
-	"GRANT SELECT, INSERT ON served TO %s", // for a replica that has no other role; what was served stays
+	"GRANT SELECT, INSERT ON served TO %s", // for a replica without the owner's role; it can't delete
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",
 }
 
-// functions are those that the service calls with the rights of the tables' owner. The check of the wall allows no others.
+// functions are those that the service calls with the rights of the tables' owner. CheckRowLevelSecurity allows no others.
 var functions = []string{
 	"account_by_email(text)", "password_is(uuid, text)", "caller_of_session(uuid)", "address_is_known(text, text)",
 	"password_costs(text)", "tenant_by_slug(text)", "home_of_user(uuid)",
 }
 
-// publicRevokes asks for the statements that take from everybody what would let the service put a table of its own in the place of
-// one behind the wall, as far as the current role may take it.
+// publicRevokes is a query for the statements that revoke from PUBLIC what would let the service create a table in place of a
+// protected one, as far as the current role may revoke it.
 const publicRevokes = `
 	SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
 	FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS given
@@ -56,24 +56,23 @@ const publicRevokes = `
 // setting is a run-time parameter of a session.
 type setting struct{ name, value string }
 
-// session returns what the server does to a session of the service that takes too long, or whose client is gone. It is
-// asked for when connecting, and set for a role that the service made: a pooler does not pass on what a connection asks for.
+// session returns the settings that end sessions of the service that take too long, or whose client is gone. They are sent when
+// connecting, and also set for a role that the service created, since a pooler does not forward those of a connection.
 func (o Options) session() []setting {
 	milliseconds := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return []setting{
 		{"statement_timeout", milliseconds(o.StatementTimeout)},
-		// A transaction has ended by then, unless whoever began it is gone and holds locks.
+		// Every transaction has ended by then, unless its client is gone and still holds locks.
 		{"idle_in_transaction_session_timeout", milliseconds(o.transactionTimeout())},
-		// A client whose machine is gone is noticed after a minute. By itself the server takes two hours.
+		// A dead client is noticed after a minute. The default is two hours.
 		{"tcp_keepalives_idle", "30"},
 		{"tcp_keepalives_interval", "10"},
 		{"tcp_keepalives_count", "3"},
 	}
 }
 
-// Authorize makes the role of URL where it is not there yet, and grants it what the service needs. It is done as the
-// owner, after migrating, and does nothing where both are the same role. Errors: errPasswordBeyondASCII, where the role is to
-// be made.
+// Authorize creates the role of URL if it does not exist, and grants it what the service needs. It runs as the owner, after
+// migrating, and does nothing if both are the same role. Errors: errPasswordBeyondASCII, if the role must be created.
 func (d *Database) Authorize(ctx context.Context) error {
 	service, err := d.options.serviceRole()
 	if err != nil {
@@ -81,7 +80,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 	}
 	var owner string
 	if err := d.owner.QueryRowContext(ctx, "SELECT current_user").Scan(&owner); err != nil {
-		return fmt.Errorf("asking who owns the tables: %w", err)
+		return fmt.Errorf("reading the name of the owner: %w", err)
 	}
 	if service.Username() == owner {
 		return nil
@@ -115,21 +114,20 @@ func (d *Database) Authorize(ctx context.Context) error {
 	return nil
 }
 
-// lockGrants has replicas that start at once grant one after the other. The lock is one that the service's role can't take, and
-// so can't keep anybody from.
+// lockGrants serializes replicas that start at the same time. The service's role can't take this lock, and so can't block it.
 func lockGrants(ctx context.Context, tx *sql.Tx) error {
 	for _, statement := range []string{
 		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockPeriod*lockTries),
-		"LOCK TABLE goose_db_version IN EXCLUSIVE MODE", // which does not keep replicas from reading it
+		"LOCK TABLE goose_db_version IN EXCLUSIVE MODE", // replicas can still read it
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("waiting for a turn: %w", err)
+			return fmt.Errorf("waiting for the lock: %w", err)
 		}
 	}
 	return nil
 }
 
-// prepareRole makes the role where it is not there yet, and gives one that the service made the settings of today.
+// prepareRole creates the role if it does not exist, and updates the settings of one that the service created.
 func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	name := role.Username()
 	var (
@@ -141,7 +139,7 @@ func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, role *url.Userin
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		if err := makeRole(ctx, tx, role); err != nil {
-			return fmt.Errorf("making the role %s: %w", name, err)
+			return fmt.Errorf("creating the role %s: %w", name, err)
 		}
 	case err != nil:
 		return fmt.Errorf("looking for the role %s: %w", name, err)
@@ -160,7 +158,7 @@ func (d *Database) prepareRole(ctx context.Context, tx *sql.Tx, role *url.Userin
 	return nil
 }
 
-// makeRole makes a role. The server is given no password that it could write into its log.
+// makeRole creates a role. It sends a verifier, not the password, which the server might log.
 func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	secret := "NULL"
 	if password, _ := role.Password(); password != "" {
@@ -186,8 +184,8 @@ func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	return propagateTenant(ctx, tx, role.Username())
 }
 
-// propagateOwnerTenant has the owner's transactions, which the operator's commands are, tell the workers of a cluster which
-// tenant they have entered.
+// propagateOwnerTenant makes the owner's transactions, which the operator's commands use, propagate their tenant to the workers of
+// a cluster.
 func propagateOwnerTenant(ctx context.Context, tx *sql.Tx, owner string) error {
 	there, err := hasCitus(ctx, tx)
 	if err != nil || !there {
@@ -200,11 +198,11 @@ func propagateOwnerTenant(ctx context.Context, tx *sql.Tx, owner string) error {
 	return propagateTenant(ctx, tx, owner)
 }
 
-// grant gives the role what it needs, in the schema that the tables are in.
+// grant grants privileges to the role, in the schema of the tables.
 func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error {
 	var schema string
 	if err := tx.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
-		return fmt.Errorf("asking for the schema: %w", err)
+		return fmt.Errorf("reading the schema: %w", err)
 	}
 	role = pq.QuoteIdentifier(role)
 	if _, err := tx.ExecContext(ctx, "GRANT USAGE ON SCHEMA "+pq.QuoteIdentifier(schema)+" TO "+role); err != nil {
@@ -218,11 +216,11 @@ func grant(ctx context.Context, tx *sql.Tx, role string, grants []string) error 
 	return nil
 }
 
-// revokePublic takes from everybody the right to make tables that would be found before those behind the wall.
+// revokePublic revokes from PUBLIC the privileges to create tables that would shadow the protected ones.
 func revokePublic(ctx context.Context, tx *sql.Tx) error {
 	statements, err := queryTexts(ctx, tx, publicRevokes)
 	if err != nil {
-		return fmt.Errorf("asking who may make tables: %w", err)
+		return fmt.Errorf("checking the privileges to create tables: %w", err)
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
@@ -232,7 +230,7 @@ func revokePublic(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// serviceRole returns the name and the password of the role that the service runs as, from wherever the driver takes them.
+// serviceRole returns the name and the password of the service's role, from the URL or the environment, as the driver does.
 func (o Options) serviceRole() (*url.Userinfo, error) {
 	config, err := configure(o.URL, o, true)
 	if err != nil {

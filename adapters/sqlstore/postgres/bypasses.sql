@@ -1,8 +1,8 @@
--- All that leads around the tables behind the wall, or would keep the service from what it is to see, a sentence each; it goes
--- on from roles.sql. $2: the tables that a policy shows to their owner. $3: the functions that the service calls with the
--- owner's rights, as NAME(TYPES).
+-- All that bypasses the tables with row level security, or would hide rows that the service needs, one sentence each. It continues
+-- roles.sql. $2: the tables with a policy that shows all rows to their owner. $3: the functions that the service calls with
+-- the owner's rights, as NAME(TYPES).
 restricted AS (
-    SELECT t.* FROM roles t WHERE NOT t.rolsuper AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid) -- which are breaches by themselves
+    SELECT t.* FROM roles t WHERE NOT t.rolsuper AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid) -- superusers and owners are violations of their own, in rls.sql
 ),
 schemas AS (
     SELECT oid, nspname AS name, EXISTS (SELECT FROM roles t WHERE has_schema_privilege(t.oid, n.oid, 'USAGE')) AS visible
@@ -11,7 +11,7 @@ schemas AS (
 extension AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ),
--- The tables and what shows their rows: views, also by way of other views.
+-- The tables and the views that show their rows, directly or through other views.
 exposing AS (
     SELECT oid FROM protected WHERE oid IS NOT NULL
     UNION
@@ -20,7 +20,7 @@ exposing AS (
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_rewrite'::regclass
     JOIN pg_rewrite r ON r.oid = d.objid
 ),
--- Views that do not look with the rights of whoever asks: those over the tables, and all others of the tables' owner.
+-- Views that do not run with the rights of the caller: those on the tables, and all others of the tables' owner.
 views AS (
     SELECT v.oid, v.oid::regclass AS called, v.relowner::regrole AS owner
     FROM pg_class v JOIN schemas s ON s.oid = v.relnamespace AND s.visible
@@ -34,33 +34,33 @@ known AS (
     FROM unnest($3::text[]) AS k (signature) LEFT JOIN pg_proc p ON p.oid = to_regprocedure(k.signature)
 )
 SELECT format('%s may %s in the database %I', b.called, able.what, d.datname)
-FROM restricted b, pg_database d, LATERAL (VALUES ('CREATE', 'make schemas'), ('TEMPORARY', 'make temporary tables')) AS able (privilege, what)
+FROM restricted b, pg_database d, LATERAL (VALUES ('CREATE', 'create schemas'), ('TEMPORARY', 'create temporary tables')) AS able (privilege, what)
 WHERE d.datname = current_database() AND has_database_privilege(b.oid, d.oid, able.privilege)
 UNION ALL
-SELECT format('%s may make tables in the schema %I', b.called, s.name) FROM restricted b, schemas s WHERE has_schema_privilege(b.oid, s.oid, 'CREATE')
+SELECT format('%s may create tables in the schema %I', b.called, s.name) FROM restricted b, schemas s WHERE has_schema_privilege(b.oid, s.oid, 'CREATE')
 UNION ALL
-SELECT format('%s may use the view %s, which looks with the rights of %s', b.called, v.called, v.owner)
+SELECT format('%s may use the view %s, which runs with the rights of %s', b.called, v.called, v.owner)
 FROM restricted b, views v
 WHERE has_any_column_privilege(b.oid, v.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(b.oid, v.oid, 'DELETE')
 UNION ALL
-SELECT format('%s may call the function %s, which works with the rights of %s', b.called, p.oid::regprocedure, p.proowner::regrole)
+SELECT format('%s may call the function %s, which runs with the rights of %s', b.called, p.oid::regprocedure, p.proowner::regrole)
 FROM restricted b, pg_proc p JOIN schemas s ON s.oid = p.pronamespace AND s.visible
 WHERE p.prosecdef AND p.proowner IN (SELECT relowner FROM protected) AND has_function_privilege(b.oid, p.oid, 'EXECUTE')
     AND p.oid NOT IN (SELECT oid FROM known WHERE oid IS NOT NULL)
     AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT classid, objid FROM extension)
 UNION ALL
-SELECT format('the function %s is not there for it', signature) FROM known WHERE oid IS NULL
+SELECT format('the function %s is not visible to it', signature) FROM known WHERE oid IS NULL
 UNION ALL
 SELECT format('the function %s %s', k.signature, wrong.what)
 FROM known k, LATERAL (VALUES
-    (NOT k.prosecdef, 'works with the rights of its caller'),
+    (NOT k.prosecdef, 'runs with the rights of its caller'),
     (k.proconfig IS DISTINCT FROM (SELECT ARRAY [format('search_path=pg_catalog, %I, pg_temp', s.name)] FROM protected w JOIN schemas s ON s.oid = w.relnamespace WHERE w.name = 'users'),
         'has other settings than the migrations give it'),
     (EXISTS (SELECT FROM protected w WHERE w.name = ANY ($2::text[]) AND w.relowner <> k.proowner), 'does not belong to the owner of the tables')
 ) AS wrong (so, what)
 WHERE k.oid IS NOT NULL AND wrong.so
 UNION ALL
-SELECT format('the table %s has no policy %I that shows it to its owner %s, and to nobody else', w.called, w.name || '_to_owner', w.relowner::regrole)
+SELECT format('the table %s has no policy %I that shows all rows to its owner %s only', w.called, w.name || '_to_owner', w.relowner::regrole)
 FROM protected w
 WHERE w.oid IS NOT NULL AND w.name = ANY ($2::text[]) AND NOT EXISTS (SELECT FROM pg_policy p
     WHERE p.polrelid = w.oid AND p.polname = w.name || '_to_owner' AND p.polpermissive AND p.polcmd = '*' AND p.polroles = ARRAY [w.relowner]

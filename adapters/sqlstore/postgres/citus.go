@@ -10,20 +10,20 @@ import (
 	"github.com/lib/pq"
 )
 
-// Faults of a database on Citus.
+// Errors of a database on Citus.
 var (
-	// ErrNoCitus says that the extension is absent.
-	ErrNoCitus = errors.New("the extension citus is not there: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
-	// ErrDistributed says that there is nothing left to do.
+	// ErrNoCitus: the extension is not installed.
+	ErrNoCitus = errors.New("the extension citus is not installed: install it on every node, add it to shared_preload_libraries, and run CREATE EXTENSION citus")
+	// ErrDistributed: the tables are distributed already.
 	ErrDistributed = errors.New("tables are distributed already; nothing was changed")
-	// ErrTenantNotPropagated says that the workers of a cluster would not be told in whose name a statement is run. They
-	// would show no row and take none.
+	// ErrTenantNotPropagated: the tenant of a transaction would not be propagated to the workers of a cluster, which would then
+	// show no rows and accept none.
 	ErrTenantNotPropagated = errors.New("on Citus the role of DATABASE_URL needs citus.propagate_set_commands = 'local'; an administrator of the database sets it: " +
 		"ALTER ROLE ... SET citus.propagate_set_commands = 'local' for that role, or ALTER DATABASE ... SET for all")
 )
 
-// distributedTables are the tables that Distribute moves, in the order in which their foreign keys let it: what is known over the
-// whole service goes to every node, what is a tenant's own to the node that has the tenant.
+// distributedTables are the tables that Distribute moves, in an order that their foreign keys allow: tables that are needed before
+// a tenant is known are copied to every node, the others are sharded by tenant.
 var distributedTables = []struct{ table, distribute string }{
 	{"tenants", "SELECT create_reference_table('tenants')"},
 	{"users", "SELECT create_reference_table('users')"},
@@ -41,12 +41,12 @@ type queryer interface {
 
 func hasCitus(ctx context.Context, q queryer) (there bool, err error) {
 	if err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')").Scan(&there); err != nil {
-		return false, fmt.Errorf("looking for citus: %w", err)
+		return false, fmt.Errorf("checking for the extension citus: %w", err)
 	}
 	return there, nil
 }
 
-// distributed returns which of the tables are spread over a cluster.
+// distributed returns which of the tables are distributed.
 func distributed(ctx context.Context, q queryer) ([]string, error) {
 	there, err := hasCitus(ctx, q)
 	if err != nil || !there {
@@ -59,13 +59,13 @@ func distributed(ctx context.Context, q queryer) ([]string, error) {
 	const query = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IN (SELECT logicalrelid FROM pg_dist_partition)"
 	found, err := queryTexts(ctx, q, query, pq.Array(names))
 	if err != nil {
-		return nil, fmt.Errorf("asking what is distributed: %w", err)
+		return nil, fmt.Errorf("reading the distributed tables: %w", err)
 	}
 	return found, nil
 }
 
-// propagateTenant has the role's transactions tell the workers which tenant they have entered.
-// Errors: ErrTenantNotPropagated, where another role made this one.
+// propagateTenant makes the role's transactions propagate their tenant to the workers.
+// Errors: ErrTenantNotPropagated, if another role created this one.
 func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 	_, err := tx.ExecContext(ctx, "ALTER ROLE "+pq.QuoteIdentifier(role)+" SET citus.propagate_set_commands = 'local'")
 	var refused *pq.Error
@@ -78,16 +78,16 @@ func propagateTenant(ctx context.Context, tx *sql.Tx, role string) error {
 	return nil
 }
 
-// propagatesTenant reports whether a connection has the setting, whoever gave it.
+// propagatesTenant reports whether a connection propagates its tenant, however that was configured.
 func propagatesTenant(ctx context.Context, q queryer) (bool, error) {
 	var setting sql.NullString
 	if err := q.QueryRowContext(ctx, "SELECT current_setting('citus.propagate_set_commands', true)").Scan(&setting); err != nil {
-		return false, fmt.Errorf("asking for citus.propagate_set_commands: %w", err)
+		return false, fmt.Errorf("reading citus.propagate_set_commands: %w", err)
 	}
 	return setting.String == "local", nil
 }
 
-// CheckCitus makes sure that the service can work on a distributed database. Errors: ErrTenantNotPropagated.
+// CheckCitus checks that the service can use a distributed database. Errors: ErrTenantNotPropagated.
 func (d *Database) CheckCitus(ctx context.Context) error {
 	tables, err := distributed(ctx, d.service)
 	if err != nil || len(tables) == 0 {
@@ -100,7 +100,7 @@ func (d *Database) CheckCitus(ctx context.Context) error {
 	return err
 }
 
-// Distribute spreads the tables over a Citus cluster, with all their rows or not at all.
+// Distribute distributes the tables over a Citus cluster, with all their rows or not at all.
 // Errors: ErrNoCitus, ErrDistributed, ErrTenantNotPropagated.
 func (d *Database) Distribute(ctx context.Context) error {
 	there, err := hasCitus(ctx, d.owner)
@@ -144,8 +144,8 @@ func (d *Database) Distribute(ctx context.Context) error {
 	return nil
 }
 
-// distribute moves the tables. Citus copies their rows as the owner, who sees none of them while row level security is
-// forced on it too; what was copied is then removed from this node's own disk.
+// distribute moves the tables. Citus copies their rows as the owner, to whom they are hidden while row level security is
+// forced. The local copies are then truncated.
 func distribute(ctx context.Context, tx *sql.Tx) error {
 	exec := func(statement string) error {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
@@ -155,7 +155,7 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 	}
 	return withoutForcedRLS(ctx, tx, func() error {
 		for _, s := range distributedTables {
-			if err := exec("LOCK TABLE " + s.table + " IN SHARE ROW EXCLUSIVE MODE"); err != nil { // nobody writes meanwhile
+			if err := exec("LOCK TABLE " + s.table + " IN SHARE ROW EXCLUSIVE MODE"); err != nil { // blocks writes meanwhile
 				return err
 			}
 		}
@@ -186,13 +186,12 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// withoutForcedRLS runs fn while row level security does not bind the owner of the tables, to whom it shows no rows when it is
-// forced, which looks like an empty table. What reads or copies a tenant's table as its owner must do so within it, and a
-// migration must do the same by itself.
+// withoutForcedRLS runs fn while row level security does not apply to the owner of the tables. While it is forced, the owner sees
+// empty tables. Code that reads or copies tenants' tables as the owner must use it; a migration must do the same in SQL.
 func withoutForcedRLS(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {
-		return fmt.Errorf("looking for tables under row level security: %w", err)
+		return fmt.Errorf("reading the tables with row level security: %w", err)
 	}
 	force := func(how string) error {
 		for _, table := range tables {
@@ -211,7 +210,7 @@ func withoutForcedRLS(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	return force("FORCE")
 }
 
-// queryTexts returns the one column of what a query finds.
+// queryTexts returns the rows of a query with one column.
 func queryTexts(ctx context.Context, q queryer, query string, args ...any) (texts []string, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

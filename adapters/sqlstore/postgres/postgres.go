@@ -1,5 +1,5 @@
-// Package postgres opens a Postgres database for package sqlstore. Row level security is its second wall: a
-// transaction sees the rows of the one tenant that it has entered.
+// Package postgres opens a Postgres database for package sqlstore. As a second line of defence, row level security shows a
+// transaction only the rows of the tenant that it has entered.
 package postgres
 
 import (
@@ -23,14 +23,13 @@ const (
 
 	connectTimeout = 5 * time.Second
 	keepAlive      = 15 * time.Second
-	// A connection is renewed now and then, so that a pool finds its way where a name leads now, also while what it led to
-	// before still answers.
+	// Connections are renewed regularly, so that a pool follows a changed host name, even while the old address still answers.
 	connectionLifetime = 5 * time.Minute
-	// grace is what a statement may take on the wire beyond the time that the server gives it.
+	// grace is how long the client waits beyond the server's statement timeout.
 	grace = 2 * time.Second
 
-	// lockPeriod and lockTries are how often, in seconds, and how many times a replica asks whether another one has
-	// finished migrating. It waits as long for its turn to grant.
+	// lockPeriod, in seconds, and lockTries are how often and how many times a replica tries to get the migration lock. It
+	// waits equally long for the lock of Authorize.
 	lockPeriod = 1
 	lockTries  = 300
 )
@@ -39,19 +38,19 @@ const (
 // TLS mode as sslmode; see CheckURL.
 type Options struct {
 	URL string
-	// MigrationURL connects as the owner of the tables; empty where that is the same role.
+	// MigrationURL connects as the owner of the tables; empty if that is the same role.
 	MigrationURL string
-	// AsOwner is whether the store works as the owner of the tables, as the operator's commands do, and not as the role
-	// of URL, which row level security binds.
+	// AsOwner makes the store work as the owner of the tables, for the operator's commands, instead of as the role of URL,
+	// which is subject to row level security.
 	AsOwner  bool
 	PoolSize int
-	// Queries is how many connections there are for questions, on top of the pool.
+	// Queries is the number of connections for queries, in addition to the pool.
 	Queries          int
 	StatementTimeout time.Duration
 	ApplicationName  string
 }
 
-// transactionTimeout is how long a transaction may take: to connect, and for a statement.
+// transactionTimeout limits a transaction: connecting plus a statement.
 func (o Options) transactionTimeout() time.Duration {
 	return connectTimeout + o.StatementTimeout + grace
 }
@@ -59,14 +58,14 @@ func (o Options) transactionTimeout() time.Duration {
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
-	service    *sqlx.DB        // connects as the role of the URL, whoever the store works as
-	superAdmin *sqlstore.Store // works as the role that may give super_admin; see InTxAsSuperAdmin
+	service    *sqlx.DB        // connects as the role of URL, even with AsOwner
+	superAdmin *sqlstore.Store // works as the role that may grant super_admin; see InTxAsSuperAdmin
 	owner      *sql.DB
 	dialect    dialect
 	options    Options
 }
 
-// Open makes the pools. It connects with the first statement, not before.
+// Open creates the pools. It connects with the first statement, not before.
 func Open(o Options) (*Database, error) {
 	connector, err := connect(o.URL, o, true)
 	if err != nil {
@@ -77,7 +76,7 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
 	}
-	migrating, err := connect(o.MigrationURL, o, false) // which may take as long as it needs
+	migrating, err := connect(o.MigrationURL, o, false) // without timeouts
 	if err != nil {
 		return nil, fmt.Errorf("MIGRATION_DATABASE_URL: %w", err)
 	}
@@ -86,7 +85,7 @@ func Open(o Options) (*Database, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	service, superAdmin := newPool(connector, o.PoolSize), newPool(superAdminConnector, 1)
-	superAdmin.SetMaxIdleConns(0) // it is needed seldom
+	superAdmin.SetMaxIdleConns(0) // seldom used
 	worker := service
 	if o.AsOwner {
 		connector = asOwner
@@ -119,22 +118,22 @@ func (d *Database) Close() error {
 	return errors.Join(d.Store.Close(), d.service.Close(), d.superAdmin.Close(), d.owner.Close())
 }
 
-// CloseOwner closes the connections of the owner of the tables, which only the schema and its record need.
+// CloseOwner closes the connections of the owner of the tables, which only migrations and the recorded environments need.
 func (d *Database) CloseOwner() error { return d.owner.Close() }
 
-// Serves and Served look where the migrations are made, so that they speak of the database that would be destroyed.
+// RecordEnvironment and Environments use the owner's connection, as the migrations do, so that they refer to the same database.
 
-// RecordEnvironment keeps on record that the database serves an environment.
+// RecordEnvironment stores that the database is used in an environment.
 func (d *Database) RecordEnvironment(ctx context.Context, environment string, now time.Time) error {
 	return d.asOwner().RecordEnvironment(ctx, environment, now)
 }
 
-// Environments returns the environments that the database has served.
+// Environments returns the environments that the database has been used in.
 func (d *Database) Environments(ctx context.Context) ([]string, error) {
 	return d.asOwner().Environments(ctx)
 }
 
-// asOwner returns the store as the owner of the tables sees it. It shares the owner's connections and is not to be closed.
+// asOwner returns a store on the owner's connections, which must not be closed.
 func (d *Database) asOwner() *sqlstore.Store {
 	db := sqlx.NewDb(d.owner, driverName)
 	return sqlstore.New(db, db, db, d.dialect)
@@ -144,19 +143,19 @@ func (d *Database) asOwner() *sqlstore.Store {
 func (d *Database) Name(ctx context.Context) (string, error) {
 	var name string
 	if err := d.owner.QueryRowContext(ctx, "SELECT current_database()").Scan(&name); err != nil {
-		return "", fmt.Errorf("asking for the name of the database: %w", err)
+		return "", fmt.Errorf("reading the name of the database: %w", err)
 	}
 	return name, nil
 }
 
-// ErrEncoding says that the database can't hold every text that the service takes.
+// ErrEncoding: the database can't store every text that the service accepts.
 var ErrEncoding = errors.New("the encoding of the database must be UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0")
 
-// CheckEncoding makes sure of the database's encoding. Errors: ErrEncoding.
+// CheckEncoding checks that the database's encoding is UTF8. Errors: ErrEncoding.
 func (d *Database) CheckEncoding(ctx context.Context) error {
 	var encoding string
 	if err := d.owner.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
-		return fmt.Errorf("asking for the encoding of the database: %w", err)
+		return fmt.Errorf("reading the encoding of the database: %w", err)
 	}
 	if encoding != "UTF8" {
 		return fmt.Errorf("%w; it is %s", ErrEncoding, encoding)
@@ -164,11 +163,11 @@ func (d *Database) CheckEncoding(ctx context.Context) error {
 	return nil
 }
 
-// Migrations returns what brings the schema to its version. Replicas that start at once take turns.
+// Migrations returns the runner of the migrations. A lock serializes replicas that start at the same time.
 func (d *Database) Migrations() (*migrations.Runner, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockTries))
 	if err != nil {
-		return nil, fmt.Errorf("making the lock of migrations: %w", err)
+		return nil, fmt.Errorf("creating the migration lock: %w", err)
 	}
 	return migrations.NewRunner(goose.DialectPostgres, "postgres", d.owner, goose.WithSessionLocker(locker))
 }

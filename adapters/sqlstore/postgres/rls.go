@@ -2,32 +2,32 @@ package postgres
 
 import (
 	"context"
-	_ "embed" // for what lies beside this file
+	_ "embed" // the SQL files beside this one
 	"errors"
 	"fmt"
 
 	"github.com/lib/pq"
 )
 
-// ErrUnsafeRole says that row level security does not keep the service to one tenant at a time. What was found comes with it.
+// ErrUnsafeRole: row level security does not restrict the service to one tenant at a time. The violations are joined to it.
 var ErrUnsafeRole = errors.New("row level security does not bind the role of DATABASE_URL as it should; give the owner of the tables " +
 	"in MIGRATION_DATABASE_URL, and in DATABASE_URL another role, with no more rights than the service grants it")
 
-// rlsTable is a table in which row level security keeps tenants apart.
+// rlsTable is a table with row level security.
 type rlsTable struct {
 	name   string
-	column string // holds the id of the tenant
-	// toOwner is whether a policy shows all rows to the owner, whose rights the functions work with.
+	column string // of the tenant's id
+	// toOwner is whether a policy shows all rows to the owner, as whom the SECURITY DEFINER functions run.
 	toOwner bool
-	// policies are those that let the service in; none means the one of most tables; see expected.
+	// policies are those that apply to the service; none means the usual one; see expected.
 	policies []policy
-	// What the service may do with it besides adding rows and reading them.
+	// What the service may do besides inserting and reading rows.
 	deletes bool     // rows
 	updates []string // these columns
 	hidden  []string // columns that it may not read
 }
 
-// rlsTables are the tables that the check of the wall looks at, with what the service is granted on them.
+// rlsTables are the tables that CheckRowLevelSecurity checks, with what the service is granted on them.
 var rlsTables = []rlsTable{
 	{name: "tenants", column: "id", toOwner: true, updates: []string{"created_at"}},
 	{name: "users", column: "tenant_id", toOwner: true, updates: []string{"role", "active", "password_hash"}, hidden: []string{"password_hash"}, policies: []policy{
@@ -40,21 +40,21 @@ var rlsTables = []rlsTable{
 	{name: "audit_entries", column: "tenant_id"},
 }
 
-// policy is a policy for a command as Postgres shows it: who may see a row, and what a row may be changed to or added as.
+// policy is a policy in Postgres' own notation: using filters the visible rows, check the new ones.
 type policy struct{ name, command, using, check string }
 
-// Commands, as Postgres keeps them.
+// Commands, as in pg_policy.polcmd.
 const (
 	all    = "*"
 	update = "w"
 )
 
-// tenantCondition is the condition that a row is of the tenant that has been entered.
+// tenantCondition is the condition that a row belongs to the tenant that the transaction has entered.
 func tenantCondition(column string) string {
 	return "(" + column + " = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
 }
 
-// expected returns the policies that let the service in.
+// expected returns the policies that apply to the service.
 func (w rlsTable) expected() []policy {
 	if len(w.policies) > 0 {
 		return w.policies
@@ -62,7 +62,7 @@ func (w rlsTable) expected() []policy {
 	return []policy{{w.name + "_of_tenant", all, tenantCondition(w.column), tenantCondition(w.column)}}
 }
 
-// What asks the database for all that lets the role of a connection past the wall. Both questions begin with the same lines.
+// The queries for violations. Both start with rolesQuery.
 var (
 	//go:embed roles.sql
 	rolesQuery string
@@ -72,17 +72,17 @@ var (
 	bypassesQuery string
 )
 
-// CheckRowLevelSecurity makes sure that the wall between tenants stands and binds the service: the tables that it uses have row level
-// security with the policies of the migrations and no others, neither its role nor one that it can take on is above them, and
-// nothing leads around them. Errors: ErrUnsafeRole, with each breach on a line of its own.
+// CheckRowLevelSecurity verifies that row level security applies to the service's role: it is forced on all tables, with the
+// policies of the migrations and no others; neither the role nor one that it is a member of is exempt; and nothing bypasses
+// the tables. Errors: ErrUnsafeRole, with one violation per line.
 func (d *Database) CheckRowLevelSecurity(ctx context.Context) error {
 	found, err := d.findViolations(ctx)
 	if err != nil {
-		return fmt.Errorf("checking the role of DATABASE_URL: %w", err)
+		return fmt.Errorf("checking row level security for the role of DATABASE_URL: %w", err)
 	}
 	around, err := d.findBypasses(ctx)
 	if err != nil {
-		return fmt.Errorf("checking what leads the role of DATABASE_URL around the wall: %w", err)
+		return fmt.Errorf("checking what bypasses row level security: %w", err)
 	}
 	found = append(found, around...)
 	if len(found) == 0 {
@@ -95,7 +95,7 @@ func (d *Database) CheckRowLevelSecurity(ctx context.Context) error {
 	return errors.Join(reasons...)
 }
 
-// findViolations returns what is wrong with the tables, the role and its rights to them.
+// findViolations returns what is wrong with the tables, the role and its privileges on them.
 func (d *Database) findViolations(ctx context.Context) ([]string, error) {
 	var (
 		names, deletes  []string
@@ -123,8 +123,8 @@ func (d *Database) findViolations(ctx context.Context) ([]string, error) {
 		pq.Array(opened[0]), pq.Array(opened[1]), pq.Array(opened[2]), pq.Array(opened[3]), pq.Array(opened[4]))
 }
 
-// findBypasses returns what is wrong beside the tables: what the service could put in their place, and what shows it more of
-// them than the wall does, or nothing at all.
+// findBypasses returns what is wrong beside the tables: objects that the service could create in their place, and views and
+// functions that show more rows than row level security does, or none.
 func (d *Database) findBypasses(ctx context.Context) ([]string, error) {
 	var names, toOwner []string
 	for _, w := range rlsTables {

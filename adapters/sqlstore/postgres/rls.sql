@@ -1,10 +1,10 @@
--- All that lets the role of this connection past the wall between tenants, a sentence each; it goes on from roles.sql.
--- $2: the tables whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be changed. $4: those that may not be
--- read. $5 to $9: the policies that the migrations make, as table, name, command, USING and WITH CHECK.
+-- All that lets the role of this connection past row level security, one sentence each. It continues roles.sql.
+-- $2: the tables whose rows may be deleted. $3: the columns, as TABLE.COLUMN, that may be updated. $4: those that may not be
+-- read. $5 to $9: the policies that the migrations create, as table, name, command, USING and WITH CHECK.
 expected_policies AS (
     SELECT * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) AS m (name, policy, command, seen, written)
 ),
--- The policies that let one of these roles see or add rows, and whether they are as the migrations make them.
+-- The policies that let one of these roles see or add rows, and whether they are those of the migrations.
 applicable AS (
     SELECT w.name, w.called, p.polname, pg_get_expr(p.polqual, p.polrelid) AS condition, EXISTS (SELECT FROM expected_policies m
         WHERE m.name = w.name AND m.policy = p.polname AND m.command = p.polcmd AND m.seen = pg_get_expr(p.polqual, p.polrelid)
@@ -16,14 +16,14 @@ SELECT t.called || ' ' || able.what
 FROM roles t, LATERAL (VALUES
     (t.rolsuper, 'is a superuser'),
     (t.rolbypassrls, 'bypasses row level security'),
-    (t.rolcreaterole, 'may make roles and change them'),
-    (t.rolreplication, 'may copy the whole server'),
-    (t.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), 'reaches the files of the server')
+    (t.rolcreaterole, 'may create and alter roles'),
+    (t.rolreplication, 'may replicate the whole server'),
+    (t.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), 'may access the files of the server')
 ) AS able (so, what) WHERE able.so
 UNION ALL
 SELECT t.called || ' owns ' || string_agg(o.what, ', ' ORDER BY o.what) FROM roles t JOIN owned o ON o.owner = t.oid GROUP BY t.called
 UNION ALL
-SELECT format('the table %I is not there for it', name) FROM protected WHERE oid IS NULL
+SELECT format('the table %I is not visible to it', name) FROM protected WHERE oid IS NULL
 UNION ALL
 SELECT format('row level security is %s on the table %s', CASE WHEN relrowsecurity THEN 'not forced' ELSE 'off' END, called)
 FROM protected WHERE oid IS NOT NULL AND NOT (relrowsecurity AND relforcerowsecurity)

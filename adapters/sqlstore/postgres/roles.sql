@@ -1,11 +1,11 @@
--- What both questions about the wall begin with: the roles and the tables that they are about. $1: the names of the tables.
+-- The common start of rls.sql and bypasses.sql: the roles and the tables that they check. $1: the names of the tables.
 WITH RECURSIVE me AS (
     SELECT * FROM pg_roles WHERE rolname = session_user
 ),
--- The roles that a statement can take on: a membership counts however far away it is and whatever it leaves out, since some
--- of what it leaves out can be taken on. To be a superuser is reason enough by itself.
+-- The roles that a statement can SET ROLE to: every direct or indirect membership counts, whatever its options, since a member
+-- can change some of those. For a superuser its own role is listed only: that is violation enough.
 roles AS (
-    SELECT r.*, CASE WHEN r.oid = me.oid THEN format('the role %I', r.rolname) ELSE format('the role %I, which it can take on,', r.rolname) END AS called
+    SELECT r.*, CASE WHEN r.oid = me.oid THEN format('the role %I', r.rolname) ELSE format('the role %I, which it is a member of,', r.rolname) END AS called
     FROM pg_roles r, me
     WHERE r.oid = me.oid OR NOT me.rolsuper AND pg_has_role(me.oid, r.oid, 'MEMBER')
 ),

@@ -8,11 +8,11 @@ import (
 	"fmt"
 )
 
-// ErrDifferentDatabases says that the service would not work on the database whose schema it has looked after.
+// ErrDifferentDatabases: the service would not use the database that was migrated.
 var ErrDifferentDatabases = errors.New("DATABASE_URL and MIGRATION_DATABASE_URL lead to different databases; both must lead to the same one")
 
-// CheckSameDatabase makes sure that both URLs lead to one database, whatever names and poolers are on the way: a lock that
-// one of them holds is not free for the other. It finds nothing out before the service's role is made.
+// CheckSameDatabase checks that both URLs lead to the same database, whatever names and poolers are in between: a lock taken over
+// one is not free over the other. It is skipped while the service's role does not exist.
 // Errors: ErrDifferentDatabases.
 func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	if d.options.MigrationURL == d.options.URL {
@@ -28,7 +28,7 @@ func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting by MIGRATION_DATABASE_URL: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // which releases the lock
+	defer func() { _ = tx.Rollback() }() // releases the lock
 	var there bool
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", service.Username()).Scan(&there); err != nil {
 		return fmt.Errorf("looking for the role of DATABASE_URL: %w", err)
@@ -50,9 +50,9 @@ func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	return nil
 }
 
-// lockKey returns a key that nobody else takes a lock on.
+// lockKey returns a random key, on which nobody else takes a lock.
 func lockKey() int64 {
 	var key [8]byte
-	rand.Read(key[:]) // never fails: it crashes the program instead
+	rand.Read(key[:]) // never fails: crypto/rand aborts the program instead
 	return int64(binary.NativeEndian.Uint64(key[:]))
 }

@@ -7,26 +7,26 @@ import (
 	"fmt"
 )
 
-// ErrOutdated says that the schema lacks versions which this role may not add.
+// ErrOutdated: migrations are pending that this role may not apply.
 var ErrOutdated = errors.New("the schema is not up to date, and the role of DATABASE_URL may not change it: " +
 	"run 'secure-data-api migrate up' with the owner of the tables in MIGRATION_DATABASE_URL, then start again")
 
-// ErrNotOwner says that who is to change the schema can't.
+// ErrNotOwner: the role that should change the schema does not own it.
 var ErrNotOwner = errors.New("the role of MIGRATION_DATABASE_URL does not own the tables; have MIGRATION_DATABASE_URL and DATABASE_URL been swapped?")
 
-// MayMigrate reports whether the schema is to be changed from here: by whom MIGRATION_DATABASE_URL names, or where it names
-// nobody, by a role of DATABASE_URL that owns the tables. Errors: ErrNotOwner, and ErrOutdated, where there is no schema
-// and none can be made.
+// MayMigrate reports whether this process may change the schema: as the role of MIGRATION_DATABASE_URL, or if that is not set,
+// as the role of DATABASE_URL if it owns the tables. Errors: ErrNotOwner; ErrOutdated, if there is no schema and this role
+// may not create one.
 func (d *Database) MayMigrate(ctx context.Context) (bool, error) {
 	named := d.options.MigrationURL != d.options.URL
 	asking := queryer(d.service)
 	if named {
 		asking = d.owner
 	}
-	var owns sql.NullBool // neither where there are no tables
+	var owns sql.NullBool // NULL if there are no tables
 	const query = "SELECT (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('goose_db_version'))"
 	if err := asking.QueryRowContext(ctx, query).Scan(&owns); err != nil {
-		return false, fmt.Errorf("asking who owns the tables: %w", err)
+		return false, fmt.Errorf("checking who owns the tables: %w", err)
 	}
 	switch {
 	case named && owns.Valid && !owns.Bool:
@@ -38,7 +38,7 @@ func (d *Database) MayMigrate(ctx context.Context) (bool, error) {
 	}
 	var makes bool
 	if err := d.service.GetContext(ctx, &makes, "SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false)"); err != nil {
-		return false, fmt.Errorf("asking who may make tables: %w", err)
+		return false, fmt.Errorf("checking the privilege to create tables: %w", err)
 	}
 	if !makes {
 		return false, ErrOutdated

@@ -11,19 +11,19 @@ import (
 	"unicode"
 )
 
-// What Postgres itself takes for the verifier of a password (RFC 7677 asks for no fewer iterations).
+// The defaults of Postgres for a verifier (RFC 7677 requires at least as many iterations).
 const (
 	scramIterations = 4096
 	scramSaltBytes  = 16
 )
 
-// errPasswordBeyondASCII says that a password would not be sure to work: it means something else to clients that bring it
-// into a normal form (SASLprep, RFC 4013) and to those that don't.
-var errPasswordBeyondASCII = errors.New("the password in DATABASE_URL must be of ASCII characters alone, " +
-	"since of others one client makes other bytes than the next")
+// errPasswordBeyondASCII: a password with other characters may not work with all clients, since some normalize it (SASLprep,
+// RFC 4013) and some don't.
+var errPasswordBeyondASCII = errors.New("the password in DATABASE_URL must consist of ASCII characters, " +
+	"since clients encode others differently")
 
-// scramVerifier returns what a server keeps to check a password by SCRAM-SHA-256 (RFC 5802, RFC 7677), in the form that
-// PASSWORD takes. The password can't be read from it.
+// scramVerifier returns the SCRAM-SHA-256 verifier of a password (RFC 5802, RFC 7677) in the form that PASSWORD accepts. The
+// password can't be recovered from it.
 func scramVerifier(password string) (string, error) {
 	for _, c := range []byte(password) {
 		if c > unicode.MaxASCII {
@@ -31,7 +31,7 @@ func scramVerifier(password string) (string, error) {
 		}
 	}
 	salt := make([]byte, scramSaltBytes)
-	rand.Read(salt) // never fails: it crashes the program instead
+	rand.Read(salt) // never fails: crypto/rand aborts the program instead
 	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
 	if err != nil {
 		return "", fmt.Errorf("hashing the password of the role: %w", err)

@@ -13,31 +13,31 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// The service gives super_admin by connections of a role of its own, so that no statement that is injected anywhere else can.
-// The role has the service's password, and its name with an end.
+// The service grants super_admin over connections of a separate role, so that a statement injected anywhere else can't do it.
+// The role has the service's password, and its name with a suffix.
 
-// superAdminSuffix is how the name of the role that may give super_admin ends.
+// superAdminSuffix is the suffix of the role that may grant super_admin.
 const superAdminSuffix = "_super_admin"
 
-// superAdminGrants are what that role may do: find a user, give a role, and put it on record.
+// superAdminGrants are the privileges of that role: to find a user, change a role, and record it.
 var superAdminGrants = []string{
-	"GRANT SELECT, UPDATE (created_at) ON tenants TO %s", // the latter is a lock
+	"GRANT SELECT, UPDATE (created_at) ON tenants TO %s", // needed for a row lock
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), UPDATE (role, super_admin) ON users TO %s",
 	"GRANT INSERT ON audit_entries TO %s",
 	"GRANT EXECUTE ON FUNCTION home_of_user TO %s",
 }
 
-// invalidAuthorization is the class of what a server answers to a role that is not there or has another password.
+// invalidAuthorization is the SQLSTATE class for an unknown role or a wrong password.
 const invalidAuthorization = "28"
 
-// superAdminRole returns the role that may give super_admin beside the service's.
+// superAdminRole returns the role that may grant super_admin, for that of the service.
 func superAdminRole(service *url.Userinfo) *url.Userinfo {
 	password, _ := service.Password()
 	return url.UserPassword(service.Username()+superAdminSuffix, password)
 }
 
-// authorizeSuperAdmin makes that role where it is not there yet, and grants it what it needs. Where it is not there and this owner
-// makes no roles, the operator gives super_admin.
+// authorizeSuperAdmin creates that role if it does not exist, and grants it its privileges. If it does not exist and this owner
+// may not create roles, only the operator can grant super_admin.
 func (d *Database) authorizeSuperAdmin(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	var there, makes bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
@@ -54,7 +54,7 @@ func (d *Database) authorizeSuperAdmin(ctx context.Context, tx *sql.Tx, role *ur
 	return grant(ctx, tx, role.Username(), superAdminGrants)
 }
 
-// connectSuperAdmin returns what makes connections as that role.
+// connectSuperAdmin returns a connector for that role.
 func connectSuperAdmin(o Options) (pgConnector, error) {
 	service, err := o.serviceRole()
 	if err != nil {
@@ -66,14 +66,14 @@ func connectSuperAdmin(o Options) (pgConnector, error) {
 	}
 	u.User = superAdminRole(service)
 	q := u.Query()
-	q.Del("user") // which the driver prefers
+	q.Del("user") // the driver prefers it
 	q.Del("password")
 	u.RawQuery = q.Encode()
 	return connect(u.String(), o, true)
 }
 
-// InTxAsSuperAdmin runs a unit of work as the role that may give super_admin, or as the store's own where that may.
-// Errors: those of InTx; user.ErrOperatorOnly, where there is no such role.
+// InTxAsSuperAdmin runs a transaction as the role that may grant super_admin, or as the store's own role if that one may.
+// Errors: those of InTx; user.ErrOperatorOnly, if there is no such role.
 func (d *Database) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
 	itself, err := d.CanGrantSuperAdmin(ctx)
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/lib/pq"
 )
 
-// Faults of a URL. They do not show it.
+// Errors about a URL. They do not contain it.
 var (
 	errURL     = errors.New("must be postgres://USER:PASSWORD@HOST:PORT/NAME")
 	errOptions = errors.New("must be postgres://USER:PASSWORD@HOST:PORT/NAME, with options that the driver knows")
 	errHosts   = errors.New("must name several hosts as postgres://USER:PASSWORD@/NAME?host=HOST,HOST&port=PORT,PORT")
 )
 
-// CheckURL reports what is wrong with a URL, without showing it, and asks no server.
+// CheckURL validates a URL without connecting. The error does not contain the URL.
 func CheckURL(raw string) error {
 	_, err := connect(raw, Options{}, false)
 	return err
 }
 
-// connect returns what makes connections to a URL. The error does not show the URL.
+// connect returns a connector for a URL; limited applies the timeouts. The error does not contain the URL.
 func connect(raw string, o Options, limited bool) (pgConnector, error) {
 	config, err := configure(raw, o, limited)
 	if err != nil {
@@ -38,8 +38,8 @@ func connect(raw string, o Options, limited bool) (pgConnector, error) {
 	return newConnector(config, d)
 }
 
-// configure returns what the driver makes of a URL and of the environment (PGUSER, PGPASSWORD). The error does not show the
-// URL.
+// configure returns the driver's configuration from a URL and the environment (PGUSER, PGPASSWORD). The error does not contain
+// the URL.
 func configure(raw string, o Options, limited bool) (pq.Config, error) {
 	u, hosts, err := parseURL(raw)
 	if err != nil {
@@ -52,12 +52,12 @@ func configure(raw string, o Options, limited bool) (pq.Config, error) {
 		}
 	}
 	setDefault("application_name", o.ApplicationName)
-	// There is this patience with each host. One that is dead leaves time for the others.
+	// The timeout is per host, so that a dead one leaves time for the others.
 	setDefault("connect_timeout", strconv.Itoa(max(1, int(connectTimeout/time.Second)/hosts)))
-	// A server that can't be written, as a standby is, is none for this service.
+	// The service needs a server that accepts writes, not a standby.
 	setDefault("target_session_attrs", string(pq.TargetSessionAttrsReadWrite))
-	// A query with arguments takes one round trip and leaves no named statement behind, which a pooler that hands
-	// connections on after each transaction would lose.
+	// A query with arguments then takes one round trip and creates no named statement, which would be lost with a pooler in
+	// transaction mode.
 	setDefault("binary_parameters", "yes")
 	if limited {
 		for _, s := range o.session() {
@@ -72,12 +72,12 @@ func configure(raw string, o Options, limited bool) (pq.Config, error) {
 	return config, nil
 }
 
-// parseURL returns a URL and how many hosts it names.
+// parseURL parses a URL and returns the number of its hosts.
 func parseURL(raw string) (u *url.URL, hosts int, err error) {
 	_, rest, _ := strings.Cut(raw, "://")
 	authority, _, _ := strings.Cut(rest, "/")
 	named := authority[strings.LastIndexByte(authority, '@')+1:]
-	if strings.Contains(named, ",") && strings.Contains(named, ":") { // no URL; and of one port the driver thinks otherwise than psql
+	if strings.Contains(named, ",") && strings.Contains(named, ":") { // not a valid URL; and the driver treats a single port differently from psql
 		return nil, 0, errHosts
 	}
 	u, err = url.Parse(raw)
@@ -88,7 +88,7 @@ func parseURL(raw string) (u *url.URL, hosts int, err error) {
 	switch {
 	case u.Host == "" && apart == "":
 		return nil, 0, errURL
-	case u.Host != "" && apart != "": // of which the driver takes any
+	case u.Host != "" && apart != "": // ambiguous: the driver takes either
 		return nil, 0, errHosts
 	}
 	return u, strings.Count(u.Host+apart, ",") + 1, nil

@@ -1,7 +1,7 @@
 -- +goose Up
--- tenants, users and sessions hold what is known over the whole service (an e-mail address is unique over it). All
--- other tables are tenants' own: their keys lead with tenant_id, so that they can be distributed by it, and row level
--- security keeps the rows of tenants apart, also from the tables' owner.
+-- tenants, users and sessions are needed before a tenant is known (an e-mail address is unique across the service). The keys of
+-- all other tables start with tenant_id, so that they can be distributed by it, and row level security isolates the tenants'
+-- rows, even from the tables' owner.
 CREATE TABLE tenants (
     id         uuid PRIMARY KEY,
     slug       text COLLATE "C" NOT NULL CONSTRAINT tenants_slug_key UNIQUE,
@@ -66,7 +66,7 @@ CREATE TABLE audit_entries (
 );
 CREATE INDEX audit_entries_by_time ON audit_entries (tenant_id, at, id);
 
--- Without app.tenant_id there is no row to see and none to add.
+-- Without app.tenant_id no row is visible and none can be added.
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE events FORCE ROW LEVEL SECURITY;
 CREATE POLICY events_of_tenant ON events

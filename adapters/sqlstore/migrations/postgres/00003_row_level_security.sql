@@ -1,20 +1,20 @@
 -- +goose Up
--- Row level security comes to what is known over the whole service, too: a transaction sees the tenant that it has entered,
--- with its users and their sessions. What is asked before any tenant is known is asked of functions, which run with the
--- rights of the tables' owner and answer one narrow question each.
+-- Row level security for tenants, users and sessions, too: a transaction sees the tenant that it has entered, with its users
+-- and their sessions. Lookups before a tenant is known use functions that run with the rights of the tables' owner, one for
+-- each lookup.
 ALTER TABLE sign_in_addresses ADD COLUMN tenant_id uuid REFERENCES tenants (id);
 UPDATE sign_in_addresses a SET tenant_id = u.tenant_id FROM users u WHERE u.id = a.user_id;
 ALTER TABLE sign_in_addresses ALTER COLUMN tenant_id SET NOT NULL;
 
--- super_admin stands beside the role in the tenant, in a column that the service's role can't set. A role of its own can, by
--- which the service gives super_admin and does nothing else.
+-- super_admin is stored in a column of its own, which the service's role can't set. A separate role can, which the service uses
+-- to grant super_admin and for nothing else.
 ALTER TABLE users ADD COLUMN super_admin boolean NOT NULL DEFAULT false;
 UPDATE users SET super_admin = true, role = 'admin' WHERE role = 'super_admin';
 ALTER TABLE users DROP CONSTRAINT users_role_check;
 ALTER TABLE users ADD CONSTRAINT users_role_check CHECK (role IN ('viewer', 'analyst', 'admin'));
 
--- Questions run in transactions that only read, which no statement can change once one has been run. No function that shows
--- a password hash or finds an account answers there, so that a statement injected into a question has no use of them.
+-- Queries run in read-only transactions, a mode that no statement can leave once one has been run. The functions that return
+-- password hashes or find accounts refuse to run there, so that a statement injected into a query can't use them.
 -- +goose StatementBegin
 CREATE FUNCTION refuse_in_questions() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -24,7 +24,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Signing in: the one account with the address.
+-- Sign-in: the account with the address.
 -- +goose StatementBegin
 CREATE FUNCTION account_by_email(wanted text) RETURNS SETOF users LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -33,7 +33,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Signing in, changing the password: whether the account's password is still the one that was verified.
+-- Sign-in and password change: whether the account's password is still the one that was verified.
 -- +goose StatementBegin
 CREATE FUNCTION password_is(wanted uuid, hash text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -42,7 +42,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Authentication: who has opened a session, and until when it lives. No hash of a password or token is shown.
+-- Authentication: the session and its user, without the hashes of password and tokens.
 -- +goose StatementBegin
 CREATE FUNCTION caller_of_session(wanted uuid) RETURNS TABLE (
     id uuid, tenant_id uuid, email text, full_name text, role text, active boolean, created_at timestamptz,
@@ -56,7 +56,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Signing in: whether the account with the address has signed in from there before.
+-- Sign-in: whether the account has signed in from the address before.
 -- +goose StatementBegin
 CREATE FUNCTION address_is_known(wanted text, origin text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -65,7 +65,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Starting: what password hashes cost, as hashes of nothing.
+-- Startup: the costs of the password hashes, as hashes without salt and key.
 -- +goose StatementBegin
 CREATE FUNCTION password_costs(salt_and_key text) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -75,7 +75,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Registering: the tenant with the slug.
+-- Registration: the tenant with the slug.
 -- +goose StatementBegin
 CREATE FUNCTION tenant_by_slug(wanted text) RETURNS SETOF tenants LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -84,7 +84,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- A super_admin names a user and no tenant: the tenant that is to be entered.
+-- Lookup of a user by a super_admin without a tenant: the tenant to enter.
 -- +goose StatementBegin
 CREATE FUNCTION home_of_user(wanted uuid) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -93,10 +93,10 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- The list of all tenants is for the operator, who works as the owner.
+-- The list of all tenants is for the operator, who connects as the owner.
 CREATE FUNCTION all_tenants() RETURNS SETOF tenants LANGUAGE sql AS 'SELECT * FROM tenants';
 
--- No table of a caller's own may stand in for one of these, and nobody calls what was not granted.
+-- Callers can't substitute tables of their own, and EXECUTE must be granted explicitly.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -112,7 +112,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- The owner sees all rows of these, for the functions and for the operator's commands. All others see the tenant they are in.
+-- The owner sees all rows, for the functions and the operator's commands. All others see only the tenant they have entered.
 ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenants_of_tenant ON tenants
@@ -122,7 +122,7 @@ CREATE POLICY tenants_to_owner ON tenants TO CURRENT_USER USING (true) WITH CHEC
 
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
--- Nobody is added as a super_admin; one who is may be changed. Citus forgets that a policy is restrictive, so none is.
+-- A super_admin can't be inserted, but updated. No policy is restrictive, since Citus drops that attribute.
 CREATE POLICY users_of_tenant ON users
     USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND NOT super_admin);
