@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until it is told to go on.
+// Clock is a clock that moves only by Advance.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that shows the present.
+// NewClock returns a clock set to the current time.
 func NewClock() *Clock {
 	return &Clock{now: time.Now().UTC().Truncate(time.Microsecond)}
 }
 
-// Now returns what the clock shows.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the clock on.
+// Advance moves the clock forward.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -101,7 +101,7 @@ func padded(part string) string {
 	return part + strings.Repeat("=", (4-len(part)%4)%4)
 }
 
-// spareBits returns base64url with its last bit turned over, which a lax reader does not see where the bit is to spare
+// spareBits returns base64url with its last bit flipped, which a lenient decoder ignores if it is a padding bit
 // (RFC 4648 3.5).
 func spareBits(part string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

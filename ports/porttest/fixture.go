@@ -12,7 +12,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 )
 
-// Fixture returns the path of a file in testdata at the top level, which holds what more than one package tests with.
+// Fixture returns the path of a file in the top-level testdata, which holds the fixtures of more than one package.
 func Fixture(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -103,7 +103,7 @@ func parseQuery(t testing.TB, body map[string]any) analytics.Query {
 	return q
 }
 
-// BrokenConfigurations returns the files in testdata/config, and what the first line of each says is to blame.
+// BrokenConfigurations returns the files in testdata/config, each with the settings that its first line says are wrong.
 func BrokenConfigurations(t testing.TB) map[string][]string {
 	t.Helper()
 	files, err := filepath.Glob(Fixture(t, "config/*.env"))

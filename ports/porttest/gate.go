@@ -11,11 +11,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// NewQueryGate makes a gate: how many may be inside, in all and of one tenant, how many of a tenant may wait to enter,
-// and for how long.
+// NewQueryGate makes a gate: how many may be inside, in total and per tenant, how many of a tenant may wait to enter, and for
+// how long.
 type NewQueryGate func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate
 
-// QueryGate tests a gate of this process. Time stands still in it until all wait, and then goes to where one goes on.
+// QueryGate tests a gate of this process in a synctest bubble: time advances only while all goroutines are blocked.
 func QueryGate(t *testing.T, newGate NewQueryGate) {
 	const a, b, c = id.Tenant("a"), id.Tenant("b"), id.Tenant("c")
 	for name, test := range map[string]func(*testing.T){
@@ -30,26 +30,26 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			g := newGateTest(t, newGate(3, 2, 8, time.Second))
 			g.enters(a, a)
 			g.waits(a)
-			g.enters(b) // who waits for another reason is not in the way
+			g.enters(b) // a tenant at its limit does not block others
 			g.leaves(b)
 			g.inside(a, a)
 			g.leaves(a)
 			g.inside(a, a)
 		},
-		"a short line": func(t *testing.T) {
+		"a short queue": func(t *testing.T) {
 			g := newGateTest(t, newGate(1, 1, 2, time.Second))
 			g.enters(a)
 			g.waits(a)
 			g.waits(a)
 			g.refused(a)
-			g.waits(b) // each tenant has its own
+			g.waits(b) // each tenant has its own queue
 			for range 3 {
-				g.returns(a) // what was let in before has no bound
+				g.returns(a) // no limit after admission
 			}
 			g.refused(a)
 			g.leavesAll(a, a, b, a, a, a, a)
 		},
-		"no line": func(t *testing.T) {
+		"no queue": func(t *testing.T) {
 			g := newGateTest(t, newGate(1, 1, 0, time.Second))
 			g.enters(a)
 			g.refused(b)
@@ -100,7 +100,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			}
 			_, err := g.gate.Enter(gone, c)
 			wantErr(t, "who had gone before", err, context.Canceled)
-			g.waits(b) // there is room in the line again
+			g.waits(b) // there is room in the queue again
 			g.leaves(a)
 			g.inside(b)
 		},
@@ -121,7 +121,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 	}
 }
 
-// gateTest keeps who is inside, each with what lets it leave.
+// gateTest keeps the visitors inside, each with its leave function.
 type gateTest struct {
 	t      *testing.T
 	gate   ports.QueryGate
@@ -138,7 +138,7 @@ func newGateTest(t *testing.T, gate ports.QueryGate) *gateTest {
 	return &gateTest{t: t, gate: gate, came: make(chan visitor, 100)}
 }
 
-// settle waits until nobody moves, and takes in who came.
+// settle waits until all goroutines are blocked, and collects who was admitted.
 func (g *gateTest) settle() {
 	synctest.Wait()
 	for len(g.came) > 0 {
@@ -156,7 +156,7 @@ func (g *gateTest) inside(want ...id.Tenant) {
 	equal(g.t, "who is inside", got, want)
 }
 
-// enters expects that each is let in at once.
+// enters expects each to be admitted at once.
 func (g *gateTest) enters(tenants ...id.Tenant) {
 	g.t.Helper()
 	for _, tenant := range tenants {
@@ -166,10 +166,10 @@ func (g *gateTest) enters(tenants ...id.Tenant) {
 	}
 }
 
-// waits expects that one is let in only later.
+// waits expects one to be admitted later only.
 func (g *gateTest) waits(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Enter) }
 
-// returns does so for the next piece of something.
+// returns expects the same of a Reenter.
 func (g *gateTest) returns(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Reenter) }
 
 func (g *gateTest) wait(tenant id.Tenant, enter func(context.Context, id.Tenant) (func(), error)) {
@@ -189,7 +189,7 @@ func (g *gateTest) wait(tenant id.Tenant, enter func(context.Context, id.Tenant)
 	}
 }
 
-// refused expects that there is no place for one, nor in the line.
+// refused expects that there is neither a slot nor room in the queue.
 func (g *gateTest) refused(tenant id.Tenant) {
 	g.t.Helper()
 	began := time.Now()
@@ -198,7 +198,7 @@ func (g *gateTest) refused(tenant id.Tenant) {
 	equal(g.t, "how long it waited", time.Since(began), time.Duration(0))
 }
 
-// leaves lets the first one of a tenant go.
+// leaves makes the first one of a tenant leave.
 func (g *gateTest) leaves(tenant id.Tenant) {
 	g.t.Helper()
 	for i, v := range g.within {
@@ -211,7 +211,7 @@ func (g *gateTest) leaves(tenant id.Tenant) {
 	g.t.Fatalf("%s is not inside", tenant)
 }
 
-// leavesAll expects that these are inside one after the other, until nobody waits.
+// leavesAll makes one after the other leave, and expects them to have been admitted in this order, until nobody waits.
 func (g *gateTest) leavesAll(tenants ...id.Tenant) {
 	g.t.Helper()
 	for _, tenant := range tenants {
@@ -222,7 +222,7 @@ func (g *gateTest) leavesAll(tenants ...id.Tenant) {
 	equal(g.t, "how many are left", len(g.within), 0)
 }
 
-// testCrowd sends many of several tenants at once, of which some leave the line.
+// testCrowd sends many of several tenants at once, some of which give up waiting.
 func testCrowd(t *testing.T, gate ports.QueryGate) {
 	type count struct {
 		tenant id.Tenant
@@ -265,7 +265,7 @@ func testCrowd(t *testing.T, gate ports.QueryGate) {
 	if served < each {
 		t.Errorf("%d were served", served)
 	}
-	for _, tenant := range []id.Tenant{"d", "e", "f"} { // all places are free again
+	for _, tenant := range []id.Tenant{"d", "e", "f"} { // all slots are free again
 		_, err := gate.Enter(t.Context(), tenant)
 		must(t, err)
 	}

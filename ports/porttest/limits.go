@@ -141,7 +141,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 	})
 }
 
-// RevocationList tests a revocation list. advance moves the list's own time on.
+// RevocationList tests a revocation list. advance moves the list's own time forward.
 func RevocationList(t *testing.T, l ports.RevocationList, now func() time.Time, advance func(time.Duration)) {
 	claims := func() session.Claims {
 		return session.Claims{

@@ -30,7 +30,7 @@ var (
 // NewID returns a new id.
 func NewID[T ~string]() T { return T(uuid.NewString()) }
 
-// NewTenant adds a tenant with a name of its own to the store.
+// NewTenant adds a tenant with a unique slug.
 func NewTenant(t *testing.T, s ports.Repositories) tenant.Tenant {
 	t.Helper()
 	slug, err := tenant.ParseSlug("t-" + uuid.NewString())
@@ -40,7 +40,7 @@ func NewTenant(t *testing.T, s ports.Repositories) tenant.Tenant {
 	return added
 }
 
-// NewUser adds an active user with an address of its own to the store.
+// NewUser adds an active user with a unique e-mail address.
 func NewUser(t *testing.T, s ports.Repositories, home tenant.Tenant, role access.Role) user.User {
 	t.Helper()
 	email, err := user.ParseEmail(uuid.NewString() + "@example.com")
@@ -92,7 +92,7 @@ func equal(t *testing.T, doing string, got, want any) {
 	}
 }
 
-// Store tests a store. Tests of one store may run beside each other and share its data.
+// Store tests a store. Tests may run in parallel on one store and share its data.
 func Store(t *testing.T, s ports.Store) {
 	for name, test := range map[string]func(*testing.T, ports.Store){
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
@@ -143,7 +143,7 @@ func testPanic(t *testing.T, s ports.Store) {
 		defer func() { _ = recover() }()
 		_ = s.InTx(t.Context(), func(context.Context, ports.Repositories) error { panic("a mistake") })
 	}()
-	NewTenant(t, s) // hangs where the transaction was left open
+	NewTenant(t, s) // hangs if the transaction was left open
 }
 
 // testAdministrators lets two administrators demote each other at once: one must stay.

@@ -39,7 +39,7 @@ func testTenants(t *testing.T, s ports.Store) {
 	wantErr(t, "the list with the scope of one tenant", err, access.ErrNoScope)
 }
 
-// Operator tests what a store does for the operator alone, who may have opened it with other rights than the service has.
+// Operator tests what a store does for the operator only, whose privileges may differ from those of the service.
 func Operator(t *testing.T, s ports.Store) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
@@ -64,7 +64,7 @@ func Operator(t *testing.T, s ports.Store) {
 	}
 }
 
-// RLSMigration takes back the version of the schema that builds the wall around users, and puts it on again: what it moves is kept.
+// RLSMigration rolls back the migration that adds row level security to users, and applies it again: the data it moves is kept.
 func RLSMigration(t *testing.T, s ports.Store, down func(context.Context) (string, error), up func(context.Context) (int, error)) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
@@ -73,7 +73,7 @@ func RLSMigration(t *testing.T, s ports.Store, down func(context.Context) (strin
 		must(t, s.SignInAddresses().Remember(ctx, u, "192.0.2.1", t0, 1))
 	}
 	if name, err := down(ctx); err != nil || name != "00003_row_level_security.sql" {
-		t.Fatalf("taken back: %q, %v", name, err)
+		t.Fatalf("rolled back: %q, %v", name, err)
 	}
 	_, err := up(ctx)
 	must(t, err)
@@ -140,7 +140,7 @@ func testIdentities(t *testing.T, s ports.Store) {
 	}))
 }
 
-// profile is what those who manage users see of one.
+// profile is a user as its administrators see it.
 func profile(u user.User) user.User {
 	u.PasswordHash = ""
 	return u
@@ -346,7 +346,7 @@ func testSignInAddresses(t *testing.T, s ports.Store) {
 		must(t, s.SignInAddresses().Remember(ctx, u, address, t0.AddDate(0, 0, i), 2))
 	}
 	known(u.Email, "192.0.2.1", true)
-	known(u.Email, "192.0.2.2", false) // for which there was no room
+	known(u.Email, "192.0.2.2", false) // beyond the limit
 	known(u.Email, "2001:db8::/64", true)
 	known(other.Email, "192.0.2.1", false)
 	known(nobody, "192.0.2.1", false)

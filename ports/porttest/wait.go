@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// eventuallyTimeout is how long a test waits for what must come.
+// eventuallyTimeout is how long Eventually waits.
 const eventuallyTimeout = 60 * time.Second
 
 // Eventually waits until a condition holds.

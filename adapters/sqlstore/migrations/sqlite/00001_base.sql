@@ -1,5 +1,5 @@
 -- +goose Up
--- Times are UTC in microseconds as fixed-width text (2026-01-31T12:00:00.000000Z), which sorts as the times do.
+-- Times are UTC in microseconds as fixed-width text (2026-01-31T12:00:00.000000Z), whose text order is chronological.
 CREATE TABLE tenants (
     id         TEXT PRIMARY KEY,
     slug       TEXT NOT NULL UNIQUE,

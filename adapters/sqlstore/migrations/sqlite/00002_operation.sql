@@ -1,6 +1,6 @@
 -- +goose Up
--- The addresses from which a user has signed in (of IPv6 the network): whoever comes from there is not held up by those
--- who guess at the password from elsewhere.
+-- The addresses (IPv6: the /64) from which a user has signed in: sign-ins from there are not blocked by those who guess the
+-- password from elsewhere.
 CREATE TABLE sign_in_addresses (
     user_id TEXT NOT NULL REFERENCES users (id),
     address TEXT NOT NULL,
@@ -8,16 +8,16 @@ CREATE TABLE sign_in_addresses (
     PRIMARY KEY (user_id, address)
 ) STRICT, WITHOUT ROWID;
 
--- The environments that this database has served. One that has served production is never taken back.
+-- The environments that this database was used in. Migrations of one used in production are never rolled back.
 CREATE TABLE served (
     environment TEXT PRIMARY KEY,
     first_at    TEXT NOT NULL
 ) STRICT;
--- Nobody knows what a database that is older than this table has served.
+-- A database that is older than this table may have been used in any environment.
 INSERT INTO served (environment, first_at)
     SELECT 'unknown', strftime('%Y-%m-%dT%H:%M:%f000Z') WHERE EXISTS (SELECT 1 FROM users);
 
--- The one row that is written to find out whether the database can be.
+-- The row that is written to check that the database accepts writes.
 CREATE TABLE heartbeat (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     at TEXT NOT NULL

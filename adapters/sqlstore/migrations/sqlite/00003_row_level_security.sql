@@ -1,9 +1,9 @@
 -- +goose Up
--- super_admin stands beside the role in the tenant.
+-- super_admin is stored in a column of its own.
 ALTER TABLE users ADD COLUMN super_admin INTEGER NOT NULL DEFAULT 0 CHECK (super_admin IN (0, 1));
 UPDATE users SET super_admin = 1, role = 'admin' WHERE role = 'super_admin';
 
--- Every table with a tenant's rows has the tenant in them.
+-- Every table with a tenant's rows has the column tenant_id.
 CREATE TABLE addresses (
     user_id   TEXT NOT NULL REFERENCES users (id),
     tenant_id TEXT NOT NULL REFERENCES tenants (id),
