@@ -11,7 +11,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// Clock tells the time.
+// Clock provides the current time.
 type Clock interface {
 	// Now returns the current time in UTC.
 	Now() time.Time

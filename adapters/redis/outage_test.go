@@ -307,7 +307,7 @@ func testNoCounts(t *testing.T, server *container.Container) {
 		t.Errorf("after as many as can be counted: %+v, %v", left, err)
 	}
 	client.expectLines(t, 1)
-	if log := client.log.String(); !strings.Contains(log, "begins anew") {
+	if log := client.log.String(); !strings.Contains(log, "it is deleted") {
 		t.Errorf("the log does not say what is done: %s", log)
 	}
 }

@@ -36,7 +36,7 @@ func (t *dbTime) Scan(value any) error {
 		}
 		t.Time = at
 	default:
-		return fmt.Errorf("reading a time: a %T is none", value)
+		return fmt.Errorf("reading a time: unsupported type %T", value)
 	}
 	return nil
 }

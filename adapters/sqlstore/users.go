@@ -34,7 +34,7 @@ type userRow struct {
 func (r userRow) user() (user.User, error) {
 	email, err := user.ParseEmail(r.Email)
 	if err != nil {
-		return user.User{}, fmt.Errorf("reading user %s: the e-mail address is not one", r.ID)
+		return user.User{}, fmt.Errorf("reading user %s: invalid e-mail address", r.ID)
 	}
 	role, err := access.ParseRole(r.Role)
 	if err != nil {

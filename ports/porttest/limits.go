@@ -77,7 +77,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			again, err := l.Take(t.Context(), key, short)
 			must(t, err)
 			if !got.Exceeded && again.Exceeded {
-				break // refused within a window; below it must be let in again
+				break // refused within a window; below it must be admitted again
 			}
 			if time.Now().After(deadline) {
 				t.Fatal("two requests at once never met the limit of one")

@@ -69,7 +69,7 @@ func testPasswordStaysHere(t *testing.T, server *container.Container) {
 		if made := may == "CREATEROLE"; made != (err == nil) {
 			t.Errorf("%s: %v", may, err)
 		}
-		if err != nil && (strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "making the role")) {
+		if err != nil && (strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "creating the role")) {
 			t.Errorf("the error is %v", err)
 		}
 		var log string

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrUnsafeRole: row level security does not restrict the service to one tenant at a time. The violations are joined to it.
-var ErrUnsafeRole = errors.New("row level security does not bind the role of DATABASE_URL as it should; give the owner of the tables " +
+var ErrUnsafeRole = errors.New("row level security does not apply to the role of DATABASE_URL as it should; give the owner of the tables " +
 	"in MIGRATION_DATABASE_URL, and in DATABASE_URL another role, with no more rights than the service grants it")
 
 // rlsTable is a table with row level security.

@@ -26,7 +26,7 @@ func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	}
 	tx, err := d.owner.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("connecting by MIGRATION_DATABASE_URL: %w", err)
+		return fmt.Errorf("connecting with MIGRATION_DATABASE_URL: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // releases the lock
 	var there bool
@@ -38,11 +38,11 @@ func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	}
 	key := lockKey()
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", key); err != nil {
-		return fmt.Errorf("taking a lock by MIGRATION_DATABASE_URL: %w", err)
+		return fmt.Errorf("taking a lock with MIGRATION_DATABASE_URL: %w", err)
 	}
 	var free bool
 	if err := d.service.GetContext(ctx, &free, "SELECT pg_try_advisory_xact_lock($1)", key); err != nil {
-		return fmt.Errorf("trying a lock by DATABASE_URL: %w", err)
+		return fmt.Errorf("trying a lock with DATABASE_URL: %w", err)
 	}
 	if free {
 		return ErrDifferentDatabases
