@@ -36,26 +36,26 @@ import (
 
 const (
 	writeTimeout = 30 * time.Second
-	// requestTimeout is shorter, so that whoever waits too long still has an answer.
+	// requestTimeout is shorter, so that a request that times out still gets a response.
 	requestTimeout = 25 * time.Second
-	// queryQueueTimeout is how long a question waits for its turn.
+	// queryQueueTimeout is how long a query waits in the queue.
 	queryQueueTimeout = 5 * time.Second
 )
 
-// Runtime is what the service runs in, other than its configuration.
+// Runtime is the environment of the service, apart from its configuration.
 type Runtime struct {
 	Output  io.Writer // of the log
 	Colour  bool      // whether the output is a terminal that shows colours
 	Version string
 	Clock   ports.Clock
-	// After tells when a time has passed, as time.After does. Only what serves asks for it.
+	// After is time.After, or a substitute in tests. Only Serve uses it.
 	After func(time.Duration) <-chan time.Time
-	// Serving is whether requests will be answered, which takes a signing key that lasts. Commands sign nothing, and work
-	// with the rights of the database's owner.
+	// Serving is whether requests will be answered, which needs a persistent signing key. Commands sign nothing, and run with
+	// the privileges of the database's owner.
 	Serving bool
 }
 
-// App is the service, put together.
+// App is the assembled service.
 type App struct {
 	Auth    *auth.Service
 	Users   *users.Service
@@ -64,12 +64,12 @@ type App struct {
 	config   config.Config
 	clock    ports.Clock
 	after    func(time.Duration) <-chan time.Time
-	draining atomic.Bool // told to stop, and still answering
+	draining atomic.Bool // stopping, but still answering
 	hasher   *password.Hasher
 	logger   *slog.Logger
 	database database
-	postgres *postgres.Database // nil where the database is another
-	redis    *redis.Client      // nil where there is none
+	postgres *postgres.Database // nil if the database is SQLite
+	redis    *redis.Client      // nil if Redis is not configured
 	metrics  *telemetry.Metrics
 	handler  http.Handler
 }
@@ -85,7 +85,7 @@ type database interface {
 	Close() error
 }
 
-// Open puts the service together and opens its database, whose schema it leaves alone. Close must be called.
+// Open assembles the service and opens its database, without migrating it. Close must be called.
 func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	logger, err := auditlog.New(in.Output, c.LogFormat, c.LogLevel, in.Colour)
 	if err != nil {
@@ -94,7 +94,7 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	for _, warning := range c.Warnings {
 		logger.WarnContext(ctx, warning)
 	}
-	// What is audited is written whatever the level of the log.
+	// Audit entries are written whatever the log level.
 	auditLogger, err := auditlog.New(in.Output, c.LogFormat, slog.LevelInfo, in.Colour)
 	if err != nil {
 		return nil, err
@@ -158,13 +158,13 @@ func (m measuredLog) Write(ctx context.Context, e audit.Entry) {
 	m.metrics.Entry(e)
 }
 
-// auditLog is where the API writes requests, and acts that change nothing.
+// auditLog logs the API's requests, and acts that change nothing.
 type auditLog struct {
 	measuredLog
 	*recorder.Recorder
 }
 
-// api puts the REST API before the use cases.
+// api assembles the REST API on the use cases.
 func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http.Handler, error) {
 	c := a.config
 	return rest.New(rest.Dependencies{
@@ -215,7 +215,7 @@ func (a *App) openDatabase(ctx context.Context, serving bool) error {
 	return nil
 }
 
-// openShared returns what counts requests and remembers revocations: for all replicas in Redis, or for this process.
+// openShared returns the rate limiter and the revocation list: shared in Redis, or local to this process.
 func (a *App) openShared(clock ports.Clock) (ports.RateLimiter, ports.RevocationList, error) {
 	own := memory.NewLimiter()
 	if a.config.RedisURL == "" {

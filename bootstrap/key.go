@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// secretFile is where the signing key is kept in development.
+	// secretFile is the file with the signing key in development.
 	secretFile = "jwt-secret-key"
-	// secretBytes is how much randomness it has: enough for every algorithm.
+	// secretBytes is its length in random bytes, enough for every algorithm.
 	secretBytes = 64
 )
 
-// signer returns what signs tokens: with the configured secret, or in development with one that is made once and kept.
+// signer returns a signer with the configured secret, or in development with one that is generated once and stored.
 func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
 	secret := a.config.JWTSecret
 	switch {
 	case len(secret) > 0:
 	case !serving:
-		secret = randomSecret() // which signs nothing
+		secret = randomSecret() // never used to sign
 	default:
 		path := filepath.Join(a.config.DataDir, secretFile)
 		if err := a.checkDevelopment(ctx, path); err != nil {
@@ -44,8 +44,8 @@ func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
 	return token.NewSigner(a.config.JWTAlgorithm, secret)
 }
 
-// checkDevelopment refuses to make a key of development beside a database that has served production, or may have: an old
-// one of development has its key at the path already.
+// checkDevelopment refuses to generate a development key for a database that was used in production, or may have been. An old
+// development database already has its key at the path.
 func (a *App) checkDevelopment(ctx context.Context, path string) error {
 	served, err := a.served(ctx)
 	if err != nil {
@@ -54,16 +54,16 @@ func (a *App) checkDevelopment(ctx context.Context, path string) error {
 	_, err = os.Stat(path)
 	hasNoKey := errors.Is(err, fs.ErrNotExist)
 	if slices.Contains(served, config.Production) || slices.Contains(served, unknown) && hasNoKey {
-		return errors.New("this database has served production, or is older than its record of that: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
+		return errors.New("this database was used in production, or may have been: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
 	}
 	return nil
 }
 
-// keptSecret returns the secret of this machine, which is made where there is none.
+// keptSecret returns the stored secret of this machine, or generates one.
 func (a *App) keptSecret(ctx context.Context, path string) ([]byte, error) {
 	a.logger.WarnContext(ctx, "JWT_SECRET_KEY is not set: tokens are signed with a random key of this machine, which is for development only", "file", path)
 	if err := os.MkdirAll(a.config.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
+		return nil, fmt.Errorf("creating the data folder: %w", err)
 	}
 	kept, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,35 +77,35 @@ func (a *App) keptSecret(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the signing key: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the signing key %s can be read by others: chmod 600 it, or delete it to have a new one", path)
+		return nil, fmt.Errorf("the signing key %s can be read by others: chmod 600 it, or delete it to get a new one", path)
 	}
 	return kept, nil
 }
 
 func randomSecret() []byte {
 	random := make([]byte, secretBytes)
-	rand.Read(random) // never fails: it crashes the program instead
+	rand.Read(random) // never fails: crypto/rand aborts the program instead
 	return []byte(base64.RawURLEncoding.EncodeToString(random))
 }
 
 func makeSecret(path string) ([]byte, error) {
 	secret := randomSecret()
-	// The key appears whole or not at all, also to another process that starts at this moment.
+	// Written to a temporary file and linked, so that a process that starts at the same time never reads a partial key.
 	f, err := os.CreateTemp(filepath.Dir(path), secretFile+"-*") // mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("making the signing key: %w", err)
+		return nil, fmt.Errorf("creating the signing key: %w", err)
 	}
 	_, err = f.Write(secret)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Link(f.Name(), path)
 	}
-	_ = os.Remove(f.Name()) // the key has its own name now, or is of no use
+	_ = os.Remove(f.Name()) // linked under its final name, or not needed
 	if errors.Is(err, fs.ErrExist) {
 		return os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("making the signing key: %w", err)
+		return nil, fmt.Errorf("creating the signing key: %w", err)
 	}
 	return secret, nil
 }

@@ -142,7 +142,7 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 	}
 }
 
-// testRowLevelSecurityOff: where row level security does not bind the service, production does not start and is not recorded as
+// testRowLevelSecurityOff: where row level security does not apply to the service, production does not start and is not recorded as
 // served, and elsewhere the log says why.
 func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
@@ -170,7 +170,7 @@ func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	}
 	onRecord("after production was refused", config.Development)
 	s := start(t, all)
-	warnings := s.log.lines(t, "row level security does not bind the service")
+	warnings := s.log.lines(t, "row level security does not apply to the service")
 	if len(warnings) != 1 || !strings.Contains(warnings[0]["reason"].(string), breach) {
 		t.Errorf("in development it warns of %v", warnings)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
-// Migrate brings the schema to its newest version, keeps in the database which environment it is used in, and returns how
-// many versions that took.
+// Migrate applies all pending migrations, records in the database which environment it is used in, and returns the number of
+// applied migrations.
 // Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrDifferentDatabases, postgres.ErrOutdated, migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	applied, err := a.migrate(ctx)
@@ -22,7 +22,7 @@ func (a *App) Migrate(ctx context.Context) (int, error) {
 	return applied, a.database.RecordEnvironment(ctx, a.config.Environment, a.clock.Now())
 }
 
-// migrate brings the schema to its newest version and returns how many versions that took.
+// migrate applies all pending migrations and returns their number.
 func (a *App) migrate(ctx context.Context) (int, error) {
 	runner, err := a.database.Migrations()
 	if err != nil {
@@ -34,8 +34,8 @@ func (a *App) migrate(ctx context.Context) (int, error) {
 	return runner.Up(ctx)
 }
 
-// migratePostgres changes the schema as its owner, and nothing where it is not known who that is. The database is the one
-// that will be served: this is checked before anything is changed, and again for a role that has just been made.
+// migratePostgres migrates as the owner of the schema; without the owner it only checks that nothing is pending. It verifies
+// that both URLs lead to the same database before it changes anything, and again after creating the service's role.
 // Errors: those of Migrate.
 func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (int, error) {
 	if err := a.postgres.CheckEncoding(ctx); err != nil {
@@ -65,8 +65,8 @@ func (a *App) migratePostgres(ctx context.Context, runner *migrations.Runner) (i
 	return applied, a.postgres.CheckSameDatabase(ctx)
 }
 
-// prepare readies the database to be served, and keeps on record that it is once nothing stands against that. From then on
-// no connection has the rights of the schema's owner, where that is another role than the service's.
+// prepare migrates and checks the database, and records the environment once all checks have passed. It then closes the
+// connections of the schema's owner, if that is another role than the service's.
 // Errors: those of Migrate, postgres.ErrUnsafeRole, postgres.ErrTenantNotPropagated.
 func (a *App) prepare(ctx context.Context) error {
 	applied, err := a.migrate(ctx)
@@ -95,16 +95,16 @@ func (a *App) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Faults of taking a version of the schema back.
+// Errors of rolling a migration back.
 var (
-	// ErrForwardOnly: the database has served production, or nobody knows that it has not.
-	ErrForwardOnly = errors.New("this database has served production, or is older than its record of that: its schema goes forward only")
-	// ErrOtherDatabase: the database is not the one that was named.
+	// ErrForwardOnly: the database was used in production, or is too old to know.
+	ErrForwardOnly = errors.New("this database was used in production, or may have been: its migrations can't be rolled back")
+	// ErrOtherDatabase: the database does not have the given name.
 	ErrOtherDatabase = errors.New("this is another database")
 )
 
-// MigrateDown takes the newest version of the schema back, with all that it holds, and returns its name. What the
-// database is, it says itself, whatever environment the caller is in; its name makes sure that it is the one that is meant.
+// MigrateDown rolls the newest migration back, including its data, and returns its name. Whether that is allowed depends on
+// the environments recorded in the database, not only on the caller's. named must be the database's name, as a confirmation.
 // Errors: ErrForwardOnly, ErrOtherDatabase.
 func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
 	name, err := a.database.Name(ctx)
@@ -128,10 +128,10 @@ func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
 	return runner.Down(ctx)
 }
 
-// unknown stands for what a database served before it kept a record of it.
+// unknown stands for any environment, of a database that did not record them yet.
 const unknown = "unknown"
 
-// served returns the environments that the database has served. One whose schema is older than the record may have served any.
+// served returns the recorded environments of the database, or unknown if its schema is too old to record them.
 func (a *App) served(ctx context.Context) ([]string, error) {
 	versions, err := a.SchemaStatus(ctx)
 	if err != nil {
@@ -148,7 +148,7 @@ func (a *App) served(ctx context.Context) ([]string, error) {
 	}
 }
 
-// Distribute spreads the tables of a Postgres over a Citus cluster.
+// Distribute distributes the tables of a Postgres database over a Citus cluster.
 func (a *App) Distribute(ctx context.Context) error {
 	if a.postgres == nil {
 		return errors.New("only a Postgres database with the extension citus can be distributed")
@@ -156,12 +156,12 @@ func (a *App) Distribute(ctx context.Context) error {
 	return a.postgres.Distribute(ctx)
 }
 
-// checkPostgres makes sure that the second wall between tenants stands, without which the service does not start in
-// production, and on Citus that it can work at all.
+// checkPostgres verifies that row level security applies to the service's role, without which it does not start in production,
+// and on Citus that the tenant of a transaction reaches the workers.
 func (a *App) checkPostgres(ctx context.Context) error {
 	err := a.postgres.CheckRowLevelSecurity(ctx)
 	if errors.Is(err, postgres.ErrUnsafeRole) && a.config.Environment != config.Production {
-		a.logger.WarnContext(ctx, "row level security does not bind the service", "reason", err)
+		a.logger.WarnContext(ctx, "row level security does not apply to the service", "reason", err)
 		err = nil
 	}
 	if err != nil {
@@ -170,14 +170,14 @@ func (a *App) checkPostgres(ctx context.Context) error {
 	return a.postgres.CheckCitus(ctx)
 }
 
-// learnCosts has the hasher take the same time for each password, whatever its stored hash costs.
+// learnCosts makes every password verification take the same time, whatever the cost of the stored hash.
 func (a *App) learnCosts(ctx context.Context) error {
 	hashes, err := a.database.Identities().PasswordCosts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, hash := range hashes {
-		if err := a.hasher.AddCost(hash); err != nil { // its account can't sign in; all others can
+		if err := a.hasher.AddCost(hash); err != nil { // only its own account can't sign in
 			a.logger.WarnContext(ctx, "a stored password hash can't be read", "error", err)
 		}
 	}

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// The patience of the server with its clients.
+// HTTP server timeouts and limits.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
-	// shutdownTimeout is how long requests in flight may take to finish once the service has been told to stop.
+	// shutdownTimeout is how long requests in flight may take to finish during shutdown.
 	shutdownTimeout = 30 * time.Second
 )
 
-// Serve brings the schema up to date, listens, and answers requests until the context ends. Then it is not ready any more,
-// goes on for as long as SHUTDOWN_DELAY_SECONDS has it, takes no more connections, finishes the requests in flight and returns
-// nil. ready is called with the address once it listens.
+// Serve migrates the schema, listens, and answers requests until the context ends. Then it fails its readiness check, keeps
+// answering for SHUTDOWN_DELAY_SECONDS, accepts no more connections, finishes the requests in flight and returns nil. ready
+// is called with the address once it listens.
 func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
@@ -66,8 +66,8 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	return nil
 }
 
-// drain fails readiness, and gives balancers the time to see that before connections are refused. Requests are answered as
-// before; each answer ends its connection, so that the next request comes over a new one, which may lead elsewhere.
+// drain fails the readiness check and waits, so that load balancers notice it before connections are refused. Requests are
+// still answered; each response closes its connection, so that the next request opens a new one, possibly to another replica.
 func (a *App) drain(served <-chan error) error {
 	a.draining.Store(true)
 	if a.config.ShutdownDelay == 0 {
@@ -94,10 +94,10 @@ func (a *App) server(handler http.Handler) *http.Server {
 	}
 }
 
-// startHelpers starts what runs beside the API: the watch over Redis and the page of metrics. The function it returns
-// stops them and waits until they have ended.
+// startHelpers starts the background tasks: the probes of Redis and the metrics server. The returned function stops them and
+// waits for them to end.
 func (a *App) startHelpers(ctx context.Context) (stop func(), err error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // they serve the requests in flight, too
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // they keep running while requests in flight finish
 	var running sync.WaitGroup
 	if a.config.MetricsAddress != "" {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.config.MetricsAddress)
@@ -110,10 +110,10 @@ func (a *App) startHelpers(ctx context.Context) (stop func(), err error) {
 		server := a.server(page)
 		running.Go(func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				a.logger.Error("metrics are not served any more", "error", err)
+				a.logger.Error("the metrics server has stopped", "error", err)
 			}
 		})
-		context.AfterFunc(ctx, func() { _ = server.Close() }) // what is lost is a page of figures
+		context.AfterFunc(ctx, func() { _ = server.Close() }) // at worst one scrape fails
 	}
 	if a.redis != nil {
 		running.Go(func() { a.redis.Watch(ctx) })

@@ -36,17 +36,17 @@ type Config struct {
 	Environment string
 	Debug       bool
 	Host        string
-	OnNetwork   bool // whether Host may be more than loopback in development
+	OnNetwork   bool // whether Host may be other than loopback in development
 	Port        int
 	DataDir     string
-	// ShutdownDelay is how long the service goes on answering once it has been told to stop.
+	// ShutdownDelay is how long the service keeps answering after the signal to stop.
 	ShutdownDelay time.Duration
 
 	DatabaseURL      string
 	MigrationURL     string // empty: DatabaseURL
 	DatabasePoolSize int
 	StatementTimeout time.Duration
-	RedisURL         string // empty: limits and revocation are this process's own
+	RedisURL         string // empty: limits and revocation are kept in this process
 	MetricsAddress   string // empty: no metrics are served
 
 	QueriesAtOnce    int
@@ -81,9 +81,9 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat string
 
-	// Effective is each setting as it was given or defaulted, with secrets masked, in the order of the table.
+	// Effective holds each setting with its given or default value, secrets masked, in the order of Settings.
 	Effective []Effective
-	// Warnings are what is no fault but hardly meant, each a sentence without a secret.
+	// Warnings are probable mistakes that are not errors, each a sentence without a secret.
 	Warnings []string
 }
 
@@ -92,15 +92,15 @@ type Effective struct {
 	Name, Value, Source string
 }
 
-// Sources are where settings come from; the first that has one wins: Flags, then Env, then the file .env, then the
-// default. Env and .env may name a file with NAME_FILE in place of NAME.
+// Sources are where settings come from, in order of precedence: Flags, Env, the .env file, the default. In Env and .env,
+// NAME_FILE may name a file with the value of NAME.
 type Sources struct {
 	Flags   map[string]string
 	Env     func(string) (string, bool)
-	EnvFile string // path of the .env file; one that is not there is no fault
+	EnvFile string // path of the .env file, which need not exist
 }
 
-// Load reads and checks the configuration. The error tells all faults, one a line, and never a secret.
+// Load reads and validates the configuration. The error lists all faults, one per line, and never contains a secret.
 func Load(sources Sources) (Config, error) {
 	file, err := readEnvFile(sources.EnvFile)
 	if err != nil {
@@ -134,7 +134,7 @@ func Load(sources Sources) (Config, error) {
 	}
 	c.Warnings = misspelt(sources.EnvFile, file)
 	if len(faults) > 0 {
-		for _, warning := range c.Warnings { // as likely as not the cause
+		for _, warning := range c.Warnings { // probably the cause
 			faults = append(faults, errors.New(warning))
 		}
 		return Config{}, fmt.Errorf("the configuration is not valid:\n%w", errors.Join(faults...))
@@ -154,7 +154,7 @@ func Load(sources Sources) (Config, error) {
 	return c, nil
 }
 
-// find returns the value of a setting and where it stood; both are empty where it stands nowhere.
+// find returns the value of a setting and its source; both are empty if it is not set.
 func find(sources Sources, file map[string]string, name string) (value, source string, err error) {
 	if v, given := sources.Flags[name]; given {
 		return v, "flag", nil
@@ -197,12 +197,12 @@ func readEnvFile(path string) (map[string]string, error) {
 	}
 	values, err := envparse.Parse(f)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err) // names the line, and does not show it
+		return nil, fmt.Errorf("reading %s: %w", path, err) // gives the line's number, not its content
 	}
 	return values, nil
 }
 
-// check finds what is wrong with settings that are good by themselves.
+// check validates combinations of settings.
 func (c *Config) check() []error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -238,20 +238,20 @@ func (c *Config) check() []error {
 	return faults
 }
 
-// isRepetition reports whether a secret has so few different bytes that nothing random made it.
+// isRepetition reports whether a secret has too few different bytes to be random.
 func isRepetition(secret []byte) bool {
 	return len(slices.Compact(slices.Sorted(slices.Values(secret)))) < 5
 }
 
-// isLoopback reports whether an address to listen on can be reached from this machine alone. Of names, localhost is the
-// one that is sure to (RFC 6761 6.3).
+// isLoopback reports whether an address to listen on can be reached from this machine only. Of host names, only localhost
+// guarantees that (RFC 6761 6.3).
 func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// coversInternet reports whether a network is too wide to be one's own. The widest that are nobody's are 10.0.0.0/8
-// (RFC 1918) and fc00::/7 (RFC 4193); 2000::/3 is all of IPv6 that is given out (RFC 4291 2.4).
+// coversInternet reports whether a network is too wide to be private. The widest private networks are 10.0.0.0/8 (RFC 1918)
+// and fc00::/7 (RFC 4193); 2000::/3 is all of IPv6 that is allocated (RFC 4291 2.4).
 func coversInternet(p netip.Prefix) bool {
 	if p.Addr().Is4() {
 		return p.Bits() < 8
@@ -259,7 +259,7 @@ func coversInternet(p netip.Prefix) bool {
 	return p.Bits() < 7 && p.Overlaps(netip.MustParsePrefix("2000::/3"))
 }
 
-// SQLitePath returns the path of the SQLite file, or false where the database is another.
+// SQLitePath returns the path of the SQLite file, or false if the database is Postgres.
 func (c Config) SQLitePath() (string, bool) {
 	return strings.CutPrefix(c.DatabaseURL, schemeSQLite)
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// nearly is how many letters may be wrong, missing or too many in a name that is taken for a misspelt one.
+// nearly is the largest edit distance at which a name counts as a misspelt setting.
 const nearly = 2
 
-// misspelt warns of each name in the .env file that is no setting's but nearly one's: the service would pass over it in
-// silence and run with the default. The file is the service's own; the environment is not.
+// misspelt warns of each name in the .env file that resembles a setting but is none: the service would silently run with
+// the default. Only the file is checked, since the environment also holds variables of other programs.
 func misspelt(path string, file map[string]string) []string {
 	var known []string
 	for _, s := range Settings() {
@@ -28,18 +28,17 @@ func misspelt(path string, file map[string]string) []string {
 	return warnings
 }
 
-// isNear reports whether a name is a misspelt setting's, or one without its end, such as JWT_SECRET or TRUSTED_PROXY.
+// isNear reports whether a name is a misspelt setting, or one without its end, such as JWT_SECRET or TRUSTED_PROXY.
 func isNear(name, setting string) bool {
-	const telling = 8 // letters that no other name begins with by accident
+	const telling = 8 // a common prefix this long is hardly an accident
 	short := strings.ToUpper(strings.TrimSuffix(name, "Y"))
 	return distance(name, setting) <= nearly || len(short) >= telling && strings.HasPrefix(setting, short)
 }
 
-// distance returns how many letters have to be changed, added or taken away to make one name of the other
-// (Levenshtein), underscores and case apart.
+// distance returns the Levenshtein distance of two names, ignoring underscores and case.
 func distance(a, b string) int {
 	a, b = strings.ToUpper(strings.ReplaceAll(a, "_", "")), strings.ToUpper(strings.ReplaceAll(b, "_", ""))
-	row := make([]int, len(b)+1) // from the start of a, as far as it was read, to each start of b
+	row := make([]int, len(b)+1) // distances from the current prefix of a to each prefix of b
 	for j := range row {
 		row[j] = j
 	}
