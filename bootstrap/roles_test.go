@@ -142,8 +142,8 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 	}
 }
 
-// testRowLevelSecurityOff: where row level security does not apply to the service, production does not start and is not recorded as
-// served, and elsewhere the log says why.
+// testRowLevelSecurityOff: where row level security does not apply to the service, production does not start and is not
+// recorded as served, and elsewhere the log says why.
 func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
 	if _, err := put(t, all).Migrate(t.Context()); err != nil {

@@ -11,9 +11,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
-// Migrate applies all pending migrations, records in the database which environment it is used in, and returns the number of
-// applied migrations.
-// Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrDifferentDatabases, postgres.ErrOutdated, migrations.ErrNewer.
+// Migrate applies all pending migrations, records in the database which environment it is used in, and returns the number
+// of applied migrations.
+// Errors: postgres.ErrEncoding, postgres.ErrNotOwner, postgres.ErrDifferentDatabases, postgres.ErrOutdated,
+// migrations.ErrNewer.
 func (a *App) Migrate(ctx context.Context) (int, error) {
 	applied, err := a.migrate(ctx)
 	if err != nil {

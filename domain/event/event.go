@@ -49,8 +49,8 @@ type Event struct {
 // MaxKeyLength is the longest idempotency key, in bytes.
 const MaxKeyLength = 255
 
-// CheckKey validates an idempotency key, which must have 1 to MaxKeyLength printable ASCII characters. Problems are added to c under
-// Idempotency-Key.
+// CheckKey validates an idempotency key, which must have 1 to MaxKeyLength printable ASCII characters. Problems are added
+// to c under Idempotency-Key.
 func CheckKey(c *fault.Check, key string) {
 	printable := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
 	if key == "" || len(key) > MaxKeyLength || !printable {

@@ -35,8 +35,8 @@ func problem(s string, shortest, longest int) string {
 	return ""
 }
 
-// LowerASCII returns s with A to Z in lower case and everything else unchanged. Unicode case folding maps other letters to ASCII
-// too, such as the Kelvin sign and the dotted capital I, and so could turn one address or slug into another.
+// LowerASCII returns s with A to Z in lower case and everything else unchanged. Unicode case folding maps other letters
+// to ASCII too, such as the Kelvin sign and the dotted capital I, and so could turn one address or slug into another.
 func LowerASCII(s string) string {
 	lower := []byte(s)
 	for i, c := range lower {

@@ -184,8 +184,8 @@ func makeRole(ctx context.Context, tx *sql.Tx, role *url.Userinfo) error {
 	return propagateTenant(ctx, tx, role.Username())
 }
 
-// propagateOwnerTenant makes the owner's transactions, which the operator's commands use, propagate their tenant to the workers of
-// a cluster.
+// propagateOwnerTenant makes the owner's transactions, which the operator's commands use, propagate their tenant to the
+// workers of a cluster.
 func propagateOwnerTenant(ctx context.Context, tx *sql.Tx, owner string) error {
 	there, err := hasCitus(ctx, tx)
 	if err != nil || !there {

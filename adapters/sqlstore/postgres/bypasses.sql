@@ -1,6 +1,6 @@
--- All that bypasses the tables with row level security, or would hide rows that the service needs, one sentence each. It continues
--- roles.sql. $2: the tables with a policy that shows all rows to their owner. $3: the functions that the service calls with
--- the owner's rights, as NAME(TYPES).
+-- All that bypasses the tables with row level security, or would hide rows that the service needs, one sentence each. It
+-- continues roles.sql. $2: the tables with a policy that shows all rows to their owner. $3: the functions that the
+-- service calls with the owner's rights, as NAME(TYPES).
 restricted AS (
     SELECT t.* FROM roles t WHERE NOT t.rolsuper AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid) -- superusers and owners are violations of their own, in rls.sql
 ),

@@ -22,8 +22,8 @@ var (
 		"ALTER ROLE ... SET citus.propagate_set_commands = 'local' for that role, or ALTER DATABASE ... SET for all")
 )
 
-// distributedTables are the tables that Distribute moves, in an order that their foreign keys allow: tables that are needed before
-// a tenant is known are copied to every node, the others are sharded by tenant.
+// distributedTables are the tables that Distribute moves, in an order that their foreign keys allow: tables that are
+// needed before a tenant is known are copied to every node, the others are sharded by tenant.
 var distributedTables = []struct{ table, distribute string }{
 	{"tenants", "SELECT create_reference_table('tenants')"},
 	{"users", "SELECT create_reference_table('users')"},
@@ -186,8 +186,9 @@ func distribute(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// withoutForcedRLS runs fn while row level security does not apply to the owner of the tables. While it is forced, the owner sees
-// empty tables. Code that reads or copies tenants' tables as the owner must use it; a migration must do the same in SQL.
+// withoutForcedRLS runs fn while row level security does not apply to the owner of the tables. While it is forced, the
+// owner sees empty tables. Code that reads or copies tenants' tables as the owner must use it; a migration must do the
+// same in SQL.
 func withoutForcedRLS(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	tables, err := queryTexts(ctx, tx, "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relforcerowsecurity ORDER BY relname")
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestRowLevelSecurity: each way in which row level security can fail to bind the service is found and named, and nothing else is.
+// TestRowLevelSecurity: each way in which row level security can fail to apply to the service is found and named, and nothing
+// else is.
 func TestRowLevelSecurity(t *testing.T) {
 	server := container.Postgres(t)
 	const (

@@ -11,8 +11,8 @@ import (
 // ErrDifferentDatabases: the service would not use the database that was migrated.
 var ErrDifferentDatabases = errors.New("DATABASE_URL and MIGRATION_DATABASE_URL lead to different databases; both must lead to the same one")
 
-// CheckSameDatabase checks that both URLs lead to the same database, whatever names and poolers are in between: a lock taken over
-// one is not free over the other. It is skipped while the service's role does not exist.
+// CheckSameDatabase checks that both URLs lead to the same database, whatever names and poolers are in between: a lock
+// taken over one is not free over the other. It is skipped while the service's role does not exist.
 // Errors: ErrDifferentDatabases.
 func (d *Database) CheckSameDatabase(ctx context.Context) error {
 	if d.options.MigrationURL == d.options.URL {

@@ -8,38 +8,38 @@ import (
 	"time"
 )
 
-// Verdict is what becomes of a piece of what a client sends through a proxy.
+// Verdict is what a proxy does with a chunk of data from a client.
 type Verdict int
 
 // The verdicts.
 const (
 	Pass        Verdict = iota
-	Drop                // the server never hears it
-	Cut                 // the connection ends on both sides
-	CutOnAnswer         // the server hears it, and the connection ends with its answer
+	Drop                // the server does not get it
+	Cut                 // both connections are closed
+	CutOnAnswer         // the server gets it, and both connections are closed when it answers
 )
 
-// Proxy stands before the server at an address until the test ends, asks about each piece that a client sends, and tells
-// of each that the server answers. It returns its own address.
+// Proxy starts a TCP proxy to a server until the test ends, and returns the proxy's address. It calls sent for each chunk from a
+// client, and answered for each chunk from the server.
 func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
 	return proxy(t, func() string { return server }, 0, sent, answered)
 }
 
-// WithLatency stands before the server at an address until the test ends, and makes what either side says take so long. It returns
-// its own address.
+// WithLatency starts a TCP proxy to a server that delays each direction by eachWay, until the test ends, and returns the
+// proxy's address.
 func WithLatency(t testing.TB, server string, eachWay time.Duration) string {
 	t.Helper()
 	return proxy(t, func() string { return server }, eachWay, func([]byte) Verdict { return Pass }, func() {})
 }
 
-// SwitchableProxy is an address with one server after another behind it, as a name or a balancer is.
+// SwitchableProxy is a TCP proxy whose server can be replaced, as behind a DNS name or a load balancer.
 type SwitchableProxy struct {
 	Address string
 	server  atomic.Pointer[string]
 }
 
-// NewSwitchableProxy stands before the server at an address until the test ends.
+// NewSwitchableProxy starts a proxy to a server until the test ends.
 func NewSwitchableProxy(t testing.TB, server string) *SwitchableProxy {
 	t.Helper()
 	s := &SwitchableProxy{}
@@ -48,10 +48,10 @@ func NewSwitchableProxy(t testing.TB, server string) *SwitchableProxy {
 	return s
 }
 
-// To leads new connections to the server at another address. Those that stand stay where they are.
+// To sends new connections to another server. Existing ones stay.
 func (s *SwitchableProxy) To(server string) { s.server.Store(&server) }
 
-// proxy is Proxy before a server that each connection asks for anew, and so far away from it.
+// proxy is Proxy with a server that is looked up for each connection, and a delay for each direction.
 func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(piece []byte) Verdict, answered func()) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
