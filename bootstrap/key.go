@@ -54,7 +54,7 @@ func (a *App) checkDevelopment(ctx context.Context, path string) error {
 	_, err = os.Stat(path)
 	hasNoKey := errors.Is(err, fs.ErrNotExist)
 	if slices.Contains(served, config.Production) || slices.Contains(served, unknown) && hasNoKey {
-		return errors.New("this database was used in production, or may have been: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
+		return errors.New("this database has served production, or may have: set ENVIRONMENT, or for a copy of it JWT_SECRET_KEY")
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (a *App) prepare(ctx context.Context) error {
 // Errors of rolling a migration back.
 var (
 	// ErrForwardOnly: the database was used in production, or is too old to know.
-	ErrForwardOnly = errors.New("this database was used in production, or may have been: its migrations can't be rolled back")
+	ErrForwardOnly = errors.New("this database has served production, or may have: its migrations can't be rolled back")
 	// ErrOtherDatabase: the database does not have the given name.
 	ErrOtherDatabase = errors.New("this is another database")
 )
