@@ -37,6 +37,7 @@ func TestOnContainers(t *testing.T) {
 	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
 	t.Run("clocks that differ", func(t *testing.T) { testClocks(t, on) })
 	t.Run("behind pgbouncer", func(t *testing.T) {
+		container.Require(t, container.PgBouncerImage())
 		for name, test := range map[string]func(*testing.T, backend){
 			"walkthrough": testWalkthrough, "matrix": testMatrix, "events": testEvents, "concurrent refreshes": testConcurrentRefresh, "export": testExport,
 		} {

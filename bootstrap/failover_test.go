@@ -12,6 +12,7 @@ import (
 // of two hosts. Until it is promoted nothing is written, no request fails in another way than 503, and then all goes on
 // without a restart (ASVS 16.5.2, 16.5.3).
 func TestFailover(t *testing.T) {
+	container.Require(t, container.PostgresImage())
 	for name, at := range map[string]func(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()){
 		"behind one address": behindOneAddress, "as one of two hosts": asOneOfTwoHosts,
 	} {

@@ -2,7 +2,6 @@
 package container
 
 import (
-	"context"
 	"crypto/rand"
 	"database/sql"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +21,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/exec"
+	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
@@ -45,48 +44,19 @@ const (
 // Container is a running container whose port on this machine stays the same when it is stopped and started.
 type Container struct {
 	container testcontainers.Container
-	docker    *testcontainers.DockerClient
+	docker    client.APIClient
 	ready     wait.Strategy
 	Address   string
 	next      atomic.Int64
 }
 
-// image returns the image that a variable names.
-func image(variable, usual string) string {
-	if v := os.Getenv(variable); v != "" {
-		return v
-	}
-	return usual
-}
-
-// Require skips the test where there is no Docker, and fails it where TEST_CONTAINERS=required says that there must be.
-func Require(t testing.TB) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
-	if err == nil {
-		_, err = docker.Ping(ctx, client.PingOptions{})
-		_ = docker.Close() // it has been asked all it was made for
-	}
-	switch {
-	case err == nil:
-	case os.Getenv("TEST_CONTAINERS") == "required":
-		t.Fatalf("no Docker answers: %v", err)
-	default:
-		t.Skip("skipped: this test needs Docker, and none answers")
-	}
-}
-
 // Postgres starts Postgres until the test ends.
 func Postgres(t testing.TB) *Container {
 	t.Helper()
-	return start(t, postgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
+	return start(t, PostgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
 		testcontainers.WithCmd("postgres", "-c", morePostgresConnections),
 		testcontainers.WithEnv(map[string]string{"POSTGRES_USER": admin, "POSTGRES_PASSWORD": password, "POSTGRES_DB": admin}))
 }
-
-func postgresImage() string { return image("TEST_POSTGRES_IMAGE", "postgres:17-alpine") }
 
 func adminURL(host string, port network.Port) string {
 	return databaseURL(net.JoinHostPort(host, port.Port()), admin, password, admin)
@@ -112,7 +82,7 @@ func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
 		"ignore_startup_parameters = " + ignoredParameters + "\nserver_reset_query_always = 1\n"
 	users := fmt.Sprintf("%q %q\n%q %q\n", u.User.Username(), secret, u.User.Username()+"_super_admin", secret)
 	const readableByAll = 0o644
-	bouncer := start(t, image("TEST_PGBOUNCER_IMAGE", "edoburu/pgbouncer:latest"), map[string]string{inside: freePort(t)}, inside,
+	bouncer := start(t, PgBouncerImage(), map[string]string{inside: freePort(t)}, inside,
 		wait.ForLog("process up"),
 		testcontainers.WithFiles(
 			testcontainers.ContainerFile{Reader: strings.NewReader(settings), ContainerFilePath: "/tmp/pgbouncer.ini", FileMode: readableByAll},
@@ -156,8 +126,6 @@ func RedisSentinel(t testing.TB) string {
 	return "redis://" + c.Address + "?master_name=main"
 }
 
-func redisImage() string { return image("TEST_REDIS_IMAGE", "redis:7-alpine") }
-
 func startRedis(t testing.TB, ports map[string]string, inside string, command ...string) *Container {
 	t.Helper()
 	return start(t, redisImage(), ports, inside, wait.ForLog("Ready to accept connections"), testcontainers.WithCmd(command...))
@@ -166,11 +134,7 @@ func startRedis(t testing.TB, ports map[string]string, inside string, command ..
 // start runs an image whose ports inside are given ports outside, and whose address is that of the port main.
 func start(t testing.TB, image string, ports map[string]string, main string, ready wait.Strategy, options ...testcontainers.ContainerCustomizer) *Container {
 	t.Helper()
-	Require(t)
-	docker, err := testcontainers.NewDockerClientWithOpts(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	docker := Require(t, image)
 	var exposed []string
 	bindings := network.PortMap{}
 	for inside, outside := range ports {
@@ -179,6 +143,7 @@ func start(t testing.TB, image string, ports map[string]string, main string, rea
 		bindings[network.MustParsePort(port)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: outside}}
 	}
 	options = append(options,
+		testcontainers.WithLogger(log.TestLogger(t)),
 		testcontainers.WithExposedPorts(exposed...),
 		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) { h.PortBindings = bindings }),
 		testcontainers.WithWaitStrategyAndDeadline(startTimeout, ready))

@@ -34,7 +34,7 @@ func (c *Container) Standby(t testing.TB) *Container {
 		t.Fatal(err)
 	}
 	primary := fmt.Sprintf("host=%s port=%s user=%s password=%s", address, postgresPort, admin, password)
-	standby := start(t, postgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
+	standby := start(t, PostgresImage(), map[string]string{postgresPort: freePort(t)}, postgresPort, wait.ForSQL(postgresPort+"/tcp", "postgres", adminURL),
 		testcontainers.WithCmd("sh", "-c", fmt.Sprintf(copyPrimary, primary)))
 	c.Admin(t, admin, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = remote_apply", "SELECT pg_reload_conf()")
 	porttest.Eventually(t, "a standby that commits wait for", func() bool {
