@@ -33,7 +33,7 @@ type Tokens interface {
 }
 
 // ErrHasherBusy: the queue of the password hasher is full.
-var ErrHasherBusy = fault.New(fault.Unavailable, "busy", "Too many sign-ins at once. Try again in a moment.").After(2 * time.Second)
+var ErrHasherBusy = fault.New(fault.Unavailable, "busy", "Too many sign-ins at once.").After(2 * time.Second)
 
 // PasswordHasher hashes passwords and verifies them. All methods are slow on purpose; the number of concurrent calls
 // is bounded. Errors: ErrHasherBusy, and the context's.
@@ -84,7 +84,7 @@ type RateLimiter interface {
 }
 
 // ErrTooManyQueries: a query found no free slot in time, or the tenant's queue is full.
-var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many queries at once. Try again in a moment.").After(2 * time.Second)
+var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many queries at once.").After(2 * time.Second)
 
 // QueryGate bounds the number of concurrent queries, in total and per tenant, so that no tenant monopolizes the database.
 // Waiting tenants are served round robin, the queries of one tenant first in, first out.

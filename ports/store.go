@@ -26,7 +26,7 @@ import (
 // Faults that every method of a store may return.
 var (
 	// ErrUnavailable: the database does not answer; nothing was changed.
-	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The database does not answer. Nothing was changed; try again.").After(2 * time.Second)
+	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The database does not answer. Nothing was changed.").After(2 * time.Second)
 	// ErrOutcomeUnknown: the connection was lost during a commit, which may or may not have succeeded. Repeating is safe.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 		"The database was lost while the change was being committed, so it is not known whether it was made. To repeat the request is safe.").After(2 * time.Second)

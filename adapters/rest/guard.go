@@ -28,7 +28,7 @@ const signInRoute = "POST " + Prefix + "/auth/login"
 // exportRoute streams: it takes as long as it needs, and has a rate of its own.
 const exportRoute = "GET " + Prefix + "/analytics/export"
 
-var errRateLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Try again later.")
+var errRateLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests.")
 
 // limited is a rate under its name.
 type limited struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -22,7 +23,7 @@ const mediaProblem = "application/problem+json"
 var (
 	errInternal   = fault.New(fault.Internal, "internal", "Something went wrong here. The request id finds it in the log.")
 	errUnreadable = fault.New(fault.Malformed, "malformed_request", "The request can't be read.")
-	errTimeout    = fault.New(fault.Unavailable, "timeout", "The request took too long and was given up. Try again.").After(2 * time.Second)
+	errTimeout    = fault.New(fault.Unavailable, "timeout", "The request took too long.").After(2 * time.Second)
 )
 
 // handleError answers with the problem document of an error (RFC 9457). What is unexpected is logged and not shown.
@@ -60,7 +61,7 @@ func writeProblem(c echo.Context, status int, f *fault.Error) error {
 		Type:      "about:blank",
 		Title:     http.StatusText(status),
 		Status:    status,
-		Detail:    f.Message,
+		Detail:    detail(f),
 		Instance:  c.Request().URL.EscapedPath(),
 		Code:      f.Code,
 		RequestID: c.Response().Header().Get(echo.HeaderXRequestID),
@@ -78,6 +79,23 @@ func writeProblem(c echo.Context, status int, f *fault.Error) error {
 		return nil
 	}
 	return json.NewEncoder(c.Response()).Encode(p)
+}
+
+// detail returns what a problem says in words: the message, the first field to blame and how many more there are, and
+// when to try again.
+func detail(f *fault.Error) string {
+	text := f.Message
+	if len(f.Fields) > 0 {
+		text = fmt.Sprintf("%s: %s %s", strings.TrimSuffix(text, "."), f.Fields[0].Name, f.Fields[0].Message)
+		if more := len(f.Fields) - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more)", more)
+		}
+		text += "."
+	}
+	if f.RetryAfter > 0 {
+		text += fmt.Sprintf(" Try again in %d s.", seconds(f.RetryAfter))
+	}
+	return text
 }
 
 // asFault finds what to tell of an error.

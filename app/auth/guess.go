@@ -14,7 +14,7 @@ import (
 )
 
 // ErrTooManyAttempts: there were too many wrong passwords for one account; see Service.guess.
-var ErrTooManyAttempts = fault.New(fault.RateLimited, "rate_limited", "Too many attempts on the password of this account. Try again later.")
+var ErrTooManyAttempts = fault.New(fault.RateLimited, "rate_limited", "Too many attempts on the password of this account.")
 
 // addressesPerUser is how many of the addresses from which a user signed in are stored.
 const addressesPerUser = 20

@@ -144,7 +144,7 @@ func seesAll(p access.Principal) bool { return p.Role().Has(access.ManageAllUser
 // hideAbsence replaces "not found" by the refusal for an existing user of another tenant (OWASP API1).
 func hideAbsence(p access.Principal, err error) error {
 	if errors.Is(err, user.ErrNotFound) && !seesAll(p) {
-		return access.ErrForbidden
+		return access.Lacking(access.ManageAllUsers)
 	}
 	return err
 }

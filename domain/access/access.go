@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -95,13 +96,29 @@ func (r Role) Has(p Permission) bool {
 	return false
 }
 
-// Faults of this package. Which tenant or which thing was asked for never shows in them, so that a refusal says
+// Errors of this package. Which tenant or which thing was asked for never shows in them, so that a refusal says
 // nothing about what exists.
 var (
-	ErrForbidden = fault.New(fault.Forbidden, "forbidden", "You may not do this.")
+	ErrForbidden = fault.New(fault.Forbidden, "forbidden", "Your role does not permit this.")
 	// ErrNoScope is a mistake in this program, not of a caller: tenant data was asked for without a scope for it.
 	ErrNoScope = errors.New("access: no scope for this tenant")
 )
+
+// Lacking returns ErrForbidden with a message that names the permission that was needed and the roles that have it.
+// A permission that no role has is not named.
+func Lacking(permission Permission) *fault.Error {
+	var holders []string
+	for _, r := range Roles() {
+		if r.Has(permission) {
+			holders = append(holders, r.name)
+		}
+	}
+	if len(holders) == 0 {
+		return ErrForbidden
+	}
+	return ErrForbidden.Saying(fmt.Sprintf("Your role does not permit this: it needs %s, which is held by %s.",
+		permission, strings.Join(holders, ", ")))
+}
 
 // EveryTenant, given to Authorize in place of a tenant, asks for a scope over all of them.
 // It is not the id of a tenant, so no request can name it.
@@ -140,16 +157,18 @@ func (p Principal) Outranks(r Role) bool { return p.operator || p.role.rank > r.
 
 // Authorize decides whether the principal may do, in the tenant, what the permission names. It is the only way
 // to get a Scope. An empty tenant means the principal's own; EveryTenant means all.
-// Errors: ErrForbidden.
+// Errors: ErrForbidden, which names the permission that is lacking: of two, that for other tenants.
 func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, error) {
 	if tenant == "" {
 		tenant = p.tenant
 	}
-	if tenant == "" || !p.role.Has(permission) {
+	switch {
+	case tenant == "":
 		return Scope{}, ErrForbidden
-	}
-	if tenant != p.tenant && !p.role.Has(elsewhere[permission]) {
-		return Scope{}, ErrForbidden
+	case tenant != p.tenant && !p.role.Has(elsewhere[permission]):
+		return Scope{}, Lacking(elsewhere[permission])
+	case !p.role.Has(permission):
+		return Scope{}, Lacking(permission)
 	}
 	return Scope{tenant: tenant, principal: p}, nil
 }

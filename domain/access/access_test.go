@@ -2,9 +2,11 @@ package access_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
@@ -53,6 +55,31 @@ func TestAuthorize(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestRefusal: a refusal names the permission that is lacking and who has it, and never the tenant.
+func TestRefusal(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		role       access.Role
+		permission access.Permission
+		tenant     id.Tenant
+		want       string
+	}{
+		{"own tenant", access.Viewer, access.RunQueries, own, "it needs analytics:run_queries, which is held by analyst, admin, super_admin."},
+		{"another tenant", access.Admin, access.RunQueries, other, "it needs read:all_data, which is held by super_admin."},
+		{"users of another tenant", access.Viewer, access.ManageTenantUsers, other, "it needs users:manage_all, which is held by super_admin."},
+		{"ingest for another tenant", access.Analyst, access.Ingest, other, "it needs admin:manage_tenants, which is held by super_admin."},
+		{"what nobody can do there", access.SuperAdmin, access.ManageAllUsers, other, "Your role does not permit this."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := access.NewPrincipal("u", own, c.role).Authorize(c.permission, c.tenant)
+			var f *fault.Error
+			if !errors.As(err, &f) || !strings.HasSuffix(f.Message, c.want) || strings.Contains(f.Message, string(c.tenant)) {
+				t.Errorf("refused with %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ package fault
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -40,7 +41,8 @@ type Error struct {
 	Message string
 	// Fields names what is wrong with which field; empty where no field is to blame.
 	Fields []Field
-	// RetryAfter is when to ask again; zero where asking again is of no use.
+	// RetryAfter is when to try again, which is added to the message that the caller sees; zero where trying again is of
+	// no use.
 	RetryAfter time.Duration
 
 	cause error
@@ -70,6 +72,13 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) Is(target error) bool {
 	var other *Error
 	return errors.As(target, &other) && other.Code == e.Code
+}
+
+// Saying returns a copy of e with another message.
+func (e *Error) Saying(message string) *Error {
+	c := *e
+	c.Message = message
+	return &c
 }
 
 // Because returns a copy of e with its cause.
@@ -126,6 +135,19 @@ func (c *Check) Take(err error) error {
 		return nil
 	}
 	return err
+}
+
+// TakeOthers is Take without what concerns a field that something was noted about already.
+func (c *Check) TakeOthers(err error) error {
+	noted := slices.Clone(c.fields)
+	if err := c.Take(err); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(c.fields[len(noted):], func(f Field) bool {
+		return slices.ContainsFunc(noted, func(n Field) bool { return n.Name == f.Name })
+	})
+	c.fields = append(noted, others...)
+	return nil
 }
 
 // Err returns ErrInvalid with all that was noted, or nil.
