@@ -16,7 +16,7 @@ func testAuditLog(t *testing.T, on backend) {
 	slug := newSlug()
 	p, other := s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Viewer)
 	before := len(s.log.lines(t, "http.request"))
-	s.want(t, 200, request{method: "GET", path: api + "/auth/me/?secret=x", token: p.access, header: map[string]string{
+	s.want(t, 200, request{method: "GET", path: api + "/analytics/metrics/summary/?period=7d", token: p.access, header: map[string]string{
 		"X-Request-ID": "my-id.1", "User-Agent": "evil\t\"}\\u000a{\"event\":\"fake\"}"}})
 	s.want(t, 403, request{method: "GET", path: api + "/users/" + string(other.user.ID), token: p.access})
 	s.want(t, 200, request{method: "GET", path: "/health"})
@@ -35,7 +35,7 @@ func testAuditLog(t *testing.T, on backend) {
 		t.Errorf("the fields are %v, want %v", got, want)
 	}
 	for name, value := range map[string]any{
-		"severity": "INFO", "request_id": "my-id.1", "method": "GET", "path": api + "/auth/me", "route": api + "/auth/me", "status_code": 200.0,
+		"severity": "INFO", "request_id": "my-id.1", "method": "GET", "path": api + "/analytics/metrics/summary", "route": api + "/analytics/metrics/summary", "status_code": 200.0,
 		"tenant_id": string(p.user.TenantID), "user_id": string(p.user.ID), "user_role": "viewer", "client_ip": "127.0.0.1",
 	} {
 		if lines[0][name] != value {

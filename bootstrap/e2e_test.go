@@ -44,6 +44,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"idempotency", testIdempotency},
 		{"export", testExport},
 		{"bad input", testBadInput},
+		{"told at once", testToldAtOnce},
 		{"read as the contract has it", testReadAsTheContractHasIt},
 		{"look-alikes", testLookAlikes},
 		{"malformed query", testMalformedQuery},
@@ -53,6 +54,8 @@ func endToEnd(t *testing.T, on backend) {
 		{"audit log", testAuditLog},
 		{"headers", testHeaders},
 		{"docs", testDocs},
+		{"root", testRoot},
+		{"contract", testContract},
 	} {
 		t.Run(test.name, func(t *testing.T) { t.Parallel(); test.run(t, on) })
 	}

@@ -385,6 +385,9 @@ func holdAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
 	if strings.HasPrefix(q.URL.Path, "/health") {
 		q.URL.Path = api + q.URL.Path
 	}
+	if q.URL.Path == "" || q.URL.Path == api {
+		q.URL.Path = api + "/"
+	}
 	route, parameters, err := router.FindRoute(q)
 	if err != nil {
 		documentation := strings.HasPrefix(q.URL.Path, "/docs") || strings.HasPrefix(q.URL.Path, api+"/docs") || strings.HasSuffix(q.URL.Path, "/openapi.json")

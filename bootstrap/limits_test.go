@@ -49,8 +49,8 @@ func testRateLimits(t *testing.T, on backend) {
 		s.me(t, 401, parts[0]+"."+parts[1]+".AAAA")
 	}
 	a := s.me(t, 429, parts[0]+"."+parts[1]+".AAAA")
-	if a.body["code"] != "rate_limited" || a.header.Get("Retry-After") == "" {
-		t.Errorf("too many requests: %s", a.raw)
+	if wait := a.header.Get("Retry-After"); a.body["code"] != "rate_limited" || wait == "" || a.body["detail"] != "Too many requests. Try again in "+wait+" s." {
+		t.Errorf("too many requests: %v %s", a.header, a.raw)
 	}
 	s.want(t, 429, request{method: "GET", path: api + "/nowhere"})
 

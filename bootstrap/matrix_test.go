@@ -60,6 +60,7 @@ var matrix = map[string]row{
 	"GET /api/v1/analytics/metrics/summary": {own: fromViewer(200), other: onlySuper(200), absent: onlySuper(404)},
 	"POST /api/v1/analytics/query":          {own: fromAnalyst(200), other: onlySuper(200), absent: onlySuper(404), body: func() any { return map[string]string{} }},
 	"GET /api/v1/analytics/export":          {own: fromAnalyst(200), other: onlySuper(200), absent: onlySuper(404)},
+	"GET /api/v1/":                          openToAll,
 	"GET /api/v1/health":                    openToAll,
 	"GET /api/v1/health/live":               openToAll,
 	"GET /api/v1/health/ready":              openToAll,
@@ -190,6 +191,9 @@ func testAbsenceIsHidden(t *testing.T, on backend) {
 				q := r
 				q.path, q.token = fmt.Sprintf(r.path, id), caller.access
 				a := s.want(t, http.StatusForbidden, q)
+				if detail := a.text(t, "detail"); !strings.Contains(detail, ": it needs ") || !strings.HasSuffix(detail, "super_admin.") {
+					t.Errorf("%s as %s: the refusal does not say who may: %s", r.path, role, detail)
+				}
 				told[i] = strings.NewReplacer(id, "ID", a.text(t, "request_id"), "R").Replace(a.raw)
 			}
 			if told[0] != told[1] {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 func testDocs(t *testing.T, on backend) {
@@ -21,21 +23,104 @@ func testDocs(t *testing.T, on backend) {
 		}
 		s.want(t, 200, request{method: "GET", path: path[1]})
 	}
-	document := s.want(t, 200, request{method: "GET", path: "/openapi.json"})
-	if document.body["openapi"] != "3.0.3" {
-		t.Errorf("the contract begins %.80s", document.raw)
-	}
 	for _, path := range []string{"/health", "/health/live", "/health/ready", "/health/ready/", api + "/health/ready", api + "/docs/"} {
-		s.want(t, 200, request{method: "GET", path: path})
+		s.want(t, 200, request{method: "GET", path: path + "?from=anywhere"})
 	}
 }
 
-// testOpenRoutes: health and documentation alone are free of limit and log, by their exact names and methods; what
+// testRoot: whoever finds the service is told what it is and where to read on.
+func testRoot(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	for _, path := range []string{"/", "", api, api + "/", "/?from=anywhere"} {
+		a := s.want(t, 200, request{method: "GET", path: path})
+		if a.body["name"] != "Secure Data API" || a.body["version"] != "test" {
+			t.Errorf("%q tells %s", path, a.raw)
+		}
+		for _, name := range []string{"documentation", "contract", "health"} {
+			s.want(t, 200, request{method: "GET", path: a.text(t, name)})
+		}
+	}
+	s.want(t, 405, request{method: "POST", path: "/"})
+}
+
+// testContract: what is served is a contract from which clients can be generated, with an example of everything that is
+// sent or received. Validate holds the examples against their schemas.
+func testContract(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
+	served := s.want(t, 200, request{method: "GET", path: "/openapi.json"})
+	if n := keysOfGenerators(served.body); n != 0 {
+		t.Errorf("%d keys begin with x-", n)
+	}
+	document, err := openapi3.NewLoader().LoadFromData([]byte(served.raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := document.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for name, schema := range document.Components.Schemas {
+		wantExamples(t, name, schema.Value)
+	}
+	for path, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for _, p := range append(item.Parameters, operation.Parameters...) {
+				if p.Value.Example == nil {
+					t.Errorf("%s %s: the parameter %s has no example", method, path, p.Value.Name)
+				}
+			}
+			if operation.RequestBody != nil && operation.RequestBody.Value.Content.Get("application/json").Example == nil {
+				t.Errorf("%s %s: the body has no example", method, path)
+			}
+		}
+	}
+	// The page takes some examples away, by these names.
+	script := s.want(t, 200, request{method: "GET", path: "/docs/start.js"})
+	for _, name := range []string{"IdempotencyKey", "TenantID", "UserID"} {
+		if document.Components.Parameters[name] == nil || !strings.Contains(script.raw, `"`+name+`"`) {
+			t.Errorf("the contract or the page has no parameter %s", name)
+		}
+	}
+}
+
+// wantExamples wants an example of each property of a schema.
+func wantExamples(t *testing.T, name string, schema *openapi3.Schema) {
+	t.Helper()
+	for property, p := range schema.Properties {
+		switch p := p.Value; {
+		case p.Type.Is("object"):
+			wantExamples(t, name+"."+property, p)
+		case p.Type.Is("array"):
+			wantExamples(t, name+"."+property, p.Items.Value)
+		case p.Example == nil:
+			t.Errorf("%s.%s has no example", name, property)
+		}
+	}
+}
+
+// keysOfGenerators counts the keys that begin with x- in a document.
+func keysOfGenerators(document any) (n int) {
+	switch part := document.(type) {
+	case map[string]any:
+		for name, value := range part {
+			if strings.HasPrefix(name, "x-") {
+				n++
+			}
+			n += keysOfGenerators(value)
+		}
+	case []any:
+		for _, value := range part {
+			n += keysOfGenerators(value)
+		}
+	}
+	return n
+}
+
+// testOpenRoutes: the root, health and documentation alone are free of limit and log, by their exact names and methods; what
 // only looks like them is answered, counted and logged as any other request.
 func testOpenRoutes(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_DEFAULT": "100/minute"}))
 	open := []string{
-		"/health", "/health/live", "/health/ready", "/health/", "/openapi.json", "/docs", "/docs/", "/docs/start.js",
+		"/", "/health", "/health/live", "/health/ready", "/health/", "/openapi.json", "/docs", "/docs/", "/docs/start.js",
 		"/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/docs/assets/favicon-32x32.png",
 	}
 	for _, path := range open {

@@ -16,17 +16,41 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
-// Address An e-mail address of ASCII; case and spaces around it make no difference
+// About defines model for About.
+type About struct {
+	// Contract Path of this contract
+	//
+	// Example: /openapi.json
+	Contract string `json:"contract"`
+
+	// Documentation Path of the documentation page
+	//
+	// Example: /docs
+	Documentation string `json:"documentation"`
+
+	// Health Path of the health check
+	//
+	// Example: /health
+	Health string `json:"health"`
+
+	// Name Example: Secure Data API
+	Name string `json:"name"`
+
+	// Version Example: 1.2.3
+	Version string `json:"version"`
+}
+
+// Address An e-mail address in ASCII; case and surrounding spaces make no difference
 //
 // Example: alice@acme.com
 type Address = string
 
-// Connection defines model for Connection.
+// Connection Example: connected
 type Connection = string
 
 // Credentials defines model for Credentials.
 type Credentials struct {
-	// Email An e-mail address of ASCII; case and spaces around it make no difference
+	// Email An e-mail address in ASCII; case and surrounding spaces make no difference
 	//
 	// Example: alice@acme.com
 	Email Address `json:"email"`
@@ -37,14 +61,29 @@ type Credentials struct {
 
 // Event defines model for Event.
 type Event struct {
-	EventType      string    `json:"event_type"`
-	ID             string    `json:"id"`
-	OccurredAt     time.Time `json:"occurred_at"`
-	SessionID      *string   `json:"session_id"`
-	Source         *string   `json:"source"`
-	TenantID       string    `json:"tenant_id"`
-	UserIdentifier string    `json:"user_identifier"`
-	Value          *float64  `json:"value"`
+	// EventType Example: page_view
+	EventType string `json:"event_type"`
+
+	// ID Example: 0190a5e4-7b1c-8a11-b2c3-d4e5f6a7b8c9
+	ID string `json:"id"`
+
+	// OccurredAt Example: 2026-01-15T09:30:00Z
+	OccurredAt time.Time `json:"occurred_at"`
+
+	// SessionID Example: session-1
+	SessionID *string `json:"session_id"`
+
+	// Source Example: web
+	Source *string `json:"source"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
+
+	// UserIdentifier Example: user-42
+	UserIdentifier string `json:"user_identifier"`
+
+	// Value Example: 9.5
+	Value *float64 `json:"value"`
 }
 
 // EventDraft defines model for EventDraft.
@@ -53,51 +92,86 @@ type EventDraft struct {
 	EventType string `json:"event_type"`
 
 	// OccurredAt From 1970 to 24 hours from now; now by default
-	OccurredAt *string `json:"occurred_at,omitempty"`
-	SessionID  *string `json:"session_id,omitempty"`
+	//
+	// Example: 2026-01-15T09:30:00Z
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+
+	// SessionID Example: session-1
+	SessionID *string `json:"session_id,omitempty"`
 
 	// Source Example: web
 	Source *string `json:"source,omitempty"`
 
 	// UserIdentifier Example: user-42
-	UserIdentifier string   `json:"user_identifier"`
-	Value          *float64 `json:"value,omitempty"`
+	UserIdentifier string `json:"user_identifier"`
+
+	// Value Example: 9.5
+	Value *float64 `json:"value,omitempty"`
 }
 
 // EventTypeCount defines model for EventTypeCount.
 type EventTypeCount struct {
-	Count     int64  `json:"count"`
+	// Count Example: 3
+	Count int64 `json:"count"`
+
+	// EventType Example: page_view
 	EventType string `json:"event_type"`
 }
 
 // ExportedEvent defines model for ExportedEvent.
 type ExportedEvent struct {
-	EventType      string    `json:"event_type"`
-	ID             string    `json:"id"`
-	OccurredAt     time.Time `json:"occurred_at"`
-	SessionID      *string   `json:"session_id"`
-	Source         *string   `json:"source"`
-	UserIdentifier string    `json:"user_identifier"`
-	Value          *float64  `json:"value"`
+	// EventType Example: page_view
+	EventType string `json:"event_type"`
+
+	// ID Example: 0190a5e4-7b1c-8a11-b2c3-d4e5f6a7b8c9
+	ID string `json:"id"`
+
+	// OccurredAt Example: 2026-01-15T09:30:00Z
+	OccurredAt time.Time `json:"occurred_at"`
+
+	// SessionID Example: session-1
+	SessionID *string `json:"session_id"`
+
+	// Source Example: web
+	Source *string `json:"source"`
+
+	// UserIdentifier Example: user-42
+	UserIdentifier string `json:"user_identifier"`
+
+	// Value Example: 9.5
+	Value *float64 `json:"value"`
 }
 
 // FieldError defines model for FieldError.
 type FieldError struct {
-	Field   string `json:"field"`
+	// Field Example: event_type
+	Field string `json:"field"`
+
+	// Message Example: is required
 	Message string `json:"message"`
 }
 
 // Health defines model for Health.
 type Health struct {
-	Database    Connection `json:"database"`
-	Environment string     `json:"environment"`
-	Status      string     `json:"status"`
-	Timestamp   time.Time  `json:"timestamp"`
-	Version     string     `json:"version"`
+	// Database Example: connected
+	Database Connection `json:"database"`
+
+	// Environment Example: production
+	Environment string `json:"environment"`
+
+	// Status Example: healthy
+	Status string `json:"status"`
+
+	// Timestamp Example: 2026-01-15T09:30:00Z
+	Timestamp time.Time `json:"timestamp"`
+
+	// Version Example: 1.2.3
+	Version string `json:"version"`
 }
 
 // Liveness defines model for Liveness.
 type Liveness struct {
+	// Status Example: alive
 	Status string `json:"status"`
 }
 
@@ -113,47 +187,92 @@ type PasswordChange struct {
 // Problem A problem document (RFC 9457)
 type Problem struct {
 	// Code Stable and machine-readable
-	Code      string        `json:"code"`
-	Detail    string        `json:"detail"`
-	Errors    *[]FieldError `json:"errors,omitempty"`
-	Instance  string        `json:"instance"`
-	RequestID string        `json:"request_id"`
-	Status    int           `json:"status"`
-	Title     string        `json:"title"`
-	Type      string        `json:"type"`
+	//
+	// Example: invalid_request
+	Code string `json:"code"`
+
+	// Detail Example: The request is not valid: event_type is required.
+	Detail string        `json:"detail"`
+	Errors *[]FieldError `json:"errors,omitempty"`
+
+	// Instance Example: /api/v1/analytics/events
+	Instance string `json:"instance"`
+
+	// RequestID Example: 0190a5e4-7b1c-7f21-8e3d-6c5b4a392817
+	RequestID string `json:"request_id"`
+
+	// Status Example: 422
+	Status int `json:"status"`
+
+	// Title Example: Unprocessable Entity
+	Title string `json:"title"`
+
+	// Type Example: about:blank
+	Type string `json:"type"`
 }
 
 // Profile defines model for Profile.
 type Profile struct {
-	Email    string `json:"email"`
+	// Email Example: alice@acme.com
+	Email string `json:"email"`
+
+	// FullName Example: Alice
 	FullName string `json:"full_name"`
-	ID       string `json:"id"`
-	IsActive bool   `json:"is_active"`
-	Role     Role   `json:"role"`
+
+	// ID Example: 0190a5e4-7b1c-7d02-8f6e-5b0c1d2e3f40
+	ID string `json:"id"`
+
+	// IsActive Example: true
+	IsActive bool `json:"is_active"`
+
+	// Role Example: analyst
+	Role Role `json:"role"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
 	TenantID string `json:"tenant_id"`
 }
 
-// QueryEcho The question in full, with its defaults
+// QueryEcho The query with its defaults filled in
 type QueryEcho struct {
-	// EndDate The first instant after the window
-	EndDate   *time.Time `json:"end_date"`
-	EventType *string    `json:"event_type"`
-	GroupBy   string     `json:"group_by"`
-	Limit     int        `json:"limit"`
+	// EndDate Exclusive
+	//
+	// Example: 2026-02-01T00:00:00Z
+	EndDate *time.Time `json:"end_date"`
+
+	// EventType Example: page_view
+	EventType *string `json:"event_type"`
+
+	// GroupBy Example: event_type
+	GroupBy string `json:"group_by"`
+
+	// Limit Example: 100
+	Limit int `json:"limit"`
+
+	// StartDate Example: 2026-01-01T00:00:00Z
 	StartDate *time.Time `json:"start_date"`
 }
 
 // QueryRequest defines model for QueryRequest.
 type QueryRequest struct {
-	// EndDate A day, which belongs to the window whole, or an RFC 3339 time, which does not
+	// EndDate A day, inclusive, or an RFC 3339 time, exclusive
 	//
 	// Example: 2026-01-31
-	EndDate   *string `json:"end_date,omitempty"`
-	EventType *string `json:"event_type,omitempty"`
-	GroupBy   *string `json:"group_by,omitempty"`
-	Limit     *int    `json:"limit,omitempty"`
+	EndDate *string `json:"end_date,omitempty"`
 
-	// StartDate A day or an RFC 3339 time; it belongs to the window
+	// EventType Only events of this type
+	//
+	// Example: page_view
+	EventType *string `json:"event_type,omitempty"`
+
+	// GroupBy Example: event_type
+	GroupBy *string `json:"group_by,omitempty"`
+
+	// Limit Most groups to return
+	//
+	// Example: 100
+	Limit *int `json:"limit,omitempty"`
+
+	// StartDate A day or an RFC 3339 time, inclusive
 	//
 	// Example: 2026-01-01
 	StartDate *string `json:"start_date,omitempty"`
@@ -161,31 +280,43 @@ type QueryRequest struct {
 
 // QueryResult defines model for QueryResult.
 type QueryResult struct {
+	// ExecutedAt Example: 2026-01-15T09:30:00Z
 	ExecutedAt time.Time `json:"executed_at"`
 
-	// Query The question in full, with its defaults
-	Query    QueryEcho  `json:"query"`
-	Results  []QueryRow `json:"results"`
-	RowCount int        `json:"row_count"`
-	TenantID string     `json:"tenant_id"`
+	// Query The query with its defaults filled in
+	Query   QueryEcho  `json:"query"`
+	Results []QueryRow `json:"results"`
+
+	// RowCount Example: 1
+	RowCount int `json:"row_count"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
 }
 
-// QueryRow One group, under the name of what was grouped by
+// QueryRow One group; its key has the name of the dimension that was grouped by
+//
+// Example: {"avg_value":9.5,"count":3,"event_type":"page_view"}
 type QueryRow = queryRow
 
 // Readiness defines model for Readiness.
 type Readiness struct {
+	// Database Example: connected
 	Database Connection `json:"database"`
-	Status   string     `json:"status"`
+
+	// Status Example: ready
+	Status string `json:"status"`
 }
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
+	// RefreshToken Example: REFRESH_TOKEN
 	RefreshToken string `json:"refresh_token"`
 }
 
 // Registered defines model for Registered.
 type Registered struct {
+	// Message Example: Registration successful
 	Message string    `json:"message"`
 	Tokens  TokenPair `json:"tokens"`
 	User    Profile   `json:"user"`
@@ -193,7 +324,7 @@ type Registered struct {
 
 // Registration defines model for Registration.
 type Registration struct {
-	// Email An e-mail address of ASCII; case and spaces around it make no difference
+	// Email An e-mail address in ASCII; case and surrounding spaces make no difference
 	//
 	// Example: alice@acme.com
 	Email Address `json:"email"`
@@ -208,41 +339,65 @@ type Registration struct {
 	TenantSlug string `json:"tenant_slug"`
 }
 
-// Role defines model for Role.
+// Role Example: analyst
 type Role = string
 
 // RoleChange defines model for RoleChange.
 type RoleChange struct {
+	// Role Example: analyst
 	Role Role `json:"role"`
 }
 
 // Summary defines model for Summary.
 type Summary struct {
-	GeneratedAt   time.Time        `json:"generated_at"`
-	Period        string           `json:"period"`
+	// GeneratedAt Example: 2026-01-15T09:30:00Z
+	GeneratedAt time.Time `json:"generated_at"`
+
+	// Period Example: 30d
+	Period string `json:"period"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
 	TenantID      string           `json:"tenant_id"`
 	TopEventTypes []EventTypeCount `json:"top_event_types"`
-	TotalEvents   int64            `json:"total_events"`
-	UniqueUsers   int64            `json:"unique_users"`
+
+	// TotalEvents Example: 3
+	TotalEvents int64 `json:"total_events"`
+
+	// UniqueUsers Example: 2
+	UniqueUsers int64 `json:"unique_users"`
 }
 
 // TokenPair defines model for TokenPair.
 type TokenPair struct {
+	// AccessToken Example: ACCESS_TOKEN
 	AccessToken string `json:"access_token"`
 
-	// ExpiresIn Seconds that the access token lives
-	ExpiresIn    int    `json:"expires_in"`
+	// ExpiresIn Lifetime of the access token in seconds
+	//
+	// Example: 900
+	ExpiresIn int `json:"expires_in"`
+
+	// RefreshToken Example: REFRESH_TOKEN
 	RefreshToken string `json:"refresh_token"`
-	TokenType    string `json:"token_type"`
+
+	// TokenType Example: bearer
+	TokenType string `json:"token_type"`
 }
 
 // UserList defines model for UserList.
 type UserList struct {
 	// Count How many users the tenant has, on all pages
-	Count    int       `json:"count"`
+	//
+	// Example: 1
+	Count int `json:"count"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
 	TenantID string    `json:"tenant_id"`
 	Users    []Profile `json:"users"`
 }
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
 
 // Skip defines model for Skip.
 type Skip = string
@@ -255,67 +410,76 @@ type UserID = string
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	Skip      *Skip   `form:"skip,omitempty" json:"skip,omitempty"`
-	Limit     *string `form:"limit,omitempty" json:"limit,omitempty"`
+	// Skip How many to skip
+	Skip *Skip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Limit Most events to return
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// EventType Only events of this type
 	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
 
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // IngestEventParams defines parameters for IngestEvent.
 type IngestEventParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 
-	// IdempotencyKey 1 to 255 printable ASCII characters, new for each new event
-	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	// IdempotencyKey 1 to 255 printable ASCII characters, a new one for each new event
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ExportEventsParams defines parameters for ExportEvents.
 type ExportEventsParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // SummarizeParams defines parameters for Summarize.
 type SummarizeParams struct {
+	// Period How far back to look
 	Period *string `form:"period,omitempty" json:"period,omitempty"`
 
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // QueryParams defines parameters for Query.
 type QueryParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	Skip  *Skip   `form:"skip,omitempty" json:"skip,omitempty"`
+	// Skip How many to skip
+	Skip *Skip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Limit Most users to return
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // DeactivateUserParams defines parameters for DeactivateUser.
 type DeactivateUserParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
 // ChangeRoleParams defines parameters for ChangeRole.
 type ChangeRoleParams struct {
-	// TenantID The tenant to act in, one's own by default. Only a super_admin may name another.
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
@@ -342,16 +506,19 @@ type ChangeRoleJSONRequestBody = RoleChange
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// ListEvents Events, newest first
+	// About What this service is, and where its documentation is
+	// (GET /)
+	About(ctx echo.Context) error
+	// ListEvents List events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
-	// IngestEvent Report an event
+	// IngestEvent Ingest an event
 	// (POST /analytics/events)
 	IngestEvent(ctx echo.Context, params IngestEventParams) error
-	// ExportEvents All events, oldest first, one JSON object a line
+	// ExportEvents Export all events, oldest first, as one JSON object per line
 	// (GET /analytics/export)
 	ExportEvents(ctx echo.Context, params ExportEventsParams) error
-	// Summarize The events of a period at a glance
+	// Summarize Totals and top event types of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx echo.Context, params SummarizeParams) error
 	// Query Count and average events by group
@@ -360,40 +527,40 @@ type ServerInterface interface {
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx echo.Context) error
-	// SignOut End the session and all its tokens
+	// SignOut Sign out; ends the session and all its tokens
 	// (POST /auth/logout)
 	SignOut(ctx echo.Context) error
-	// Me Who is asking
+	// Me The signed-in user
 	// (GET /auth/me)
 	Me(ctx echo.Context) error
-	// ChangePassword Change one's password
+	// ChangePassword Change your password
 	// (POST /auth/password)
 	ChangePassword(ctx echo.Context) error
-	// Refresh Exchange a refresh token for the next pair
+	// Refresh Exchange a refresh token for a new pair of tokens
 	// (POST /auth/refresh)
 	Refresh(ctx echo.Context) error
-	// Register Make an account and sign it in
+	// Register Create an account and sign in
 	// (POST /auth/register)
 	Register(ctx echo.Context) error
-	// Health The service and what it runs on
+	// Health Health, version and environment
 	// (GET /health)
 	Health(ctx echo.Context) error
-	// Live The process lives
+	// Live Liveness; the process is running
 	// (GET /health/live)
 	Live(ctx echo.Context) error
-	// Ready The service can answer requests
+	// Ready Readiness; the service can answer requests
 	// (GET /health/ready)
 	Ready(ctx echo.Context) error
-	// ListUsers The users of a tenant, oldest first
+	// ListUsers List the users of a tenant, oldest first
 	// (GET /users)
 	ListUsers(ctx echo.Context, params ListUsersParams) error
-	// DeactivateUser Deactivate a user and end the user's sessions
+	// DeactivateUser Deactivate a user and end their sessions
 	// (DELETE /users/{id})
 	DeactivateUser(ctx echo.Context, id UserID, params DeactivateUserParams) error
-	// GetUser A user, oneself or one whom one manages
+	// GetUser Get a user; yourself, or one that you manage
 	// (GET /users/{id})
 	GetUser(ctx echo.Context, id UserID, params GetUserParams) error
-	// ChangeRole Give a user another role
+	// ChangeRole Change a user's role
 	// (PUT /users/{id}/role)
 	ChangeRole(ctx echo.Context, id UserID, params ChangeRoleParams) error
 }
@@ -401,6 +568,15 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// About converts echo context to params.
+func (w *ServerInterfaceWrapper) About(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.About(ctx)
+	return err
 }
 
 // ListEvents converts echo context to params.
@@ -458,7 +634,7 @@ func (w *ServerInterfaceWrapper) IngestEvent(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey string
+		var IdempotencyKey IdempotencyKey
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
@@ -773,6 +949,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/", wrapper.About, options.OperationMiddlewares["about"]...)
 	router.GET(options.BaseURL+"/analytics/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.POST(options.BaseURL+"/analytics/events", wrapper.IngestEvent, options.OperationMiddlewares["ingestEvent"]...)
 	router.GET(options.BaseURL+"/analytics/export", wrapper.ExportEvents, options.OperationMiddlewares["exportEvents"]...)
@@ -792,6 +969,27 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/users/:id", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
 	router.PUT(options.BaseURL+"/users/:id/role", wrapper.ChangeRole, options.OperationMiddlewares["changeRole"]...)
 
+}
+
+type AboutRequestObject struct {
+}
+
+type AboutResponseObject interface {
+	VisitAboutResponse(w http.ResponseWriter) error
+}
+
+type About200JSONResponse About
+
+func (response About200JSONResponse) VisitAboutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ListEventsRequestObject struct {
@@ -1252,16 +1450,19 @@ func (response ChangeRole200JSONResponse) VisitChangeRoleResponse(w http.Respons
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// ListEvents Events, newest first
+	// About What this service is, and where its documentation is
+	// (GET /)
+	About(ctx context.Context, request AboutRequestObject) (AboutResponseObject, error)
+	// ListEvents List events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
-	// IngestEvent Report an event
+	// IngestEvent Ingest an event
 	// (POST /analytics/events)
 	IngestEvent(ctx context.Context, request IngestEventRequestObject) (IngestEventResponseObject, error)
-	// ExportEvents All events, oldest first, one JSON object a line
+	// ExportEvents Export all events, oldest first, as one JSON object per line
 	// (GET /analytics/export)
 	ExportEvents(ctx context.Context, request ExportEventsRequestObject) (ExportEventsResponseObject, error)
-	// Summarize The events of a period at a glance
+	// Summarize Totals and top event types of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx context.Context, request SummarizeRequestObject) (SummarizeResponseObject, error)
 	// Query Count and average events by group
@@ -1270,40 +1471,40 @@ type StrictServerInterface interface {
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
-	// SignOut End the session and all its tokens
+	// SignOut Sign out; ends the session and all its tokens
 	// (POST /auth/logout)
 	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
-	// Me Who is asking
+	// Me The signed-in user
 	// (GET /auth/me)
 	Me(ctx context.Context, request MeRequestObject) (MeResponseObject, error)
-	// ChangePassword Change one's password
+	// ChangePassword Change your password
 	// (POST /auth/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
-	// Refresh Exchange a refresh token for the next pair
+	// Refresh Exchange a refresh token for a new pair of tokens
 	// (POST /auth/refresh)
 	Refresh(ctx context.Context, request RefreshRequestObject) (RefreshResponseObject, error)
-	// Register Make an account and sign it in
+	// Register Create an account and sign in
 	// (POST /auth/register)
 	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
-	// Health The service and what it runs on
+	// Health Health, version and environment
 	// (GET /health)
 	Health(ctx context.Context, request HealthRequestObject) (HealthResponseObject, error)
-	// Live The process lives
+	// Live Liveness; the process is running
 	// (GET /health/live)
 	Live(ctx context.Context, request LiveRequestObject) (LiveResponseObject, error)
-	// Ready The service can answer requests
+	// Ready Readiness; the service can answer requests
 	// (GET /health/ready)
 	Ready(ctx context.Context, request ReadyRequestObject) (ReadyResponseObject, error)
-	// ListUsers The users of a tenant, oldest first
+	// ListUsers List the users of a tenant, oldest first
 	// (GET /users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
-	// DeactivateUser Deactivate a user and end the user's sessions
+	// DeactivateUser Deactivate a user and end their sessions
 	// (DELETE /users/{id})
 	DeactivateUser(ctx context.Context, request DeactivateUserRequestObject) (DeactivateUserResponseObject, error)
-	// GetUser A user, oneself or one whom one manages
+	// GetUser Get a user; yourself, or one that you manage
 	// (GET /users/{id})
 	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
-	// ChangeRole Give a user another role
+	// ChangeRole Change a user's role
 	// (PUT /users/{id}/role)
 	ChangeRole(ctx context.Context, request ChangeRoleRequestObject) (ChangeRoleResponseObject, error)
 }
@@ -1318,6 +1519,29 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// About operation middleware
+func (sh *strictHandler) About(ctx echo.Context) error {
+	var request AboutRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.About(ctx.Request().Context(), request.(AboutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "About")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AboutResponseObject); ok {
+		return validResponse.VisitAboutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ListEvents operation middleware

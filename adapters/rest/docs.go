@@ -2,7 +2,6 @@ package rest
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,20 +9,17 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui/v5/static"
 	"github.com/vearutop/statigz"
-	"go.yaml.in/yaml/v3"
 )
 
 const (
 	docsPath     = "/docs"
 	contractPath = "/openapi.json"
+	healthPath   = "/health"
 
 	// docsPolicy lets the page load its own files and ask this service; Swagger UI draws some of its icons from data.
 	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-
-//go:embed openapi.yaml
-var contractYAML []byte
 
 //go:embed docs/index.html
 var docsPage []byte
@@ -32,15 +28,7 @@ var docsPage []byte
 var docsScript []byte
 
 // addDocs adds the contract and the page that shows it, from files in the program.
-func addDocs(e *echo.Echo) error {
-	var document any
-	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
-		return fmt.Errorf("reading the contract: %w", err)
-	}
-	contract, err := json.Marshal(document)
-	if err != nil {
-		return fmt.Errorf("writing the contract: %w", err)
-	}
+func addDocs(e *echo.Echo, contract []byte) error {
 	e.GET(Prefix+contractPath, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, contract) })
 
 	docs := Prefix + docsPath

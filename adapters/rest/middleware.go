@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -135,10 +134,7 @@ func secureHeaders(hsts bool) echo.MiddlewareFunc {
 	}
 }
 
-var (
-	errCrossSite      = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request.")
-	errMalformedQuery = fault.New(fault.Malformed, "malformed_query", "The query of the address is not well-formed.")
-)
+var errCrossSite = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request.")
 
 // refuseCrossSite returns a middleware that refuses what pages of sites other than this and the trusted ones make a
 // browser send (ASVS 3.5.1): a form can sign a visitor in as somebody else. A request with a token in its header is
@@ -160,16 +156,6 @@ func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 			return next(c)
 		}
 	}, nil
-}
-
-// refuseMalformedQuery refuses a query that can't be read whole, of which Go would drop a part in silence.
-func refuseMalformedQuery(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
-			return errMalformedQuery.Because(err)
-		}
-		return next(c)
-	}
 }
 
 // drain reads away the body of a request that should have none: while it stands unread, the server does not notice that

@@ -35,7 +35,8 @@ const (
 	MaxBody = 1 << 20
 )
 
-// Auth are the use cases of accounts and sessions.
+// Auth are the use cases of accounts and sessions. The two checks tell what is wrong with the fields of a request, and
+// change nothing.
 type Auth interface {
 	Register(ctx context.Context, a user.Account) (user.User, session.TokenPair, error)
 	SignIn(ctx context.Context, email, password string) (session.TokenPair, error)
@@ -43,6 +44,8 @@ type Auth interface {
 	Authenticate(ctx context.Context, token string) (session.Caller, error)
 	SignOut(ctx context.Context, caller session.Caller) error
 	ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error)
+	CheckAccount(a user.Account) error
+	CheckPasswordChange(ctx context.Context, u user.User, current, chosen string) error
 }
 
 // Users are the use cases of those who manage users.
@@ -117,15 +120,23 @@ type Settings struct {
 type Server struct {
 	deps     Dependencies
 	settings Settings
+	contract contract
 	routes   map[string]struct{} // "METHOD path" of all there are
 }
 
+// handlers answer the operations of the contract.
+type handlers struct{ *Server }
+
 // New returns the API as a handler.
 func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
-	s := &Server{deps: deps, settings: settings, routes: map[string]struct{}{}}
+	own, err := readContract()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{deps: deps, settings: settings, contract: own, routes: map[string]struct{}{}}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.Binder = binder{}
+	e.Binder = binder{s}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = clientAddress(settings.TrustedProxies)
 
@@ -139,10 +150,10 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 		return nil, err
 	}
 	// What is refused after the guard has been counted.
-	e.Use(recoverPanics(), s.guard, sameSite, refuseMalformedQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), drain)
+	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), drain)
 
 	RegisterHandlersWithBaseURL(e, keyed{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
-	if err := addDocs(e); err != nil {
+	if err := addDocs(e, own.served); err != nil {
 		return nil, err
 	}
 	for _, r := range e.Routes() {
@@ -151,7 +162,7 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	return e, nil
 }
 
-// shortcuts makes a trailing slash make no difference, and serves health and documentation without the prefix too.
+// shortcuts makes a trailing slash make no difference, and serves the root, health and documentation without the prefix too.
 func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
@@ -159,8 +170,11 @@ func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 		if len(path) > 1 {
 			path = strings.TrimSuffix(path, "/")
 		}
-		if isHealthOrDocs(path) {
+		if isOpenPath(path) {
 			path = Prefix + path
+		}
+		if path == Prefix {
+			path += "/"
 		}
 		if path != u.Path {
 			u.Path, u.RawPath = path, ""
@@ -178,15 +192,16 @@ func (s *Server) route(c echo.Context) string {
 	return c.Path()
 }
 
-// isOpen reports whether a request is for a route of health or documentation: open to all, not limited, not logged.
-// What only looks like one of them, or has another method, is a request like any other.
+// isOpen reports whether a request is for the root or a route of health or documentation: open to all, not limited, not
+// logged. What only looks like one of them, or has another method, is a request like any other.
 func (s *Server) isOpen(c echo.Context) bool {
-	return isHealthOrDocs(strings.TrimPrefix(s.route(c), Prefix))
+	return isOpenPath(strings.TrimPrefix(s.route(c), Prefix))
 }
 
-// isHealthOrDocs reports whether a path, without the prefix, is at or below health or documentation.
-func isHealthOrDocs(path string) bool {
-	return path == "/health" || strings.HasPrefix(path, "/health/") || path == docsPath || strings.HasPrefix(path, docsPath+"/") || path == contractPath
+// isOpenPath reports whether a path, without the prefix, is the root, or at or below health or documentation.
+func isOpenPath(path string) bool {
+	return path == "/" || path == contractPath || path == healthPath || strings.HasPrefix(path, healthPath+"/") ||
+		path == docsPath || strings.HasPrefix(path, docsPath+"/")
 }
 
 func cors(origins []string) echo.MiddlewareFunc {

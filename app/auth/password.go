@@ -17,7 +17,7 @@ var errWrongPassword = fault.ErrInvalid.OnField("current_password", "is wrong")
 // including the current one, which may be stolen, and returns the tokens of a new one (ASVS 6.2.3, 7.4.3).
 // Errors: session.ErrInvalidToken, ErrTooManyAttempts, ports.ErrHasherBusy, and an invalid request that names the field.
 func (s *Service) ChangePassword(ctx context.Context, caller session.Caller, current, chosen string) (session.TokenPair, error) {
-	if err := s.checkChange(ctx, caller.User, current, chosen); err != nil {
+	if err := s.CheckPasswordChange(ctx, caller.User, current, chosen); err != nil {
 		return session.TokenPair{}, err
 	}
 	pair, err := s.changePassword(ctx, caller, current, chosen)
@@ -76,8 +76,9 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
 }
 
-// checkChange validates the passwords without verifying the current one.
-func (s *Service) checkChange(ctx context.Context, u user.User, current, chosen string) error {
+// CheckPasswordChange validates the passwords of a change without verifying the current one.
+// Errors: an invalid request that names the fields.
+func (s *Service) CheckPasswordChange(ctx context.Context, u user.User, current, chosen string) error {
 	own, err := s.store.Tenants().ByID(ctx, u.TenantID)
 	if err != nil {
 		return err

@@ -26,16 +26,18 @@ type checked struct {
 func (s *Service) check(a user.Account) (checked, error) {
 	var c fault.Check
 	email, err := user.ParseEmail(a.Email)
-	if err := c.Take(err); err != nil {
-		return checked{}, err
-	}
+	c.Take(err)
 	slug, err := tenant.ParseSlug(a.Tenant)
-	if err := c.Take(err); err != nil {
-		return checked{}, err
-	}
+	c.Take(err)
 	user.CheckName(&c, a.FullName)
 	s.policy.Check(&c, "password", a.Password, email.String(), email.Local(), a.FullName, slug.String())
 	return checked{email: email, password: a.Password, name: a.FullName, slug: slug}, c.Err()
+}
+
+// CheckAccount validates the fields of an account, and decides nothing else. Errors: an invalid request that names them.
+func (s *Service) CheckAccount(a user.Account) error {
+	_, err := s.check(a)
+	return err
 }
 
 // Register creates an account and signs it in, if the join policy allows it. A new slug creates a tenant.

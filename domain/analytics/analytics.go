@@ -120,16 +120,12 @@ func (r QueryRequest) Query() (Query, error) {
 	if r.EventType != "" {
 		event.CheckType(&c, r.EventType)
 	}
-	if q.GroupBy, err = ParseDimension(r.GroupBy); c.Take(err) != nil {
-		return Query{}, err
-	}
-	if q.Window.Start, _, err = parseDate("start_date", r.StartDate); c.Take(err) != nil {
-		return Query{}, err
-	}
+	q.GroupBy, err = ParseDimension(r.GroupBy)
+	c.Take(err)
+	q.Window.Start, _, err = parseDate("start_date", r.StartDate)
+	c.Take(err)
 	end, day, err := parseDate("end_date", r.EndDate)
-	if c.Take(err) != nil {
-		return Query{}, err
-	}
+	c.Take(err)
 	if day {
 		end = end.AddDate(0, 0, 1)
 	}

@@ -117,6 +117,7 @@ var ErrInvalid = New(Invalid, "invalid_request", "The request is not valid.")
 // Check collects what is wrong with the fields of a request, so that all of it is told at once.
 type Check struct {
 	fields []Field
+	other  error // that no field is to blame for
 }
 
 // Add notes what is wrong with a field.
@@ -124,36 +125,32 @@ func (c *Check) Add(name, message string) {
 	c.fields = append(c.fields, Field{Name: name, Message: message})
 }
 
-// Take notes the fields of err where it is an invalid request, and returns any other error.
-func (c *Check) Take(err error) error {
+// Take notes the fields of err where it is an invalid request, and keeps the first of any other errors for Err.
+func (c *Check) Take(err error) {
 	var f *Error
-	if err == nil {
-		return nil
-	}
-	if errors.As(err, &f) && f.Kind == Invalid && len(f.Fields) > 0 {
+	switch {
+	case err == nil:
+	case errors.As(err, &f) && f.Kind == Invalid && len(f.Fields) > 0:
 		c.fields = append(c.fields, f.Fields...)
-		return nil
+	case c.other == nil:
+		c.other = err
 	}
-	return err
 }
 
 // TakeOthers is Take without what concerns a field that something was noted about already.
-func (c *Check) TakeOthers(err error) error {
+func (c *Check) TakeOthers(err error) {
 	noted := slices.Clone(c.fields)
-	if err := c.Take(err); err != nil {
-		return err
-	}
+	c.Take(err)
 	others := slices.DeleteFunc(c.fields[len(noted):], func(f Field) bool {
 		return slices.ContainsFunc(noted, func(n Field) bool { return n.Name == f.Name })
 	})
 	c.fields = append(noted, others...)
-	return nil
 }
 
-// Err returns ErrInvalid with all that was noted, or nil.
+// Err returns the error that was kept, ErrInvalid with all that was noted, or nil.
 func (c *Check) Err() error {
-	if len(c.fields) == 0 {
-		return nil
+	if c.other != nil || len(c.fields) == 0 {
+		return c.other
 	}
 	e := *ErrInvalid
 	e.Fields = c.fields

@@ -1,6 +1,15 @@
-window.addEventListener("load", () => {
+// Try it out fills in the examples of parameters. These depend on who is asking: left in, they would be refused.
+const ofTheCaller = ["IdempotencyKey", "TenantID", "UserID"];
+
+window.addEventListener("load", async () => {
+  const url = "/api/v1/openapi.json";
+  const contract = await (await fetch(url)).json();
+  for (const name of ofTheCaller) {
+    delete contract.components.parameters[name].example;
+  }
   SwaggerUIBundle({
-    url: "/api/v1/openapi.json",
+    spec: contract,
+    url,
     dom_id: "#swagger-ui",
     deepLinking: true,
     validatorUrl: null,

@@ -1,0 +1,83 @@
+package rest
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+)
+
+const headerIdempotencyKey = "Idempotency-Key" // draft-ietf-httpapi-idempotency-key-header-07 2
+
+// keyed makes sure that each event that is ingested has an idempotency key, and that the response returns it whatever
+// becomes of the request.
+type keyed struct {
+	ServerInterface
+	server *Server
+}
+
+// IngestEvent gives the request a key where it has none.
+func (k keyed) IngestEvent(c echo.Context, params IngestEventParams) error {
+	if params.IdempotencyKey == nil {
+		params.IdempotencyKey = new(k.server.deps.IDs.New())
+	}
+	c.Response().Header().Set(headerIdempotencyKey, *params.IdempotencyKey)
+	return k.ServerInterface.IngestEvent(c, params)
+}
+
+func (b EventDraft) draft() event.Draft {
+	return event.Draft{
+		Type: b.EventType, UserIdentifier: b.UserIdentifier, SessionID: b.SessionID, Value: b.Value, Source: b.Source, OccurredAt: b.OccurredAt,
+	}
+}
+
+func (b EventDraft) check(_ context.Context, s *Server) error {
+	_, err := b.draft().Event("", "", s.deps.Clock.Now())
+	return err
+}
+
+func (h handlers) IngestEvent(ctx context.Context, r IngestEventRequestObject) (IngestEventResponseObject, error) {
+	var c fault.Check
+	tenantID, key := tenantOf(&c, r.Params.TenantID), value(r.Params.IdempotencyKey)
+	event.CheckKey(&c, key)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	e, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, r.Body.draft(), key)
+	if err != nil {
+		return nil, err
+	}
+	return IngestEvent201JSONResponse{Body: eventBody(e), Headers: IngestEvent201ResponseHeaders{IdempotencyKey: key}}, nil
+}
+
+func eventBody(e event.Event) Event {
+	return Event{
+		ID: string(e.ID), TenantID: string(e.TenantID), EventType: e.Type, UserIdentifier: e.UserIdentifier,
+		SessionID: e.SessionID, Value: e.Value, Source: e.Source, OccurredAt: e.OccurredAt,
+	}
+}
+
+func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (ListEventsResponseObject, error) {
+	var c fault.Check
+	tenantID := tenantOf(&c, r.Params.TenantID)
+	part := pageOf(&c, page.Events, r.Params.Skip, r.Params.Limit)
+	eventType := given(&c, "event_type", r.Params.EventType)
+	if eventType != "" {
+		event.CheckType(&c, eventType)
+	}
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	list, err := h.deps.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, eventType, part)
+	if err != nil {
+		return nil, err
+	}
+	answer := make(ListEvents200JSONResponse, 0, len(list))
+	for _, e := range list {
+		answer = append(answer, eventBody(e))
+	}
+	return answer, nil
+}

@@ -1,0 +1,91 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
+)
+
+func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (SummarizeResponseObject, error) {
+	var c fault.Check
+	tenantID := tenantOf(&c, r.Params.TenantID)
+	period, err := analytics.ParsePeriod(given(&c, "period", r.Params.Period))
+	c.Take(err)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	s, err := h.deps.Analytics.Summarize(ctx, callerFrom(ctx).Principal(), tenantID, period)
+	if err != nil {
+		return nil, err
+	}
+	top := make([]EventTypeCount, 0, len(s.TopEventTypes))
+	for _, t := range s.TopEventTypes {
+		top = append(top, EventTypeCount{EventType: t.Type, Count: t.Count})
+	}
+	return Summarize200JSONResponse{
+		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents,
+		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End,
+	}, nil
+}
+
+func (b QueryRequest) query() (analytics.Query, error) {
+	var c fault.Check
+	q, err := analytics.QueryRequest{
+		EventType: given(&c, "event_type", b.EventType), StartDate: given(&c, "start_date", b.StartDate),
+		EndDate: given(&c, "end_date", b.EndDate), GroupBy: given(&c, "group_by", b.GroupBy), Limit: b.Limit,
+	}.Query()
+	c.Take(err)
+	return q, c.Err()
+}
+
+func (b QueryRequest) check(context.Context, *Server) error {
+	_, err := b.query()
+	return err
+}
+
+func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryResponseObject, error) {
+	var c fault.Check
+	tenantID := tenantOf(&c, r.Params.TenantID)
+	q, err := r.Body.query()
+	c.Take(err)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	result, err := h.deps.Analytics.Query(ctx, callerFrom(ctx).Principal(), tenantID, q)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]queryRow, 0, len(result.Rows))
+	for _, row := range result.Rows {
+		rows = append(rows, queryRow{name: q.GroupBy.String(), row: row})
+	}
+	return Query200JSONResponse{
+		Query: QueryEcho{
+			EventType: present(q.EventType), StartDate: present(q.Window.Start), EndDate: present(q.Window.End),
+			GroupBy: q.GroupBy.String(), Limit: q.Limit,
+		},
+		Results: rows, RowCount: len(rows), TenantID: string(result.TenantID), ExecutedAt: result.ExecutedAt,
+	}, nil
+}
+
+// present returns a pointer to v, or nil for the zero value.
+func present[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// queryRow is one group of an answer: the key stands under the name of what was grouped by.
+type queryRow struct {
+	name string
+	row  analytics.Row
+}
+
+// MarshalJSON writes the row.
+func (r queryRow) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{r.name: r.row.Key, "count": r.row.Count, "avg_value": r.row.AvgValue})
+}
