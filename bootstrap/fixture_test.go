@@ -78,7 +78,12 @@ func TestWalkthrough(t *testing.T) {
 		}
 	}
 	s := start(t, settings{"JWT_SECRET_KEY": secret, "PORT": "0"}.with(onSQLite(t)))
-	if output, err := exec.CommandContext(t.Context(), "bash", porttest.Fixture(t, "walkthrough"), s.url).CombinedOutput(); err != nil {
+	walk := exec.CommandContext(t.Context(), "bash", porttest.Fixture(t, "walkthrough"), s.url, build(t))
+	walk.Dir, walk.Env = t.TempDir(), os.Environ()
+	for name, value := range s.settings {
+		walk.Env = append(walk.Env, name+"="+value)
+	}
+	if output, err := walk.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, output)
 	}
 }
