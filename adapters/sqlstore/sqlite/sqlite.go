@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -33,12 +34,12 @@ const (
 	timeout = 15 * time.Second
 )
 
-// Database is an open SQLite file.
+// Database is an open SQLite database.
 type Database struct {
 	*sqlstore.Store
 	writer *sqlx.DB
-	path   string
-	opened os.FileInfo
+	path   string      // empty in memory
+	opened os.FileInfo // the file; nil in memory
 }
 
 // Open opens the file, or creates it, readable by its owner only. queries is the number of concurrent queries.
@@ -47,21 +48,39 @@ func Open(ctx context.Context, path string, queries int) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
-	writer, err := sqlx.ConnectContext(ctx, driver, source+"&_txlock=immediate")
+	db, err := connect(ctx, "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas, queries)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	db.path, db.opened = path, opened
+	return db, nil
+}
+
+// OpenInMemory opens an empty database that no other connection sees and that is gone once it is closed, for tests. In
+// place of a WAL there are locks: a reader waits while somebody writes.
+func OpenInMemory(ctx context.Context, queries int) (*Database, error) {
+	db, err := connect(ctx, "file:/"+uuid.NewString()+"?vfs=memdb&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)", queries)
+	if err != nil {
+		return nil, fmt.Errorf("opening a database in memory: %w", err)
+	}
+	return db, nil
+}
+
+func connect(ctx context.Context, source string, queries int) (*Database, error) {
+	writer, err := sqlx.ConnectContext(ctx, driver, source+"&_txlock=immediate")
+	if err != nil {
+		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
 	reader, err := openReaders(ctx, source, max(4, runtime.GOMAXPROCS(0)))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close())
+		return nil, errors.Join(err, writer.Close())
 	}
 	querier, err := openReaders(ctx, source, queries)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), writer.Close(), reader.Close())
+		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
-	return &Database{Store: sqlstore.New(writer, reader, querier, dialect{}), writer: writer, path: path, opened: opened}, nil
+	return &Database{Store: sqlstore.New(writer, reader, querier, dialect{}), writer: writer}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -112,14 +131,22 @@ func (d *Database) Name(context.Context) (string, error) { return filepath.Base(
 // Ping reports whether the database accepts writes, and whether the file at its path is still the one that was opened: writes
 // to a deleted file are lost when this process ends. Errors: ports.ErrUnavailable.
 func (d *Database) Ping(ctx context.Context) error {
+	if err := d.checkFile(); err != nil {
+		return ports.ErrUnavailable.Because(err)
+	}
+	return d.Store.Ping(ctx)
+}
+
+// checkFile finds out whether the file still stands where it was opened.
+func (d *Database) checkFile() error {
+	if d.opened == nil {
+		return nil
+	}
 	now, err := os.Stat(d.path)
 	if err == nil && !os.SameFile(now, d.opened) {
 		err = errors.New("the database file has been replaced since it was opened")
 	}
-	if err != nil {
-		return ports.ErrUnavailable.Because(err)
-	}
-	return d.Store.Ping(ctx)
+	return err
 }
 
 // Migrations returns the runner of the migrations.

@@ -24,6 +24,18 @@ import (
 func open(t *testing.T, path string) *sqlite.Database {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), path, 2)
+	return opened(t, db, err)
+}
+
+func openInMemory(t *testing.T) *sqlite.Database {
+	t.Helper()
+	db, err := sqlite.OpenInMemory(t.Context(), 2)
+	return opened(t, db, err)
+}
+
+// opened returns a database that is closed with the test.
+func opened(t *testing.T, db *sqlite.Database, err error) *sqlite.Database {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +70,15 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	porttest.RLSMigration(t, db, runner.Down, runner.Up)
+}
+
+func TestStore_in_memory(t *testing.T) {
+	db, other := openInMemory(t), openInMemory(t)
+	migrate(t, db)
+	porttest.Store(t, db)
+	if n := migrate(t, other); n == 0 {
+		t.Error("two databases in memory are one")
+	}
 }
 
 func TestOpen(t *testing.T) {
