@@ -17,7 +17,7 @@ const module = "github.com/muhammad-ali-dev0/secure-data-api/"
 
 // TestImportsPointInward reads every import of the project and holds it against the rules of the house: adapters and
 // use cases know ports and domain, ports know the domain, the domain knows the standard library, and bootstrap alone
-// knows all. An adapter knows no other adapter but its own parts.
+// knows all. An adapter knows no other adapter but its own parts. Packages that serve tests alone are imported by no others.
 func TestImportsPointInward(t *testing.T) {
 	allowed := map[string][]string{
 		"domain":    {"domain"},
@@ -25,6 +25,8 @@ func TestImportsPointInward(t *testing.T) {
 		"app":       {"app", "ports", "domain"},
 		"adapters":  {"ports", "domain"},
 		"bootstrap": {"bootstrap", "app", "adapters", "ports", "domain"},
+		// The use cases, put together for their tests.
+		"app/apptest": {"app", "adapters", "ports", "domain"},
 	}
 	walked := 0
 	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
@@ -38,7 +40,11 @@ func TestImportsPointInward(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		test := strings.HasSuffix(name, "_test.go")
+		test := strings.HasSuffix(name, "_test.go") || servesTests(path.Dir(name))
+		rooms, found := allowed[path.Dir(name)]
+		if !found {
+			rooms = allowed[room]
+		}
 		for _, i := range parsed.Imports {
 			imported, err := strconv.Unquote(i.Path.Value)
 			if err != nil {
@@ -50,9 +56,9 @@ func TestImportsPointInward(t *testing.T) {
 				if strings.Split(name, "/")[1] != strings.Split(within, "/")[1] {
 					t.Errorf("%s imports another adapter: %s", name, within)
 				}
-			case own && !slices.Contains(allowed[room], strings.Split(within, "/")[0]):
+			case own && !slices.Contains(rooms, strings.Split(within, "/")[0]):
 				t.Errorf("%s imports %s", name, within)
-			case own && path.Base(within) == "porttest" && !test && room != "ports":
+			case own && servesTests(within) && !test:
 				t.Errorf("%s imports %s outside of a test", name, within)
 			case !own && room == "domain" && !test && strings.Contains(strings.Split(imported, "/")[0], "."):
 				t.Errorf("%s imports %s, which is not of the standard library", name, imported)
@@ -63,6 +69,11 @@ func TestImportsPointInward(t *testing.T) {
 	if err != nil || walked < 50 {
 		t.Fatalf("%d files were read: %v", walked, err)
 	}
+}
+
+// servesTests reports whether a package serves tests alone: its name, or that of a folder around it, ends in test.
+func servesTests(dir string) bool {
+	return slices.ContainsFunc(strings.Split(dir, "/"), func(name string) bool { return strings.HasSuffix(name, "test") })
 }
 
 // TestTopLevel: nothing else stands at the top, but for what git ignores, such as a binary that go build left.

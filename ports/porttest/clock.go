@@ -1,4 +1,5 @@
-// Package porttest holds one contract test for each port. Every adapter of a port passes its test.
+// Package porttest holds one contract test for each port. Every adapter of a port passes its test. Beside them are
+// stand-ins for ports whose adapters take long, or can't be watched.
 package porttest
 
 import (

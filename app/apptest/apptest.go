@@ -1,0 +1,184 @@
+// Package apptest puts the use cases together for their tests: over SQLite in memory and a clock that stands still, with
+// passwords that take no time to hash and with an audit log and a query gate that remember. It needs no network and no disk.
+package apptest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/memory"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
+)
+
+// Password is the password of the users of NewUser.
+const Password = "a phrase to sign in with"
+
+// Setup is what a test may choose.
+type Setup struct {
+	Auth auth.Settings
+	// Store, where it is set, returns what the use cases have in place of the database.
+	Store func(ports.Store) ports.Store
+}
+
+// App is the use cases, and what they work with.
+type App struct {
+	Auth      *auth.Service
+	Users     *users.Service
+	Tenants   *tenants.Service
+	Analytics *analytics.Service
+	Recorder  *recorder.Recorder
+
+	Store       ports.Store // the database itself
+	Clock       *porttest.Clock
+	Hasher      *porttest.Hasher
+	Log         *porttest.AuditLog
+	Gate        *porttest.Gate
+	Tokens      ports.Tokens
+	Revocations ports.RevocationList
+	LimitsHit   []string // the names of the rates, one each time
+}
+
+// New returns the use cases over an empty database. By default everybody may register, one account takes three wrong
+// passwords in an hour, and a user may have three sessions, of a week each.
+func New(t *testing.T, edits ...func(*Setup)) *App {
+	t.Helper()
+	setup := Setup{
+		Auth: auth.Settings{
+			AccessLifetime: 15 * time.Minute, SessionLifetime: 7 * 24 * time.Hour, RotationGrace: 10 * time.Second,
+			Join: tenant.Open, FounderRole: access.Viewer, AccountRate: ports.Rate{Requests: 3, Window: time.Hour}, SessionsPerUser: 3,
+		},
+		Store: func(s ports.Store) ports.Store { return s },
+	}
+	for _, edit := range edits {
+		edit(&setup)
+	}
+	signer, err := token.NewSigner("HS256", []byte("a secret of tests, which is long enough"))
+	Must(t, err)
+	policy, err := passwordPolicy()
+	Must(t, err)
+	a := &App{
+		Store: openStore(t), Clock: porttest.NewClock(), Hasher: porttest.NewHasher(1), Log: &porttest.AuditLog{}, Gate: &porttest.Gate{},
+		Tokens: signer,
+	}
+	a.Revocations = memory.NewRevocations(a.Clock)
+	store, ids := setup.Store(a.Store), system.IDs{}
+	a.Recorder = recorder.New(store, a.Log, a.Clock, ids)
+	a.Tenants = tenants.NewService(store.Tenants(), a.Recorder, a.Clock, ids)
+	a.Users = users.NewService(store.Users(), a.Tenants, a.Recorder, a.Revocations, a.Clock, setup.Auth.AccessLifetime)
+	a.Auth = auth.NewService(auth.Dependencies{
+		Store: store, Recorder: a.Recorder, Tokens: signer, Passwords: a.Hasher, Policy: policy,
+		Revocations: a.Revocations, Limiter: memory.NewLimiter(), Clock: a.Clock, IDs: ids,
+		LimitHit: func(rate string) { a.LimitsHit = append(a.LimitsHit, rate) },
+	}, setup.Auth)
+	a.Analytics = analytics.NewService(analytics.Dependencies{
+		Events: store.Events(), Tenants: a.Tenants, Recorder: a.Recorder, Gate: a.Gate, Clock: a.Clock,
+	}, time.Minute)
+	return a
+}
+
+// passwordPolicy reads the list of common passwords once.
+var passwordPolicy = sync.OnceValues(func() (*user.PasswordPolicy, error) { return user.NewPasswordPolicy(user.MinPasswordLength) })
+
+func openStore(t *testing.T) ports.Store {
+	t.Helper()
+	db, err := sqlite.OpenInMemory(t.Context(), 2)
+	Must(t, err)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	runner, err := db.Migrations()
+	Must(t, err)
+	_, err = runner.Up(t.Context())
+	Must(t, err)
+	return db
+}
+
+// NewAccount returns what a user of the tenant with the slug registers with, under an address of its own.
+func NewAccount(slug string) user.Account {
+	return user.Account{Email: uuid.NewString() + "@example.com", Password: Password, FullName: "Zoë Müller", Tenant: slug}
+}
+
+// NewUser makes a user with a role in the tenant with the slug, which is made where it is new.
+func (a *App) NewUser(t *testing.T, slug string, role access.Role) user.User {
+	t.Helper()
+	account := NewAccount(slug)
+	u, err := a.Auth.CreateUser(t.Context(), access.Operator(), account, role, false)
+	if errors.Is(err, tenant.ErrSlugTaken) {
+		u, err = a.Auth.CreateUser(t.Context(), access.Operator(), account, role, true)
+	}
+	Must(t, err)
+	return u
+}
+
+// SignIn opens a session of a user of NewUser.
+func (a *App) SignIn(t *testing.T, u user.User) session.TokenPair {
+	t.Helper()
+	pair, err := a.Auth.SignIn(t.Context(), u.Email.String(), Password)
+	Must(t, err)
+	return pair
+}
+
+// Caller returns who asks with an access token.
+func (a *App) Caller(t *testing.T, accessToken string) session.Caller {
+	t.Helper()
+	caller, err := a.Auth.Authenticate(t.Context(), accessToken)
+	Must(t, err)
+	return caller
+}
+
+// Trail returns the entries of an act in the audit trail of a tenant, newest first.
+func (a *App) Trail(t *testing.T, tenantID id.Tenant, act audit.Act) (entries []audit.Entry) {
+	t.Helper()
+	all, err := a.Store.Audit().List(t.Context(), porttest.ScopeOf(t, tenantID), page.Page{Limit: 1000})
+	Must(t, err)
+	for _, e := range all {
+		if e.Act == act {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// From returns a context of a request from an address, by a program of that name.
+func From(t *testing.T, address, device string) context.Context {
+	return audit.WithOrigin(t.Context(), audit.Origin{Address: address, UserAgent: device})
+}
+
+// Must ends the test where there is an error.
+func Must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// WantErr fails the test where err is not the one that is wanted, which may be nil.
+func WantErr(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("the error is %v, want %v", err, want)
+	}
+}

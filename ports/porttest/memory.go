@@ -1,0 +1,88 @@
+package porttest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// AuditLog is an audit log that remembers.
+type AuditLog struct {
+	mu      sync.Mutex
+	entries []audit.Entry
+}
+
+// Write remembers an entry.
+func (l *AuditLog) Write(_ context.Context, e audit.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, e)
+}
+
+// Entries returns the entries of an act, oldest first.
+func (l *AuditLog) Entries(act audit.Act) []audit.Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(l.entries), func(e audit.Entry) bool { return e.Act != act })
+}
+
+// Gate is a query gate that lets everybody in until it is full, and remembers.
+type Gate struct {
+	mu                 sync.Mutex
+	full               bool
+	inside             int
+	entered, reentered []id.Tenant
+}
+
+// SetFull says whether there is no place for whoever comes next.
+func (g *Gate) SetFull(full bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.full = full
+}
+
+// Inside returns how many have been let in and have not left.
+func (g *Gate) Inside() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inside
+}
+
+// Visits returns of which tenants somebody has entered, and of which somebody has entered again.
+func (g *Gate) Visits() (entered, reentered []id.Tenant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.entered), slices.Clone(g.reentered)
+}
+
+// Enter lets in. Errors: ports.ErrTooManyQueries.
+func (g *Gate) Enter(_ context.Context, tenant id.Tenant) (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.full {
+		return nil, ports.ErrTooManyQueries
+	}
+	g.entered = append(g.entered, tenant)
+	return g.letIn(), nil
+}
+
+// Reenter lets in, also where the gate is full.
+func (g *Gate) Reenter(_ context.Context, tenant id.Tenant) (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.reentered = append(g.reentered, tenant)
+	return g.letIn(), nil
+}
+
+func (g *Gate) letIn() (leave func()) {
+	g.inside++
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.inside--
+	})
+}
