@@ -166,6 +166,15 @@ func TestGuess(t *testing.T) {
 			attempt(t, a, home, u.Email.String(), apptest.Password, nil)
 		}
 	})
+	t.Run("what outlasts the window gives nothing back", func(t *testing.T) { // it would be another attempt's, of the next one
+		a := apptest.New(t)
+		u := a.NewUser(t, "acme", access.Viewer)
+		for _, address := range []string{"203.0.113.1", "203.0.113.2", "203.0.113.3"} {
+			a.Hasher.Meanwhile(func() error { a.Clock.Advance(time.Hour); return nil })
+			attempt(t, a, address, u.Email.String(), apptest.Password, nil)
+		}
+		attempt(t, a, "203.0.113.4", u.Email.String(), apptest.Password, auth.ErrTooManyAttempts)
+	})
 	t.Run("what could not be verified is not counted", func(t *testing.T) {
 		a := apptest.New(t)
 		u := a.NewUser(t, "acme", access.Viewer)

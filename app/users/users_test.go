@@ -199,6 +199,10 @@ func TestDeactivate(t *testing.T) {
 			if revoked, err := a.Revocations.Revoked(t.Context(), claims); err != nil || !revoked {
 				t.Errorf("the revocation list knows of it: %t, %v", revoked, err)
 			}
+			// Else it would live on once the user is active again.
+			if _, opened, err := a.Store.Identities().BySession(t.Context(), claims.Session); err != nil || opened.RevokedFor != session.UserDeactivated {
+				t.Errorf("the session is %+v, %v", opened, err)
+			}
 		}
 		a.Caller(t, other.Access)
 	})
