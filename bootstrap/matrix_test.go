@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,161 +11,200 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// statuses are what anyone, viewer, analyst, admin and super_admin get.
-type statuses [5]int
+// target is whose data a request is about.
+type target string
 
-// row is what a route answers to each role: for what is its own, of another tenant, and absent. A route without a
-// target has the first alone.
-type row struct {
-	own, other, absent statuses
-	body               func() any
-	fresh              bool // the caller is spent by it
+// The targets.
+const (
+	own    target = "" // of the caller's tenant; also of a route that takes neither a tenant nor a user
+	other  target = "another tenant's"
+	absent target = "nobody's"
+)
+
+// line is the status that a route answers with, to a caller without a token and to each role.
+type line struct {
+	anyone, viewer, analyst, admin, superAdmin int
+
+	route string
+	of    target
 }
 
-func all(status int) statuses { return statuses{status, status, status, status, status} }
+// statuses returns the columns in the order of the callers: anyone, and then the roles, lowest first.
+func (l line) statuses() []int { return []int{l.anyone, l.viewer, l.analyst, l.admin, l.superAdmin} }
 
-var (
-	onlySuper    = func(status int) statuses { return statuses{401, 403, 403, 403, status} }
-	fromAdmin    = func(status int) statuses { return statuses{401, 403, 403, status, status} }
-	fromAnalyst  = func(status int) statuses { return statuses{401, 403, status, status, status} }
-	fromViewer   = func(status int) statuses { return statuses{401, status, status, status, status} }
-	openToAll    = row{own: all(200)}
-	anEventDraft = func() any { return map[string]any{"event_type": "view", "user_identifier": "u"} }
-)
-
-// documentationFiles is where the files of the documentation are, each by a route of its own: one row stands for all.
+// documentationFiles is where the files of the documentation are, each by a route of its own: one line stands for all.
 const documentationFiles = api + "/docs/assets/"
 
 // matrix is the whole of authorization: every route, role and target (ASVS 8.2, 8.3, 8.4; API1, API3, API5).
-var matrix = map[string]row{
-	"POST /api/v1/auth/register": {own: all(201), body: func() any {
+var matrix = []line{
+	{anyone: 201, viewer: 201, analyst: 201, admin: 201, superAdmin: 201, route: "POST /api/v1/auth/register"},
+	{anyone: 401, viewer: 401, analyst: 401, admin: 401, superAdmin: 401, route: "POST /api/v1/auth/login"},
+	{anyone: 401, viewer: 401, analyst: 401, admin: 401, superAdmin: 401, route: "POST /api/v1/auth/refresh"},
+	{anyone: 401, viewer: 204, analyst: 204, admin: 204, superAdmin: 204, route: "POST /api/v1/auth/logout"},
+	{anyone: 401, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/auth/me"},
+	{anyone: 401, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/auth/password"},
+
+	{anyone: 401, viewer: 403, analyst: 403, admin: 200, superAdmin: 200, route: "GET /api/v1/users"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/users", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/users", of: absent},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 200, superAdmin: 200, route: "GET /api/v1/users/:id"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/users/:id", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/users/:id", of: absent},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 200, superAdmin: 200, route: "PUT /api/v1/users/:id/role"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "PUT /api/v1/users/:id/role", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "PUT /api/v1/users/:id/role", of: absent},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 204, superAdmin: 204, route: "DELETE /api/v1/users/:id"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 204, route: "DELETE /api/v1/users/:id", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "DELETE /api/v1/users/:id", of: absent},
+
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/events"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/events", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/events", of: absent},
+	{anyone: 401, viewer: 403, analyst: 201, admin: 201, superAdmin: 201, route: "POST /api/v1/analytics/events"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 201, route: "POST /api/v1/analytics/events", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/events", of: absent},
+	{anyone: 401, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/metrics/summary", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/query"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/query", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/query", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/export"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/export", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/export", of: absent},
+
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/health"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/health/live"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/health/ready"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/openapi.json"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/docs"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/docs/start.js"},
+	{anyone: 200, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET " + documentationFiles + "*"},
+}
+
+func anEventDraft() any { return map[string]any{"event_type": "view", "user_identifier": "u"} }
+
+// bodies are what the routes that take one are sent.
+var bodies = map[string]func() any{
+	"POST /api/v1/auth/register": func() any {
 		return map[string]string{"email": uuid.NewString() + "@example.com", "password": password, "full_name": "Some Body", "tenant_slug": newSlug()}
-	}},
-	"POST /api/v1/auth/login":   {own: all(401), body: func() any { return credentials("nobody@example.com", password) }},
-	"POST /api/v1/auth/refresh": {own: all(401), body: func() any { return map[string]string{"refresh_token": "none"} }},
-	"POST /api/v1/auth/logout":  {own: fromViewer(204), fresh: true},
-	"GET /api/v1/auth/me":       {own: fromViewer(200)},
-	"POST /api/v1/auth/password": {own: fromViewer(200), fresh: true, body: func() any {
+	},
+	"POST /api/v1/auth/login":   func() any { return credentials("nobody@example.com", password) },
+	"POST /api/v1/auth/refresh": func() any { return map[string]string{"refresh_token": "none"} },
+	"POST /api/v1/auth/password": func() any {
 		return map[string]string{"current_password": password, "new_password": "another Pass 2"}
-	}},
-	"GET /api/v1/users":        {own: fromAdmin(200), other: onlySuper(200), absent: onlySuper(404)},
-	"GET /api/v1/users/:id":    {own: fromAdmin(200), other: onlySuper(200), absent: onlySuper(404)},
-	"DELETE /api/v1/users/:id": {own: fromAdmin(204), other: onlySuper(204), absent: onlySuper(404)},
-	"PUT /api/v1/users/:id/role": {own: fromAdmin(200), other: onlySuper(200), absent: onlySuper(404), body: func() any {
-		return map[string]string{"role": "analyst"}
-	}},
-	"GET /api/v1/analytics/events":          {own: fromAnalyst(200), other: onlySuper(200), absent: onlySuper(404)},
-	"POST /api/v1/analytics/events":         {own: fromAnalyst(201), other: onlySuper(201), absent: onlySuper(404), body: anEventDraft},
-	"GET /api/v1/analytics/metrics/summary": {own: fromViewer(200), other: onlySuper(200), absent: onlySuper(404)},
-	"POST /api/v1/analytics/query":          {own: fromAnalyst(200), other: onlySuper(200), absent: onlySuper(404), body: func() any { return map[string]string{} }},
-	"GET /api/v1/analytics/export":          {own: fromAnalyst(200), other: onlySuper(200), absent: onlySuper(404)},
-	"GET /api/v1/":                          openToAll,
-	"GET /api/v1/health":                    openToAll,
-	"GET /api/v1/health/live":               openToAll,
-	"GET /api/v1/health/ready":              openToAll,
-	"GET /api/v1/openapi.json":              openToAll,
-	"GET /api/v1/docs":                      openToAll,
-	"GET /api/v1/docs/start.js":             openToAll,
-	"GET " + documentationFiles + "*":       openToAll,
+	},
+	"PUT /api/v1/users/:id/role":    func() any { return map[string]string{"role": "analyst"} },
+	"POST /api/v1/analytics/events": anEventDraft,
+	"POST /api/v1/analytics/query":  func() any { return map[string]string{} },
+}
+
+// endsSession are the routes after which the caller's token is dead, so that each request needs a caller of its own.
+var endsSession = []string{"POST /api/v1/auth/logout", "POST /api/v1/auth/password"}
+
+// linesOf returns the lines of a route.
+func linesOf(route string) (lines []line) {
+	for _, l := range matrix {
+		if l.route == route {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+const missingLine = `the route %[1]s has no line in the matrix of bootstrap/matrix_test.go. Add what it answers to each role, such as
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "%[1]s"},
+Where it takes a tenant or a user, add two more with "of: other" and "of: absent"; where it takes a body, add one to bodies.`
+
+// matrixTest is who asks, and for whose data.
+type matrixTest struct {
+	*service
+	slug     string   // of the tenant of the callers
+	callers  []person // in the order of the columns
+	stranger person
 }
 
 func testMatrix(t *testing.T, on backend) {
-	s := start(t, generous().with(on(t)))
-	acme, globex := newSlug(), newSlug()
-	stranger := s.newPerson(t, globex, access.Admin)
-	s.newPerson(t, globex, access.Admin) // so that the stranger is not the last
-	callers := make([]person, len(statuses{}))
-	for i, role := range access.Roles() {
-		callers[i+1] = s.newPerson(t, acme, role)
+	m := matrixTest{service: start(t, generous().with(on(t))), slug: newSlug(), callers: []person{{}}}
+	for _, role := range access.Roles() {
+		m.callers = append(m.callers, m.newPerson(t, m.slug, role))
 	}
-	names := append([]string{"anyone"}, func() (n []string) {
-		for _, r := range access.Roles() {
-			n = append(n, r.String())
-		}
-		return n
-	}()...)
-
-	engine, ok := s.app.Handler().(*echo.Echo)
+	if len(m.callers) != len(line{}.statuses()) {
+		t.Fatal("the matrix has not one column for each role")
+	}
+	elsewhere := newSlug()
+	m.stranger = m.newPerson(t, elsewhere, access.Admin)
+	m.newPerson(t, elsewhere, access.Admin) // so that the stranger is not the last
+	engine, ok := m.app.Handler().(*echo.Echo)
 	if !ok {
 		t.Fatal("the handler is no router")
 	}
-	seen := map[string]bool{}
+	routes := map[string]bool{}
 	for _, route := range engine.Routes() {
 		name := route.Method + " " + route.Path
-		key := name
 		if strings.HasPrefix(route.Path, documentationFiles) {
-			key = route.Method + " " + documentationFiles + "*"
+			name = route.Method + " " + documentationFiles + "*"
 		}
-		expected, found := matrix[key]
-		if !found {
-			t.Errorf("the route %s has no row in the table", name)
-			continue
+		routes[name] = true
+		lines := linesOf(name)
+		if len(lines) == 0 {
+			t.Errorf(missingLine, name)
 		}
-		seen[key] = true
-		t.Run(name, func(t *testing.T) {
-			for i := range callers {
-				for target, want := range map[string]int{"own": expected.own[i], "other": expected.other[i], "absent": expected.absent[i]} {
-					if want == 0 {
-						continue
-					}
-					caller := callers[i]
-					if expected.fresh && i > 0 {
-						caller = s.newPerson(t, acme, access.Roles()[i-1])
-					}
-					path := targetPath(t, s, route, target, callers[4], stranger)
-					r := request{method: route.Method, path: path, token: caller.access}
-					if expected.body != nil {
-						r.body = expected.body()
-					}
-					if got := s.send(t, r); got.status != want {
-						t.Errorf("%s asks for %s (%s): %d, want %d: %s", names[i], target, path, got.status, want, got.raw)
-					}
-				}
-			}
-		})
+		for _, l := range lines {
+			t.Run(strings.TrimSpace(route.Method+" "+route.Path+" "+string(l.of)), func(t *testing.T) { m.hold(t, route, l, len(lines) > 1) })
+		}
 	}
-	for name := range matrix {
-		if !seen[name] {
-			t.Errorf("the table has a row for %s, which is no route", name)
+	for _, l := range matrix {
+		if !routes[l.route] {
+			t.Errorf("the matrix has a line for %s, which is no route", l.route)
 		}
 	}
 }
 
-// targetPath returns the path of a route with its target: a user by id, or a tenant by parameter.
-func targetPath(t *testing.T, s *service, route *echo.Route, target string, host, stranger person) string {
-	t.Helper()
-	if strings.Contains(route.Path, ":id") {
-		id := uuid.NewString()
-		switch target {
-		case "own":
-			slug := "" // a new user beside the callers, since some routes change it
-			list, err := s.operator().Tenants.List(t.Context(), access.Operator())
-			if err != nil {
-				t.Fatal(err)
+// hold holds what a route answers against a line.
+func (m matrixTest) hold(t *testing.T, route *echo.Route, l line, hasTargets bool) {
+	for i, want := range l.statuses() {
+		name, caller := "anyone", m.callers[i]
+		if i > 0 {
+			role := access.Roles()[i-1]
+			if name = role.String(); slices.Contains(endsSession, l.route) {
+				caller = m.newPerson(t, m.slug, role)
 			}
-			for _, one := range list {
-				if one.ID == host.user.TenantID {
-					slug = one.Slug.String()
-				}
-			}
-			id = string(s.newPerson(t, slug, access.Viewer).user.ID)
-		case "other":
-			id = string(stranger.user.ID)
 		}
-		return strings.Replace(route.Path, ":id", id, 1)
+		r := request{method: route.Method, path: m.path(t, route.Path, l.of, hasTargets), token: caller.access}
+		if body := bodies[l.route]; body != nil {
+			r.body = body()
+		}
+		if got := m.send(t, r); got.status != want {
+			t.Errorf("%s gets %d, want %d: %s %s", name, got.status, want, r.path, got.raw)
+		}
 	}
-	switch target {
-	case "other":
-		return route.Path + query("tenant_id", string(stranger.user.TenantID))
-	case "absent":
-		return route.Path + query("tenant_id", uuid.NewString())
+}
+
+// path returns the path of a route with its target: a user by id, or a tenant by parameter where the route takes one.
+func (m matrixTest) path(t *testing.T, path string, of target, hasTargets bool) string {
+	t.Helper()
+	tenantID, userID := m.callers[1].user.TenantID, id.User(uuid.NewString())
+	switch of {
+	case other:
+		tenantID, userID = m.stranger.user.TenantID, m.stranger.user.ID
+	case absent:
+		tenantID = id.Tenant(uuid.NewString())
 	}
-	if row := matrix[route.Method+" "+route.Path]; row.other != (statuses{}) {
-		return route.Path + query("tenant_id", string(host.user.TenantID))
+	switch {
+	case strings.Contains(path, ":id"):
+		if of == own { // a new user beside the callers, since some routes change it
+			userID = m.newPerson(t, m.slug, access.Viewer).user.ID
+		}
+		return strings.Replace(path, ":id", string(userID), 1)
+	case hasTargets:
+		return path + query("tenant_id", string(tenantID))
 	}
-	return route.Path
+	return path
 }
 
 // testAbsenceIsHidden holds the refusals for a user of another tenant and for one that does not exist against each
