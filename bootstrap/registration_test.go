@@ -1,16 +1,12 @@
 package bootstrap_test
 
 import (
-	"fmt"
-	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 )
 
 func testRegistrationModes(t *testing.T, on backend) {
@@ -70,51 +66,5 @@ func testRegistrationsAtOnce(t *testing.T, on backend) {
 		if other := <-tenants; other != first {
 			t.Errorf("one slug is two tenants: %v and %v", first, other)
 		}
-	}
-}
-
-// testTakenAddress: whoever has an account can't find out with it, without leaving a trace, which tenants exist.
-func testTakenAddress(t *testing.T, on backend) {
-	for mode, status := range map[string]int{"open": 409, "invite": 409, "closed": 403} {
-		s := start(t, generous().with(on(t), settings{"REGISTRATION_MODE": mode}))
-		existing, absent := newSlug(), newSlug()
-		s.newPerson(t, existing, access.Viewer)
-		p := s.newPerson(t, newSlug(), access.Viewer)
-		var told [2]string
-		for i, slug := range []string{existing, absent} {
-			a := s.want(t, status, request{method: "POST", path: api + "/auth/register", body: map[string]string{
-				"email": p.email, "password": password, "full_name": "Some Body", "tenant_slug": slug}})
-			told[i] = strings.ReplaceAll(a.raw, a.text(t, "request_id"), "")
-		}
-		if told[0] != told[1] {
-			t.Errorf("%s: an existing and an absent tenant are told apart:\n%s\n%s", mode, told[0], told[1])
-		}
-		if list, err := s.operator().Tenants.List(t.Context(), access.Operator()); err != nil || strings.Contains(fmt.Sprint(list), absent) {
-			t.Errorf("%s: a tenant was made, %v", mode, err)
-		}
-	}
-}
-
-// testEmptyTenant: a tenant that the operator made is nobody's to take, also before anybody is in it.
-func testEmptyTenant(t *testing.T, on backend) {
-	s := start(t, generous().with(on(t), settings{"REGISTRATION_MODE": "invite", "REGISTRATION_FOUNDER_ROLE": "admin"}))
-	slug, err := tenant.ParseSlug(newSlug())
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := s.operator().Tenants.Create(t.Context(), access.Operator(), slug)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := s.want(t, http.StatusForbidden, request{method: "POST", path: api + "/auth/register", body: map[string]string{
-		"email": uuid.NewString() + "@example.com", "password": password, "full_name": "Some Body", "tenant_slug": slug.String()}})
-	if a.body["code"] != "invitation_required" {
-		t.Errorf("a stranger was refused with %s", a.raw)
-	}
-	if p := s.newPerson(t, slug.String(), access.Admin); p.user.TenantID != made.ID {
-		t.Error("the operator's user is in another tenant")
-	}
-	if lines := s.log.lines(t, "tenant.created"); len(lines) != 1 || lines[0]["tenant_id"] != string(made.ID) {
-		t.Errorf("on record: %v", lines)
 	}
 }

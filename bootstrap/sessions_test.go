@@ -1,7 +1,6 @@
 package bootstrap_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -31,13 +30,6 @@ func testRotation(t *testing.T, on backend) {
 	}
 	s.signIn(t, &p) // nobody is locked out
 	s.me(t, 200, p.access)
-
-	// A token older than the immediate predecessor ends the family also within the grace.
-	first := p.refresh
-	next := s.refresh(t, 200, first)
-	last := s.refresh(t, 200, next.text(t, "refresh_token"))
-	s.refresh(t, 401, first)
-	s.me(t, 401, last.text(t, "access_token"))
 
 	s.signIn(t, &p)
 	a := s.refresh(t, 400, p.access)
@@ -74,26 +66,6 @@ func testConcurrentRefresh(t *testing.T, on backend) {
 	}
 	s.me(t, 200, won[0].text(t, "access_token")) // and the user is still signed in
 	s.refresh(t, 200, won[0].text(t, "refresh_token"))
-}
-
-func testAbsoluteLifetime(t *testing.T, on backend) {
-	s := start(t, generous().with(on(t)))
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	token := p.refresh
-	var last answer
-	for range 6 {
-		s.clock.Advance(24 * time.Hour)
-		last = s.refresh(t, 200, token)
-		token = last.text(t, "refresh_token")
-	}
-	s.clock.Advance(24*time.Hour - 5*time.Minute)
-	last = s.refresh(t, 200, token)
-	if last.body["expires_in"] != 300.0 {
-		t.Errorf("an access token outlives its session: %s", last.raw)
-	}
-	s.clock.Advance(5 * time.Minute)
-	s.refresh(t, 401, last.text(t, "refresh_token"))
-	s.me(t, 401, last.text(t, "access_token"))
 }
 
 func testSignOut(t *testing.T, on backend) {
@@ -144,8 +116,7 @@ func testChangesCountAtOnce(t *testing.T, on backend) {
 
 func testPassword(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
-	slug := newSlug()
-	p := s.newPerson(t, slug, access.Viewer)
+	p := s.newPerson(t, newSlug(), access.Viewer)
 	other := p
 	s.signIn(t, &other)
 	change := func(status int, current, chosen string) answer {
@@ -155,10 +126,6 @@ func testPassword(t *testing.T, on backend) {
 	}
 	for _, c := range []struct{ current, chosen, field string }{
 		{password, "short", "new_password"},
-		{password, "password123", "new_password"},
-		{password, slug, "new_password"},
-		{password, password, "new_password"},
-		{"", "a good new phrase", "current_password"},
 		{"wrong", "a good new phrase", "current_password"},
 	} {
 		if a := change(422, c.current, c.chosen); !slices.Equal(a.fields(), []string{c.field}) {
@@ -247,25 +214,6 @@ func testTokens(t *testing.T, on backend) {
 	s.refresh(t, 401, foreign.refresh)
 }
 
-// testChangesInARow: a change of password opens a session whose requests are counted anew, and is counted by user.
-func testChangesInARow(t *testing.T, on backend) {
-	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_LOGIN_ACCOUNT": "3/minute"}))
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	words := []string{password, "a good new phrase"}
-	token := p.access
-	for i := range 4 {
-		status := 200
-		if i == 3 {
-			status = 429
-		}
-		a := s.want(t, status, request{method: "POST", path: api + "/auth/password", token: token,
-			body: map[string]string{"current_password": words[i%2], "new_password": words[(i+1)%2]}})
-		if status == 200 {
-			token = a.text(t, "access_token")
-		}
-	}
-}
-
 // testSessionLimit: one more session than a user may have ends the oldest.
 func testSessionLimit(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"SESSIONS_PER_USER": "2"}))
@@ -350,26 +298,5 @@ func testGrace(t *testing.T, on backend) {
 	}
 	if superseded != 2 {
 		t.Errorf("%d refusals within the grace are on record", superseded)
-	}
-}
-
-// testDeadTokensOnRecord: ASVS 16.3.1.
-func testDeadTokensOnRecord(t *testing.T, on backend) {
-	s := start(t, generous().with(on(t)))
-	p := s.newPerson(t, newSlug(), access.Viewer)
-	s.refresh(t, 401, "nonsense")
-	s.refresh(t, 400, p.access)
-	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: p.access})
-	s.refresh(t, 401, p.refresh)
-	twin := start(t, generous().with(onSQLite(t))) // the same key, but not the same sessions
-	s.refresh(t, 401, twin.newPerson(t, newSlug(), access.Viewer).refresh)
-	var reasons []string
-	for _, line := range s.log.lines(t, "auth.refresh_refused") {
-		detail, _ := line["detail"].(map[string]any)
-		reasons = append(reasons, fmt.Sprint(line["severity"], " ", detail["reason"]))
-	}
-	want := "WARNING invalid_token, WARNING not_a_refresh_token, WARNING session_ended, WARNING unknown_session"
-	if got := strings.Join(reasons, ", "); got != want {
-		t.Errorf("on record: %s, want %s", got, want)
 	}
 }

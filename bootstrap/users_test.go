@@ -6,11 +6,11 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
+// testRoleRules: each refusal has a status and a code of its own. The rules are tested beside the use cases.
 func testRoleRules(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	slug := newSlug()
 	super, admin, viewer := s.newPerson(t, slug, access.SuperAdmin), s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer)
-	peer := s.newPerson(t, slug, access.SuperAdmin)
 	lonely := s.newPerson(t, newSlug(), access.Admin)
 	set := func(by, target person, role string) answer {
 		t.Helper()
@@ -27,12 +27,9 @@ func testRoleRules(t *testing.T, on backend) {
 		code   string
 	}{
 		{"an admin gives super_admin", set(admin, viewer, "super_admin"), 403, "role_above_own"},
-		{"an admin lowers a super_admin", set(admin, super, "viewer"), 403, "target_not_below"},
-		{"a super_admin lowers a peer", set(super, peer, "viewer"), 403, "target_not_below"},
 		{"an admin ends a super_admin", end(admin, super), 403, "target_not_below"},
 		{"oneself", end(admin, admin), 400, "own_account"},
 		{"the last admin lowers itself", set(lonely, lonely, "viewer"), 409, "last_admin"},
-		{"a super_admin ends the last admin", end(super, lonely), 409, "last_admin"},
 		{"an unknown role", set(admin, viewer, "root"), 422, "invalid_request"},
 		{"no role", set(admin, viewer, ""), 422, "invalid_request"},
 	} {
@@ -48,7 +45,7 @@ func testRoleRules(t *testing.T, on backend) {
 		t.Errorf("oneself is %s", own.raw)
 	}
 	list := s.want(t, 200, request{method: "GET", path: api + "/users" + query("limit", "2", "skip", "1"), token: admin.access})
-	if users, _ := list.body["users"].([]any); len(users) != 2 || list.body["count"] != 4.0 || list.body["tenant_id"] != string(admin.user.TenantID) {
+	if users, _ := list.body["users"].([]any); len(users) != 2 || list.body["count"] != 3.0 || list.body["tenant_id"] != string(admin.user.TenantID) {
 		t.Errorf("a page of users is %s", list.raw)
 	}
 }
