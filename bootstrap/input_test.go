@@ -165,7 +165,7 @@ func testToldAtOnce(t *testing.T, on backend) {
 			`{"colour":"red","occurred_at":"yesterday","value":1e300,"session_id":"a\u0000","event_type":""}`,
 			[]string{"colour is not a field of this request", "occurred_at must be a time such as 2026-01-31T12:00:00Z", "event_type is required",
 				"user_identifier is required", "tenant_id must be a UUID, such as 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69",
-				"Idempotency-Key must be 1 to 255 printable ASCII characters", "session_id must not hold control characters", "value must be between -1e+15 and 1e+15"}},
+				"Idempotency-Key must be 1 to 255 printable ASCII characters", "session_id must not contain control characters", "value must be between -1e+15 and 1e+15"}},
 		{"a query", "POST", "/analytics/query", `{"limit":"1","group_by":"tenant","start_date":"","end_date":"soon"}`,
 			[]string{"limit must be a whole number", "start_date must not be empty", "group_by must be event_type, source or day",
 				"end_date must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"}},
