@@ -184,7 +184,7 @@ func (s *service) wantGone(t *testing.T, within time.Duration) {
 	if took := time.Since(began); took > within {
 		t.Errorf("it ended after %s", took)
 	}
-	for _, event := range []string{"unexpected error", "something that is needed does not answer"} {
+	for _, event := range []string{"unexpected error", "dependency unavailable"} {
 		if lines := s.log.lines(t, event); len(lines) > 0 {
 			t.Errorf("the log has %v", lines)
 		}

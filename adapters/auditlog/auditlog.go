@@ -1,5 +1,5 @@
-// Package auditlog writes the audit log with log/slog: one line of JSON for each request and each act, or one line
-// that is pleasant to read in a terminal.
+// Package auditlog writes the audit log with log/slog: one line for each request and each audit entry, as JSON or in a format
+// for terminals.
 package auditlog
 
 import (
@@ -28,10 +28,10 @@ const (
 	keyUserAgent = "user_agent"
 )
 
-// Milliseconds is the form of a timestamp: RFC 3339 in UTC with milliseconds.
+// Milliseconds is the format of a timestamp: RFC 3339 in UTC with milliseconds.
 const Milliseconds = "2006-01-02T15:04:05.000Z07:00"
 
-// Formats are the forms that a log can have.
+// Formats returns the formats of a log.
 func Formats() []string { return []string{"json", "console"} }
 
 // New returns a logger that writes lines of the given format, json or console, to w.
@@ -40,21 +40,21 @@ func New(w io.Writer, format string, level slog.Level, colour bool) (*slog.Logge
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: rename})), nil
 	case "console":
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !colour, ReplaceAttr: brief})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !colour, ReplaceAttr: omit})), nil
 	default:
 		return nil, fmt.Errorf("the log format must be one of %s", strings.Join(Formats(), ", "))
 	}
 }
 
-// brief leaves out what a reader at a terminal does not miss: what is empty, and who was using what to ask.
-func brief(_ []string, a slog.Attr) slog.Attr {
+// omit leaves out empty fields, entry ids and user agents, which are of little use at a terminal.
+func omit(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == keyEntryID || a.Key == keyUserAgent || a.Value.Kind() == slog.KindString && a.Value.String() == "" {
 		return slog.Attr{}
 	}
 	return a
 }
 
-// rename gives slog's own fields the names and forms of the audit log.
+// rename gives slog's own fields the names and formats of the audit log.
 func rename(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -89,11 +89,11 @@ type Log struct {
 	logger *slog.Logger
 }
 
-// NewLog returns a log on a logger.
+// NewLog returns a log that writes to a logger.
 func NewLog(logger *slog.Logger) *Log { return &Log{logger: logger} }
 
-// Request writes the line of a request. Client errors are warnings, the service's own are errors. What asks for a path that
-// no route has is mostly a scanner, and no reason for a warning.
+// Request logs a request: 4xx as a warning, 5xx as an error. A request for a path without a route mostly comes from a scanner,
+// and is no warning.
 func (l *Log) Request(ctx context.Context, r audit.Request) {
 	level := slog.LevelInfo
 	switch {
@@ -118,7 +118,7 @@ func (l *Log) Request(ctx context.Context, r audit.Request) {
 	)
 }
 
-// Write writes the line of an act.
+// Write logs an audit entry.
 func (l *Log) Write(ctx context.Context, e audit.Entry) {
 	level := slog.LevelInfo
 	switch e.Severity {

@@ -47,7 +47,7 @@ func TestRequest_severity(t *testing.T) {
 		}
 		auditlog.NewLog(logger).Request(t.Context(), audit.Request{Status: c.status, Route: c.route})
 		if !strings.Contains(out.String(), `"severity":"`+c.want+`"`) || !strings.Contains(out.String(), `"route":"`+c.route+`"`) {
-			t.Errorf("%d of route %q is written as %s, want %s", c.status, c.route, out.String(), c.want)
+			t.Errorf("%d of route %q is logged as %s, want %s", c.status, c.route, out.String(), c.want)
 		}
 	}
 }
@@ -59,6 +59,6 @@ func TestFormats(t *testing.T) {
 		}
 	}
 	if _, err := auditlog.New(&bytes.Buffer{}, "xml", slog.LevelInfo, true); err == nil {
-		t.Error("an unknown format was taken")
+		t.Error("an unknown format was accepted")
 	}
 }

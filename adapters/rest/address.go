@@ -9,9 +9,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientAddress returns how to find a client's address: that of the connection, or where it comes from a trusted proxy
-// the nearest hop in X-Forwarded-For that is not trusted itself. A hop that can't be read ends the search, since what
-// lies behind it is anybody's word (ASVS 4.1.3).
+// clientAddress returns a function that finds a client's address: the connection's, or, where that is a trusted proxy, the
+// nearest hop in X-Forwarded-For that is not trusted. A hop that can't be parsed ends the search, since the hops before it
+// may be forged (ASVS 4.1.3).
 func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 	return func(r *http.Request) string {
 		client, err := parseHop(r.RemoteAddr)
@@ -34,8 +34,8 @@ func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 	}
 }
 
-// parseHop reads an address with or without a port, which some proxies add. An IPv6 zone means something on its own
-// machine alone and may hold any text, so it is dropped.
+// parseHop parses an address with or without a port, which some proxies add. It drops the IPv6 zone, which has a meaning only
+// on its own machine and may hold any text.
 func parseHop(s string) (netip.Addr, error) {
 	s = strings.TrimSpace(s)
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))

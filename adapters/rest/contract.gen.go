@@ -267,7 +267,7 @@ type QueryRequest struct {
 	// GroupBy Example: event_type
 	GroupBy *string `json:"group_by,omitempty"`
 
-	// Limit Most groups to return
+	// Limit Maximum number of groups to return
 	//
 	// Example: 100
 	Limit *int `json:"limit,omitempty"`
@@ -386,7 +386,7 @@ type TokenPair struct {
 
 // UserList defines model for UserList.
 type UserList struct {
-	// Count How many users the tenant has, on all pages
+	// Count Number of users in the tenant, on all pages
 	//
 	// Example: 1
 	Count int `json:"count"`
@@ -410,10 +410,10 @@ type UserID = string
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// Skip How many to skip
+	// Skip Number of items to skip
 	Skip *Skip `form:"skip,omitempty" json:"skip,omitempty"`
 
-	// Limit Most events to return
+	// Limit Maximum number of events to return
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// EventType Only events of this type
@@ -428,7 +428,7 @@ type IngestEventParams struct {
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 
-	// IdempotencyKey 1 to 255 printable ASCII characters, a new one for each new event
+	// IdempotencyKey 1 to 255 printable ASCII characters, a new key for each new event
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -455,10 +455,10 @@ type QueryParams struct {
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	// Skip How many to skip
+	// Skip Number of items to skip
 	Skip *Skip `form:"skip,omitempty" json:"skip,omitempty"`
 
-	// Limit Most users to return
+	// Limit Maximum number of users to return
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
@@ -506,7 +506,7 @@ type ChangeRoleJSONRequestBody = RoleChange
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// About What this service is, and where its documentation is
+	// About Name, version and documentation of the service
 	// (GET /)
 	About(ctx echo.Context) error
 	// ListEvents List events, newest first
@@ -527,7 +527,7 @@ type ServerInterface interface {
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx echo.Context) error
-	// SignOut Sign out; ends the session and all its tokens
+	// SignOut Sign out; end the session and revoke its tokens
 	// (POST /auth/logout)
 	SignOut(ctx echo.Context) error
 	// Me The signed-in user
@@ -557,7 +557,7 @@ type ServerInterface interface {
 	// DeactivateUser Deactivate a user and end their sessions
 	// (DELETE /users/{id})
 	DeactivateUser(ctx echo.Context, id UserID, params DeactivateUserParams) error
-	// GetUser Get a user; yourself, or one that you manage
+	// GetUser Get a user, yourself or one that you manage
 	// (GET /users/{id})
 	GetUser(ctx echo.Context, id UserID, params GetUserParams) error
 	// ChangeRole Change a user's role
@@ -1450,7 +1450,7 @@ func (response ChangeRole200JSONResponse) VisitChangeRoleResponse(w http.Respons
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// About What this service is, and where its documentation is
+	// About Name, version and documentation of the service
 	// (GET /)
 	About(ctx context.Context, request AboutRequestObject) (AboutResponseObject, error)
 	// ListEvents List events, newest first
@@ -1471,7 +1471,7 @@ type StrictServerInterface interface {
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
-	// SignOut Sign out; ends the session and all its tokens
+	// SignOut Sign out; end the session and revoke its tokens
 	// (POST /auth/logout)
 	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
 	// Me The signed-in user
@@ -1501,7 +1501,7 @@ type StrictServerInterface interface {
 	// DeactivateUser Deactivate a user and end their sessions
 	// (DELETE /users/{id})
 	DeactivateUser(ctx context.Context, request DeactivateUserRequestObject) (DeactivateUserResponseObject, error)
-	// GetUser Get a user; yourself, or one that you manage
+	// GetUser Get a user, yourself or one that you manage
 	// (GET /users/{id})
 	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
 	// ChangeRole Change a user's role

@@ -18,13 +18,13 @@ import (
 //go:embed openapi.yaml
 var contractYAML []byte
 
-// contract is what the service knows of its own contract.
+// contract is what the service uses of its OpenAPI document.
 type contract struct {
-	served  []byte              // JSON, without the keys x-..., which are for generating this service's code alone
-	queries map[string][]string // the names of query parameters by "METHOD path", as the router has them
+	served  []byte              // as JSON, without the x-... keys, which are only for generating this service's code
+	queries map[string][]string // the names of query parameters by "METHOD path", with the path as in the router
 }
 
-// readContract reads the contract that is in the program.
+// readContract reads the embedded contract.
 func readContract() (contract, error) {
 	var document any
 	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
@@ -33,23 +33,23 @@ func readContract() (contract, error) {
 	removeExtensions(document)
 	served, err := json.Marshal(document)
 	if err != nil {
-		return contract{}, fmt.Errorf("writing the contract: %w", err)
+		return contract{}, fmt.Errorf("encoding the contract: %w", err)
 	}
 	queries, err := queryParameters()
 	return contract{served: served, queries: queries}, err
 }
 
-// removeExtensions removes what begins with x- from all objects in a document (OpenAPI 3.0.3 4.9).
+// removeExtensions removes the keys that begin with x- from all objects in a document (OpenAPI 3.0.3 4.9).
 func removeExtensions(document any) {
-	switch part := document.(type) {
+	switch node := document.(type) {
 	case map[string]any:
-		maps.DeleteFunc(part, func(name string, _ any) bool { return strings.HasPrefix(name, "x-") })
-		for _, one := range part {
-			removeExtensions(one)
+		maps.DeleteFunc(node, func(name string, _ any) bool { return strings.HasPrefix(name, "x-") })
+		for _, child := range node {
+			removeExtensions(child)
 		}
 	case []any:
-		for _, one := range part {
-			removeExtensions(one)
+		for _, child := range node {
+			removeExtensions(child)
 		}
 	}
 }
@@ -99,10 +99,10 @@ func queryParameters() (map[string][]string, error) {
 	return all, nil
 }
 
-var errMalformedQuery = fault.New(fault.Malformed, "malformed_query", "The query of the address is not well-formed.")
+var errMalformedQuery = fault.New(fault.Malformed, "malformed_query", "The query string is not well-formed.")
 
-// checkQuery refuses a query that can't be read whole, of which Go would drop a part in silence, and parameters that the
-// route does not have, which the sender believes to be in effect. Health and documentation take any.
+// checkQuery refuses a malformed query string, of which Go would silently drop a part, and parameters that the route does not
+// have, which the client believes to be in effect. The root, health and documentation accept any.
 func (s *Server) checkQuery(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		query, err := url.ParseQuery(c.Request().URL.RawQuery)
@@ -116,7 +116,7 @@ func (s *Server) checkQuery(next echo.HandlerFunc) echo.HandlerFunc {
 		var faults fault.Check
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			if !slices.Contains(known, name) {
-				faults.Add(shown(name), "is not a parameter of this request")
+				faults.Add(truncate(name), "is not a parameter of this request")
 			}
 		}
 		if err := faults.Err(); err != nil {

@@ -27,9 +27,9 @@ import (
 
 var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
 
-// ruled is a body that has rules beyond the types of its fields.
-type ruled interface {
-	// check tells which fields break a rule. It decides nothing: the use case applies the same rules.
+// checker is a body that has rules beyond the types of its fields.
+type checker interface {
+	// check reports the fields that break a rule. The use case applies the same rules.
 	check(ctx context.Context, s *Server) error
 }
 
@@ -37,8 +37,8 @@ type ruled interface {
 // after the value.
 type binder struct{ server *Server }
 
-// Bind reads the body into v. Where anything is wrong with it, or with a parameter beside it, the error names all of it,
-// with what the rules say of the other fields.
+// Bind reads the body into v. If the body or a parameter is invalid, the error names every invalid field, including those that
+// only break a rule.
 func (b binder) Bind(v any, c echo.Context) error {
 	r := c.Request()
 	if !isJSON(r.Header.Get(echo.HeaderContentType)) {
@@ -48,15 +48,15 @@ func (b binder) Bind(v any, c echo.Context) error {
 	faults.Take(decode(r.Body, v))
 	checkParameters(&faults, c)
 	err := faults.Err()
-	if body, ok := v.(ruled); ok && fault.KindOf(err) == fault.Invalid {
+	if body, ok := v.(checker); ok && fault.KindOf(err) == fault.Invalid {
 		faults.TakeOthers(body.check(r.Context(), b.server))
 		return faults.Err()
 	}
 	return err
 }
 
-// checkParameters notes what is wrong with the parameters of routes that have a body. The key is the one of the response:
-// it is there on routes that take one, and is the request's own where that has one.
+// checkParameters adds the invalid parameters of a route that has a body. It reads the idempotency key from the response, which
+// has one only on routes that take one; it is the request's, if the request has one.
 func checkParameters(faults *fault.Check, c echo.Context) {
 	if slices.Contains(c.ParamNames(), "id") {
 		_, err := id.Parse[id.User]("id", c.Param("id"))
@@ -70,8 +70,8 @@ func checkParameters(faults *fault.Check, c echo.Context) {
 	}
 }
 
-// isJSON reports whether a body of the content type is read. That of a form is what curl -d sends unless told
-// otherwise, and the walkthrough does not tell it.
+// isJSON reports whether a body of the content type is read as JSON. So is that of a form, which curl -d sends by default,
+// as in the walkthrough.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true
@@ -86,11 +86,11 @@ func isJSON(contentType string) bool {
 	return media == echo.MIMEApplicationJSON || media == echo.MIMEApplicationForm
 }
 
-// readAs is how fields are read: as the contract has them, which is not always as Go has them.
-var readAs = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(wholeNumber), json.UnmarshalFromFunc(moment)))
+// unmarshalers read numbers and times as the contract defines them, where Go's JSON differs.
+var unmarshalers = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(unmarshalInt), json.UnmarshalFromFunc(unmarshalTime)))
 
-// moment reads a time of RFC 3339.
-func moment(d *jsontext.Decoder, at *time.Time) error {
+// unmarshalTime reads an RFC 3339 time.
+func unmarshalTime(d *jsontext.Decoder, at *time.Time) error {
 	if d.PeekKind() != '"' {
 		return errors.ErrUnsupported
 	}
@@ -102,9 +102,9 @@ func moment(d *jsontext.Decoder, at *time.Time) error {
 	return err
 }
 
-// wholeNumber reads any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6),
-// of which a sender may expect what a double holds (RFC 7493 2.2).
-func wholeNumber(d *jsontext.Decoder, n *int) error {
+// unmarshalInt reads any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6), and a
+// client may rely on the range of integers that a double holds exactly (RFC 7493 2.2).
+func unmarshalInt(d *jsontext.Decoder, n *int) error {
 	const largest = 1 << 53
 	if d.PeekKind() != '0' {
 		return errors.ErrUnsupported
@@ -115,19 +115,19 @@ func wholeNumber(d *jsontext.Decoder, n *int) error {
 	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > largest {
-		return errors.New("no whole number that a double holds")
+		return errors.New("not an integer that a double holds exactly")
 	}
 	*n = int(f)
 	return nil
 }
 
 const (
-	maxUnknown   = 100 // of the unknown fields, how many are named
-	maxNameShown = 100 // bytes of a name that the sender chose
+	maxUnknown   = 100 // unknown fields that are named
+	maxNameShown = 100 // bytes of a name that the client chose
 )
 
-// decode reads a JSON object into v, a pointer to the type of a body, and names every field that is unknown, has the wrong
-// type, or is required and not there or empty.
+// decode reads a JSON object into v, a pointer to a body. The error names every field that is unknown, has the wrong type, or is
+// required and missing or empty.
 func decode(body io.Reader, v any) error {
 	object, err := readObject(body)
 	if err != nil {
@@ -137,18 +137,18 @@ func decode(body io.Reader, v any) error {
 	fields := fieldsOf(v)
 	unknown := 0
 	err = members(object, func(name string, value jsontext.Value) {
-		f := fields.named(name)
+		f := fields.find(name)
 		switch {
 		case f == nil:
 			if unknown++; unknown <= maxUnknown {
-				faults.Add(shown(name), "is not a field of this request")
+				faults.Add(truncate(name), "is not a field of this request")
 			}
-		case f.required && value.Kind() == 'n': // null is nothing
+		case f.required && value.Kind() == 'n': // null counts as missing
 		default:
 			f.given = true
-			if err := json.Unmarshal(value, f.value.Addr().Interface(), readAs); err != nil {
+			if err := json.Unmarshal(value, f.value.Addr().Interface(), unmarshalers); err != nil {
 				faults.Take(wrongType(name, err))
-				f.required = false // what is wrong with it has been told
+				f.required = false // one error is enough
 			}
 		}
 	})
@@ -168,7 +168,7 @@ func decode(body io.Reader, v any) error {
 func readObject(body io.Reader) (jsontext.Value, error) {
 	var object jsontext.Value
 	if err := json.UnmarshalRead(body, &object); err != nil {
-		return nil, unreadable(err)
+		return nil, readError(err)
 	}
 	if object.Kind() != '{' {
 		return nil, fault.ErrInvalid.OnField("body", "must be an object")
@@ -176,10 +176,10 @@ func readObject(body io.Reader) (jsontext.Value, error) {
 	return object, nil
 }
 
-// members calls do with each member of an object, in their order. The value is valid until do returns.
+// members calls do with each member of an object, in order. The value is valid until do returns.
 func members(object jsontext.Value, do func(name string, value jsontext.Value)) error {
 	d := jsontext.NewDecoder(bytes.NewReader(object))
-	if _, err := d.ReadToken(); err != nil { // the brace
+	if _, err := d.ReadToken(); err != nil { // the opening brace
 		return err
 	}
 	for d.PeekKind() != '}' {
@@ -197,8 +197,8 @@ func members(object jsontext.Value, do func(name string, value jsontext.Value)) 
 	return nil
 }
 
-// unreadable tells why a body is no JSON, or why it could not be read at all.
-func unreadable(err error) error {
+// readError returns why a body is not JSON, or why it could not be read.
+func readError(err error) error {
 	var (
 		tooLarge  *echo.HTTPError
 		syntactic *jsontext.SyntacticError
@@ -207,7 +207,7 @@ func unreadable(err error) error {
 	case errors.As(err, &tooLarge):
 		return tooLarge
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
-		return errMalformedJSON.OnField(shown(path(syntactic.JSONPointer)), "is given twice")
+		return errMalformedJSON.OnField(truncate(path(syntactic.JSONPointer)), "is given twice")
 	case errors.Is(err, io.EOF), errors.As(err, &syntactic) && syntactic.ByteOffset == 0 && errors.Is(err, io.ErrUnexpectedEOF):
 		return errMalformedJSON.OnField("body", "is empty")
 	case errors.As(err, &syntactic):
@@ -227,7 +227,7 @@ type field struct {
 
 type fields []*field
 
-// fieldsOf returns the fields of the body that v points at. As its type is generated, a field is required unless it says
+// fieldsOf returns the fields of the body that v points to. The generated types mark each field that is not required with
 // omitempty.
 func fieldsOf(v any) fields {
 	body := reflect.ValueOf(v).Elem()
@@ -239,8 +239,8 @@ func fieldsOf(v any) fields {
 	return all
 }
 
-// named returns the field with a name, or nil.
-func (all fields) named(name string) *field {
+// find returns the field with a name, or nil.
+func (all fields) find(name string) *field {
 	for _, f := range all {
 		if f.name == name {
 			return f
@@ -249,18 +249,18 @@ func (all fields) named(name string) *field {
 	return nil
 }
 
-// path returns a JSON pointer as the names on its way.
+// path returns the names in a JSON pointer, separated by dots.
 func path(p jsontext.Pointer) string { return strings.Join(slices.Collect(p.Tokens()), ".") }
 
-// shown returns a name that the sender chose, cut to what an answer has room for.
-func shown(name string) string {
+// truncate cuts a name that the client chose to at most maxNameShown bytes, and makes it valid UTF-8.
+func truncate(name string) string {
 	if len(name) > maxNameShown {
 		name = name[:maxNameShown] + "..."
 	}
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// wrongType says what a field, or what is within it, must be, from the error of reading it.
+// wrongType returns what a field, or a value within it, must be, from the error of decoding it.
 func wrongType(name string, err error) error {
 	var semantic *json.SemanticError
 	if !errors.As(err, &semantic) {
@@ -269,11 +269,11 @@ func wrongType(name string, err error) error {
 	if within := path(semantic.JSONPointer); within != "" {
 		name += "." + within
 	}
-	return fault.ErrInvalid.OnField(shown(name), wanted(semantic))
+	return fault.ErrInvalid.OnField(truncate(name), expected(semantic))
 }
 
-// wanted says what a value must be, from the type that it could not be read into.
-func wanted(e *json.SemanticError) string {
+// expected returns what a value must be, from the type that it could not be decoded into.
+func expected(e *json.SemanticError) string {
 	kind := ""
 	if e.GoType != nil {
 		kind = e.GoType.String()
@@ -294,7 +294,7 @@ func wanted(e *json.SemanticError) string {
 	}
 }
 
-// tenantOf reads the parameter tenant_id; empty where it is not given.
+// tenantOf parses the parameter tenant_id; it is empty if it is not given.
 func tenantOf(c *fault.Check, text *string) id.Tenant {
 	if text == nil {
 		return ""
@@ -304,7 +304,7 @@ func tenantOf(c *fault.Check, text *string) id.Tenant {
 	return t
 }
 
-// pageOf reads skip and limit.
+// pageOf parses skip and limit.
 func pageOf(c *fault.Check, sizes page.Sizes, skip, limit *string) page.Page {
 	part, err := sizes.Page(integer(c, "skip", skip), integer(c, "limit", limit))
 	c.Take(err)
@@ -323,15 +323,15 @@ func integer(c *fault.Check, field string, text *string) *int {
 	return &n
 }
 
-// given returns an optional text. Where it is given it must say something: an empty one would be lost in silence.
-func given(c *fault.Check, field string, text *string) string {
+// optional returns an optional text, which must not be empty: an empty one would be silently ignored.
+func optional(c *fault.Check, field string, text *string) string {
 	if text != nil && *text == "" {
 		c.Add(field, "must not be empty")
 	}
 	return value(text)
 }
 
-// value returns what p points at, or the zero value.
+// value returns what p points to, or the zero value.
 func value[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -14,7 +14,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-// FuzzDecode sends any bytes as a body: what is read is text, and what is not is the sender's fault.
+// FuzzDecode: the texts of an accepted body are valid UTF-8, and a body that is refused is a client error.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"event_type":"view","user_identifier":"u","value":1.5}`, `{}`, `[]`, `null`, ``, `{"event_type":"a","event_type":"b"}`,
@@ -37,12 +37,12 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestDecode: what the contract calls an object or an integer, in JSON's own terms (RFC 8259 3, 6).
+// TestDecode: objects and integers are those of JSON (RFC 8259 3, 6).
 func TestDecode(t *testing.T) {
 	for _, c := range []struct {
 		body  string
 		limit int
-		field string // the one to blame
+		field string // the invalid one
 	}{
 		{`{}`, 0, ""},
 		{` {"limit":7}`, 7, ""},
@@ -73,7 +73,7 @@ func TestDecode(t *testing.T) {
 		case c.field == "" && (err != nil || value(q.Limit) != c.limit):
 			t.Errorf("%s: limit %d, %v, want %d", c.body, value(q.Limit), err, c.limit)
 		case c.field != "" && (!errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Name != c.field):
-			t.Errorf("%s: %v, want %s to be blamed", c.body, err, c.field)
+			t.Errorf("%s: %v, want an error of %s", c.body, err, c.field)
 		}
 	}
 	for body, want := range map[string]string{`null`: "must be an object", `{"limit":1.5}`: "must be a whole number", `{"limit":1e400}`: "must be a whole number"} {
@@ -84,8 +84,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// FuzzDecodeWhole holds whole numbers against their own value.
-func FuzzDecodeWhole(f *testing.F) {
+// FuzzDecodeInt compares integers with what strconv reads.
+func FuzzDecodeInt(f *testing.F) {
 	for _, s := range []string{"1", "1.0", "1e2", "1.5", "-0", "1e400", "1e-400", "12345678901234567890", "0.1e1"} {
 		f.Add(s)
 	}
@@ -101,7 +101,7 @@ func FuzzDecodeWhole(f *testing.F) {
 	})
 }
 
-// TestRecoverPanics: a panic is a problem and a line, and shows nothing (ASVS 16.5.1, 16.5.4).
+// TestRecoverPanics: a panic becomes an internal error (ASVS 16.5.1, 16.5.4).
 func TestRecoverPanics(t *testing.T) {
 	e := echo.New()
 	var caught error
@@ -110,10 +110,10 @@ func TestRecoverPanics(t *testing.T) {
 		c.Response().WriteHeader(http.StatusInternalServerError)
 	}
 	e.Use(recoverPanics())
-	e.GET("/", func(echo.Context) error { panic("a mistake") })
+	e.GET("/", func(echo.Context) error { panic("a bug") })
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	if w.Code != http.StatusInternalServerError || caught == nil || !strings.Contains(caught.Error(), "a mistake") || fault.KindOf(caught) != fault.Internal {
+	if w.Code != http.StatusInternalServerError || caught == nil || !strings.Contains(caught.Error(), "a bug") || fault.KindOf(caught) != fault.Internal {
 		t.Errorf("answered %d for %v", w.Code, caught)
 	}
 }

@@ -12,15 +12,14 @@ import (
 
 const headerIdempotencyKey = "Idempotency-Key" // draft-ietf-httpapi-idempotency-key-header-07 2
 
-// keyed makes sure that each event that is ingested has an idempotency key, and that the response returns it whatever
-// becomes of the request.
-type keyed struct {
+// keyedIngest gives each request to ingest an event an idempotency key, and returns it in every response, also of a failure.
+type keyedIngest struct {
 	ServerInterface
 	server *Server
 }
 
-// IngestEvent gives the request a key where it has none.
-func (k keyed) IngestEvent(c echo.Context, params IngestEventParams) error {
+// IngestEvent sets the key if the request has none.
+func (k keyedIngest) IngestEvent(c echo.Context, params IngestEventParams) error {
 	if params.IdempotencyKey == nil {
 		params.IdempotencyKey = new(k.server.deps.IDs.New())
 	}
@@ -64,7 +63,7 @@ func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (Li
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
 	part := pageOf(&c, page.Events, r.Params.Skip, r.Params.Limit)
-	eventType := given(&c, "event_type", r.Params.EventType)
+	eventType := optional(&c, "event_type", r.Params.EventType)
 	if eventType != "" {
 		event.CheckType(&c, eventType)
 	}

@@ -35,8 +35,8 @@ type export struct {
 	events iter.Seq2[event.Event, error]
 }
 
-// VisitExportEventsResponse writes the stream. Where it can't be completed the connection is broken off, so that the
-// client can't take a part for the whole.
+// VisitExportEventsResponse writes the stream. If it can't be completed, the connection is aborted, so that the client does not
+// take an incomplete export for a complete one.
 func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 	control := http.NewResponseController(w)
 	lines := json.NewEncoder(w)
@@ -44,7 +44,7 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 		if err := control.Flush(); err != nil {
 			return err
 		}
-		// Each piece has the time of a whole answer, or a long export would end in the middle.
+		// WriteTimeout starts anew for each chunk, or it would end a long export.
 		return control.SetWriteDeadline(time.Now().Add(x.server.settings.WriteTimeout))
 	}
 	began := false
@@ -75,7 +75,7 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 		}
 		if err != nil {
 			if !isGone(x.ctx) {
-				x.server.logUnexpected(x.ctx, fmt.Errorf("an export broke off after %d events: %w", n, err))
+				x.server.logUnexpected(x.ctx, fmt.Errorf("export aborted after %d events: %w", n, err))
 			}
 			panic(http.ErrAbortHandler)
 		}

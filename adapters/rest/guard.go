@@ -25,48 +25,47 @@ const (
 
 const signInRoute = "POST " + Prefix + "/auth/login"
 
-// exportRoute streams: it takes as long as it needs, and has a rate of its own.
+// exportRoute streams: RequestTimeout applies only to each of its chunks, and it has its own rate.
 const exportRoute = "GET " + Prefix + "/analytics/export"
 
 var errRateLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests.")
 
-// limited is a rate under its name.
-type limited struct {
+// namedRate is a rate limit with its name.
+type namedRate struct {
 	name string
 	rate ports.Rate
 }
 
-// publicRoutes are the routes that need no token, besides health and documentation, each with its own rate.
-// All other routes need one.
-func (s *Server) publicRoutes(route string) (limited, bool) {
+// publicRate returns the rate of a route that needs no token. Besides these, only the root, health and documentation need none.
+func (s *Server) publicRate(route string) (namedRate, bool) {
 	l := s.settings.Limits
 	switch route {
 	case "POST " + Prefix + "/auth/register":
-		return limited{"register", l.Register}, true
+		return namedRate{"register", l.Register}, true
 	case signInRoute:
-		return limited{"login", l.SignIn}, true
+		return namedRate{"login", l.SignIn}, true
 	case "POST " + Prefix + "/auth/refresh":
-		return limited{"refresh", l.Refresh}, true
+		return namedRate{"refresh", l.Refresh}, true
 	}
-	return limited{}, false
+	return namedRate{}, false
 }
 
-// guard finds out who is asking and counts the request against their rate. The rate of a user is counted only once
-// the token has been verified, so that nobody can spend another's; what fails is counted against the address.
+// guard authenticates the request and counts it against a rate limit. It counts against the user only after the token has been
+// verified, so that no client can use up the limit of another; failures are counted against the client's address.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.isOpen(c) {
 			return next(c)
 		}
 		route := c.Request().Method + " " + c.Path()
-		anonymous := limited{"anonymous", s.settings.Limits.Default}
+		anonymous := namedRate{"anonymous", s.settings.Limits.Default}
 		if _, exists := s.routes[route]; !exists {
 			if err := s.countAddress(c, anonymous); err != nil {
 				return err
 			}
 			return next(c) // to 404 or 405
 		}
-		if rate, public := s.publicRoutes(route); public {
+		if rate, public := s.publicRate(route); public {
 			err := s.countAddress(c, rate)
 			if errors.Is(err, errRateLimited) && route == signInRoute { // ASVS 16.3.1
 				s.deps.AuditLog.Note(c.Request().Context(), audit.Entry{
@@ -89,27 +88,27 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		withCaller(c, caller)
-		rate, who := s.ownRate(route, caller)
-		if err := s.count(c, rate, who); err != nil {
+		rate, key := s.callerRate(route, caller)
+		if err := s.count(c, rate, key); err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// ownRate returns the rate of a request of somebody who is signed in, and who it is counted for. To sign out and to
-// change the password, which is what to do when a token was stolen, is counted apart and by session, so that the thief
-// can't spend it with other requests, nor with another session's token.
-func (s *Server) ownRate(route string, caller session.Caller) (limited, string) {
+// callerRate returns the rate of an authenticated request, and the key that it is counted under. Sign-out and password change,
+// which are what to do when a token was stolen, are counted separately and by session, so that an attacker can use up their
+// limit neither with other requests nor with another session's token.
+func (s *Server) callerRate(route string, caller session.Caller) (namedRate, string) {
 	u, l := caller.User, s.settings.Limits
-	role := limited{u.Role.String(), l.Roles[u.Role]}
+	role := namedRate{u.Role.String(), l.Roles[u.Role]}
 	switch route {
 	case exportRoute:
-		return limited{"export", l.Export}, string(u.ID)
+		return namedRate{"export", l.Export}, string(u.ID)
 	case "POST " + Prefix + "/auth/logout":
-		return limited{"logout", role.rate}, string(caller.Claims.Session)
+		return namedRate{"logout", role.rate}, string(caller.Claims.Session)
 	case "POST " + Prefix + "/auth/password":
-		return limited{"password", role.rate}, string(caller.Claims.Session)
+		return namedRate{"password", role.rate}, string(caller.Claims.Session)
 	default:
 		return role, fmt.Sprintf("%s:%s", u.TenantID, u.ID)
 	}
@@ -123,17 +122,17 @@ func (s *Server) authenticate(c echo.Context) (session.Caller, error) {
 	return s.deps.Auth.Authenticate(c.Request().Context(), token)
 }
 
-func (s *Server) countAddress(c echo.Context, l limited) error {
+func (s *Server) countAddress(c echo.Context, l namedRate) error {
 	return s.count(c, l, session.AddressKey(c.RealIP()))
 }
 
-// count takes one request from a rate and tells in the headers what is left. Of what has no limit it tells nothing. Who
-// gets another role is counted anew, by the name of the rate.
-func (s *Server) count(c echo.Context, l limited, who string) error {
+// count counts one request against a rate and writes what is left into the headers; a rate without a limit has none. After a
+// change of role counting starts anew, since the name of the rate is part of the key.
+func (s *Server) count(c echo.Context, l namedRate, key string) error {
 	if l.rate.Unlimited {
 		return nil
 	}
-	left, err := s.deps.Limiter.Take(c.Request().Context(), "request:"+l.name+":"+who, l.rate)
+	left, err := s.deps.Limiter.Take(c.Request().Context(), "request:"+l.name+":"+key, l.rate)
 	if err != nil {
 		return err
 	}
@@ -156,7 +155,7 @@ func seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }
 
-// statuses are the statuses of the kinds of fault.
+// statuses are the HTTP statuses of the kinds of fault.
 var statuses = map[fault.Kind]int{
 	fault.Internal:        http.StatusInternalServerError,
 	fault.Malformed:       http.StatusBadRequest,

@@ -11,8 +11,8 @@ const (
 	draining     = "draining"
 )
 
-// fitness returns how the database is, and what keeps the service from being ready; empty where nothing does.
-func (h handlers) fitness(ctx context.Context) (database, reason string) {
+// readiness returns the state of the database, and why the service is not ready; empty if it is.
+func (h handlers) readiness(ctx context.Context) (database, reason string) {
 	database = connected
 	if err := h.deps.Database.Ping(ctx); err != nil {
 		database, reason = disconnected, degraded
@@ -34,7 +34,7 @@ func (h handlers) Live(context.Context, LiveRequestObject) (LiveResponseObject, 
 }
 
 func (h handlers) Ready(ctx context.Context, _ ReadyRequestObject) (ReadyResponseObject, error) {
-	database, reason := h.fitness(ctx)
+	database, reason := h.readiness(ctx)
 	if reason != "" {
 		return Ready503JSONResponse{Status: reason, Database: database}, nil
 	}
@@ -42,7 +42,7 @@ func (h handlers) Ready(ctx context.Context, _ ReadyRequestObject) (ReadyRespons
 }
 
 func (h handlers) Health(ctx context.Context, _ HealthRequestObject) (HealthResponseObject, error) {
-	database, reason := h.fitness(ctx)
+	database, reason := h.readiness(ctx)
 	answer := Health{
 		Status: "healthy", Version: h.settings.Version, Environment: h.settings.Environment,
 		Timestamp: h.deps.Clock.Now(), Database: database,

@@ -21,10 +21,10 @@ const (
 	contextCaller    = "caller"
 	apiPolicy        = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 	hstsTwoYears     = "max-age=63072000; includeSubDomains"
-	statusClientGone = 499 // as nginx has it: the client went before the answer
+	statusClientGone = 499 // nginx's: the client closed the connection before the response
 )
 
-// identify gives each request an id, the client's own where that is short and plain, and keeps where it came from.
+// identify gives each request an id, the client's own if isPlain accepts it, and stores its origin in the context.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -39,8 +39,8 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// closing ends a connection with its answer once the service has been told to stop. Closed in the middle of nothing, as a
-// server does in the end, it could meet the client's next request.
+// closing closes connections after the response while the service is shutting down. An idle connection that the server closes
+// later could meet the client's next request.
 func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.deps.Draining() {
@@ -50,8 +50,8 @@ func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// budget ends a request that takes too long, wherever it waits.
-func (s *Server) budget(next echo.HandlerFunc) echo.HandlerFunc {
+// timeout cancels the context of a request after RequestTimeout.
+func (s *Server) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.Method+" "+c.Path() == exportRoute {
@@ -64,6 +64,7 @@ func (s *Server) budget(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// isPlain reports whether s has 1 to 64 characters, all of them ASCII letters, digits, hyphens, underscores or dots.
 func isPlain(s string) bool {
 	if s == "" || len(s) > maxRequestID {
 		return false
@@ -77,12 +78,12 @@ func isPlain(s string) bool {
 	return true
 }
 
-// observe writes the line of a request once it has been answered, also where the answer breaks off.
+// observe logs and measures a request after its response, also if the response is aborted.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		path := c.Request().URL.Path
-		whole := false
+		completed := false
 		defer func() {
 			if s.isOpen(c) {
 				return
@@ -93,10 +94,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				Status: c.Response().Status, Duration: time.Since(began),
 			}
 			switch {
-			case whole:
+			case completed:
 			case isGone(ctx):
 				line.Status = statusClientGone
-			default: // the answer began well and was broken off here
+			default: // the response was aborted after its status was sent
 				line.Status = http.StatusInternalServerError
 			}
 			if caller, ok := c.Get(contextCaller).(session.Caller); ok {
@@ -107,15 +108,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		whole = true
+		completed = true
 		return nil
 	}
 }
 
-// isGone reports whether the client of a request has gone.
+// isGone reports whether the client of a request has closed the connection.
 func isGone(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
-// secureHeaders sets what browsers must know (ASVS 3.4): nothing is sniffed, framed, cached or told to others.
+// secureHeaders sets the security headers for browsers (ASVS 3.4): no sniffing, framing, caching or referrer.
 func secureHeaders(hsts bool) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -136,9 +137,10 @@ func secureHeaders(hsts bool) echo.MiddlewareFunc {
 
 var errCrossSite = fault.New(fault.Forbidden, "cross_site", "Pages of other sites may not send this request.")
 
-// refuseCrossSite returns a middleware that refuses what pages of sites other than this and the trusted ones make a
-// browser send (ASVS 3.5.1): a form can sign a visitor in as somebody else. A request with a token in its header is
-// no form's; a password of Basic authentication is, which browsers add by themselves. What is no browser's is let through.
+// refuseCrossSite returns a middleware that refuses requests that a browser sends for pages of sites other than this and the
+// trusted ones (ASVS 3.5.1): a form could sign a visitor in as another user (login CSRF). A request with a bearer token can't
+// come from a form, so it is accepted; Basic authentication can, since browsers add it by themselves. Requests that are not
+// sent by a browser are accepted.
 func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 	sites := http.NewCrossOriginProtection()
 	for _, origin := range trusted {
@@ -158,9 +160,9 @@ func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 	}, nil
 }
 
-// drain reads away the body of a request that should have none: while it stands unread, the server does not notice that
-// the client has gone.
-func drain(next echo.HandlerFunc) echo.HandlerFunc {
+// discardBody reads the body of a request that should have none: while it is unread, net/http does not notice that the client
+// has closed the connection.
+func discardBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if r := c.Request(); r.Method == http.MethodGet || r.Method == http.MethodDelete {
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -177,13 +179,13 @@ func drain(next echo.HandlerFunc) echo.HandlerFunc {
 
 type callerKey struct{}
 
-// withCaller keeps who is asking in the request's context, for the handlers, and in Echo's, for the log.
+// withCaller stores the caller in the request's context, for the handlers, and in Echo's, for the log.
 func withCaller(c echo.Context, caller session.Caller) {
 	c.Set(contextCaller, caller)
 	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, caller)))
 }
 
-// callerFrom returns who is asking. On a route that needs no token it is nobody, who may do nothing.
+// callerFrom returns the caller. On a route that needs no token it is the zero Caller, which has no permissions.
 func callerFrom(ctx context.Context) session.Caller {
 	caller, _ := ctx.Value(callerKey{}).(session.Caller)
 	return caller

@@ -18,27 +18,27 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// breaking knows everybody, and has an export that fails after its first event.
-type breaking struct {
+// failingExport accepts every token, and has an export that fails after its first event.
+type failingExport struct {
 	waiting
 	rest.Analytics
 }
 
-func (*breaking) Authenticate(context.Context, string) (session.Caller, error) {
+func (*failingExport) Authenticate(context.Context, string) (session.Caller, error) {
 	return session.Caller{}, nil
 }
 
-func (*breaking) Export(context.Context, access.Principal, id.Tenant) (iter.Seq2[event.Event, error], error) {
+func (*failingExport) Export(context.Context, access.Principal, id.Tenant) (iter.Seq2[event.Event, error], error) {
 	return func(yield func(event.Event, error) bool) {
 		if yield(event.Event{}, nil) {
-			yield(event.Event{}, errors.New("the database went away"))
+			yield(event.Event{}, errors.New("the database is gone"))
 		}
 	}, nil
 }
 
-// TestObserve_export_broken_off: what began as 200 and was broken off here is an error, in the log and in the figures.
-func TestObserve_export_broken_off(t *testing.T) {
-	b := &breaking{}
+// TestObserve_export_aborted: a response that was aborted after its status 200 is logged as 500.
+func TestObserve_export_aborted(t *testing.T) {
+	b := &failingExport{}
 	e, err := rest.New(rest.Dependencies{
 		Auth: b, Analytics: b, Database: b, Draining: func() bool { return false }, AuditLog: b, Clock: b, IDs: b, Logger: slog.New(slog.DiscardHandler),
 	}, rest.Settings{RequestTimeout: time.Second, Limits: rest.Limits{Export: ports.Rate{Unlimited: true}}})
@@ -56,7 +56,7 @@ func TestObserve_export_broken_off(t *testing.T) {
 		}()
 		e.ServeHTTP(httptest.NewRecorder(), r)
 	}()
-	if len(b.lines) != 1 || b.lines[0].Status != http.StatusInternalServerError || b.lines[0].Route != route {
-		t.Errorf("on the log: %+v", b.lines)
+	if len(b.requests) != 1 || b.requests[0].Status != http.StatusInternalServerError || b.requests[0].Route != route {
+		t.Errorf("logged: %+v", b.requests)
 	}
 }

@@ -21,12 +21,12 @@ import (
 const mediaProblem = "application/problem+json"
 
 var (
-	errInternal   = fault.New(fault.Internal, "internal", "Something went wrong here. The request id finds it in the log.")
+	errInternal   = fault.New(fault.Internal, "internal", "Internal error. The log has the cause under the request id.")
 	errUnreadable = fault.New(fault.Malformed, "malformed_request", "The request can't be read.")
 	errTimeout    = fault.New(fault.Unavailable, "timeout", "The request took too long.").After(2 * time.Second)
 )
 
-// handleError answers with the problem document of an error (RFC 9457). What is unexpected is logged and not shown.
+// handleError responds with the problem document of an error (RFC 9457). Unexpected errors are logged and not shown.
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	switch {
@@ -46,7 +46,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	case status == http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, challenge(f))
 	case status == http.StatusForbidden:
-		s.noteRefusal(ctx, c, f)
+		s.logDenied(ctx, c, f)
 	}
 	if f.RetryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(f.RetryAfter)))
@@ -81,8 +81,8 @@ func writeProblem(c echo.Context, status int, f *fault.Error) error {
 	return json.NewEncoder(c.Response()).Encode(p)
 }
 
-// detail returns what a problem says in words: the message, the first field to blame and how many more there are, and
-// when to try again.
+// detail returns the detail of a problem: the message, the first invalid field and how many more there are, and when to try
+// again.
 func detail(f *fault.Error) string {
 	text := f.Message
 	if len(f.Fields) > 0 {
@@ -98,12 +98,12 @@ func detail(f *fault.Error) string {
 	return text
 }
 
-// asFault finds what to tell of an error.
+// asFault returns the status and the fault of an error, and logs the errors whose cause the client is not shown.
 func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if f.Kind == fault.Unavailable && errors.Unwrap(f) != nil {
-			s.deps.Logger.WarnContext(ctx, "something that is needed does not answer", "error", err, "request_id", audit.OriginFrom(ctx).RequestID)
+			s.deps.Logger.WarnContext(ctx, "dependency unavailable", "error", err, "request_id", audit.OriginFrom(ctx).RequestID)
 		}
 		return statuses[f.Kind], f
 	}
@@ -111,9 +111,9 @@ func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 	if errors.As(err, &h) {
 		switch h.Code {
 		case http.StatusNotFound:
-			return h.Code, fault.New(fault.NotFound, "route_not_found", "There is no such route.")
+			return h.Code, fault.New(fault.NotFound, "route_not_found", "No such route.")
 		case http.StatusMethodNotAllowed:
-			return h.Code, fault.New(fault.Malformed, "method_not_allowed", "This route does not take this method; Allow names those it takes.")
+			return h.Code, fault.New(fault.Malformed, "method_not_allowed", "This route does not accept this method; see the Allow header.")
 		case http.StatusRequestEntityTooLarge:
 			return h.Code, fault.New(fault.Malformed, "body_too_large", "The body is larger than 1 MiB.")
 		case http.StatusUnsupportedMediaType:
@@ -129,7 +129,7 @@ func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 	return http.StatusInternalServerError, errInternal
 }
 
-// parameterFault blames the parameter that the generated code could not read.
+// parameterFault returns a fault that names the parameter that the generated code could not parse.
 func parameterFault(h *echo.HTTPError) (int, *fault.Error) {
 	message, _ := h.Message.(string)
 	if rest, found := strings.CutPrefix(message, "Invalid format for parameter "); found {
@@ -143,7 +143,7 @@ func parameterFault(h *echo.HTTPError) (int, *fault.Error) {
 	return http.StatusBadRequest, errUnreadable
 }
 
-// challenge returns the WWW-Authenticate of a 401 (RFC 6750 3). A request without a token is told no error code.
+// challenge returns the WWW-Authenticate header of a 401 (RFC 6750 3). For a request without a token it has no error code.
 func challenge(f *fault.Error) string {
 	if errors.Is(f, session.ErrInvalidToken) {
 		return `Bearer realm="secure-data-api", error="invalid_token", error_description="The token is invalid, expired or revoked"`
@@ -151,8 +151,8 @@ func challenge(f *fault.Error) string {
 	return `Bearer realm="secure-data-api"`
 }
 
-// noteRefusal puts a refusal of authorization on the log (ASVS 16.3.2).
-func (s *Server) noteRefusal(ctx context.Context, c echo.Context, f *fault.Error) {
+// logDenied writes an audit entry for a refused authorization (ASVS 16.3.2).
+func (s *Server) logDenied(ctx context.Context, c echo.Context, f *fault.Error) {
 	u := callerFrom(ctx).User
 	s.deps.AuditLog.Note(ctx, audit.Entry{
 		TenantID: u.TenantID, Severity: audit.Warning, Act: audit.AccessDenied, Actor: u.ID,

@@ -11,7 +11,7 @@ import (
 func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (SummarizeResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
-	period, err := analytics.ParsePeriod(given(&c, "period", r.Params.Period))
+	period, err := analytics.ParsePeriod(optional(&c, "period", r.Params.Period))
 	c.Take(err)
 	if err := c.Err(); err != nil {
 		return nil, err
@@ -33,8 +33,8 @@ func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (Summ
 func (b QueryRequest) query() (analytics.Query, error) {
 	var c fault.Check
 	q, err := analytics.QueryRequest{
-		EventType: given(&c, "event_type", b.EventType), StartDate: given(&c, "start_date", b.StartDate),
-		EndDate: given(&c, "end_date", b.EndDate), GroupBy: given(&c, "group_by", b.GroupBy), Limit: b.Limit,
+		EventType: optional(&c, "event_type", b.EventType), StartDate: optional(&c, "start_date", b.StartDate),
+		EndDate: optional(&c, "end_date", b.EndDate), GroupBy: optional(&c, "group_by", b.GroupBy), Limit: b.Limit,
 	}.Query()
 	c.Take(err)
 	return q, c.Err()
@@ -79,7 +79,7 @@ func present[T comparable](v T) *T {
 	return &v
 }
 
-// queryRow is one group of an answer: the key stands under the name of what was grouped by.
+// queryRow is one group of a result: its key is a field with the name of the dimension that was grouped by.
 type queryRow struct {
 	name string
 	row  analytics.Row

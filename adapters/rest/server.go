@@ -29,14 +29,13 @@ import (
 //go:generate go tool -modfile=../../.ci/tools.mod oapi-codegen -config codegen.yaml openapi.yaml
 
 const (
-	// Prefix is where the API begins.
+	// Prefix is the path prefix of the API.
 	Prefix = "/api/v1"
-	// MaxBody is the size of the largest body that is read, in bytes.
+	// MaxBody is the largest request body, in bytes.
 	MaxBody = 1 << 20
 )
 
-// Auth are the use cases of accounts and sessions. The two checks tell what is wrong with the fields of a request, and
-// change nothing.
+// Auth are the use cases of accounts and sessions. The two checks validate the fields of a request and change nothing.
 type Auth interface {
 	Register(ctx context.Context, a user.Account) (user.User, session.TokenPair, error)
 	SignIn(ctx context.Context, email, password string) (session.TokenPair, error)
@@ -48,7 +47,7 @@ type Auth interface {
 	CheckPasswordChange(ctx context.Context, u user.User, current, chosen string) error
 }
 
-// Users are the use cases of those who manage users.
+// Users are the use cases of user management.
 type Users interface {
 	List(ctx context.Context, p access.Principal, t id.Tenant, part page.Page) ([]user.User, int, id.Tenant, error)
 	Get(ctx context.Context, p access.Principal, t id.Tenant, u id.User) (user.User, error)
@@ -65,7 +64,7 @@ type Analytics interface {
 	Export(ctx context.Context, p access.Principal, t id.Tenant) (iter.Seq2[event.Event, error], error)
 }
 
-// AuditLog writes requests, and acts that change nothing.
+// AuditLog logs requests, and acts that change no data.
 type AuditLog interface {
 	Request(ctx context.Context, r audit.Request)
 	Note(ctx context.Context, e audit.Entry)
@@ -83,36 +82,36 @@ type Dependencies struct {
 	Analytics Analytics
 	AuditLog  AuditLog
 	Database  Database
-	Draining  func() bool // whether the service has been told to stop
+	Draining  func() bool // whether the service is shutting down
 	Limiter   ports.RateLimiter
-	LimitHit  func(rate string) // is called with the name of the rate of each request that is refused for it
+	LimitHit  func(rate string) // called for each request that a rate limit refuses, with the name of the rate
 	Clock     ports.Clock
 	IDs       ports.IDs
-	Logger    *slog.Logger // for what is unexpected
+	Logger    *slog.Logger // for unexpected errors
 }
 
-// Limits are the rates of the API, each per window. Roles are keyed by tenant and user; the rest by the client's
-// address, but Export by user.
+// Limits are the rate limits of the API. Those of Roles are counted by tenant and user, Export by user, the others by the
+// client's address.
 type Limits struct {
 	Roles    map[access.Role]ports.Rate
-	Default  ports.Rate // whoever is not authenticated
+	Default  ports.Rate // of requests that are not authenticated
 	SignIn   ports.Rate
 	Register ports.Rate
 	Refresh  ports.Rate
 	Export   ports.Rate
 }
 
-// Settings are what the operator may choose.
+// Settings are the settings of the API.
 type Settings struct {
 	Version        string
 	Environment    string
 	Limits         Limits
 	CORSOrigins    []string
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is trusted
 	HSTS           bool
-	// WriteTimeout is how long a client may take to read an answer, and each piece of an export.
+	// WriteTimeout is how long a client may take to read a response, or a chunk of an export.
 	WriteTimeout time.Duration
-	// RequestTimeout is how long a request may take, from its headers on. An export has it for each piece.
+	// RequestTimeout is how long a request may take, from its headers on. For an export it applies to each chunk.
 	RequestTimeout time.Duration
 }
 
@@ -121,7 +120,7 @@ type Server struct {
 	deps     Dependencies
 	settings Settings
 	contract contract
-	routes   map[string]struct{} // "METHOD path" of all there are
+	routes   map[string]struct{} // all, as "METHOD path"
 }
 
 // handlers answer the operations of the contract.
@@ -129,19 +128,19 @@ type handlers struct{ *Server }
 
 // New returns the API as a handler.
 func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
-	own, err := readContract()
+	contract, err := readContract()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: deps, settings: settings, contract: own, routes: map[string]struct{}{}}
+	s := &Server{deps: deps, settings: settings, contract: contract, routes: map[string]struct{}{}}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Binder = binder{s}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = clientAddress(settings.TrustedProxies)
 
-	e.Pre(shortcuts)
-	e.Use(s.identify, s.closing, s.budget, s.observe, secureHeaders(settings.HSTS))
+	e.Pre(rewritePath)
+	e.Use(s.identify, s.closing, s.timeout, s.observe, secureHeaders(settings.HSTS))
 	if len(settings.CORSOrigins) > 0 {
 		e.Use(cors(settings.CORSOrigins))
 	}
@@ -149,11 +148,11 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is refused after the guard has been counted.
-	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), drain)
+	// The guard comes first, so that requests that the later ones refuse are counted against a rate limit.
+	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody)
 
-	RegisterHandlersWithBaseURL(e, keyed{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
-	if err := addDocs(e, own.served); err != nil {
+	RegisterHandlersWithBaseURL(e, keyedIngest{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
+	if err := addDocs(e, contract.served); err != nil {
 		return nil, err
 	}
 	for _, r := range e.Routes() {
@@ -162,8 +161,8 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	return e, nil
 }
 
-// shortcuts makes a trailing slash make no difference, and serves the root, health and documentation without the prefix too.
-func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
+// rewritePath removes a trailing slash, and adds the prefix to the paths of the root, health and documentation.
+func rewritePath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
 		path := u.Path
@@ -183,8 +182,8 @@ func shortcuts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// route returns the template of the route that takes a request, such as /api/v1/users/:id; empty where none does. Unlike a
-// path it has a bounded number of values.
+// route returns the template of the route that a request matches, such as /api/v1/users/:id, or "". Unlike a path it has a
+// bounded number of values.
 func (s *Server) route(c echo.Context) string {
 	if _, exists := s.routes[c.Request().Method+" "+c.Path()]; !exists {
 		return ""
@@ -192,8 +191,8 @@ func (s *Server) route(c echo.Context) string {
 	return c.Path()
 }
 
-// isOpen reports whether a request is for the root or a route of health or documentation: open to all, not limited, not
-// logged. What only looks like one of them, or has another method, is a request like any other.
+// isOpen reports whether a request is for a route of the root, health or documentation: these need no token, and are neither
+// rate limited nor logged. A path below them without a route, and another method, are treated as any other request.
 func (s *Server) isOpen(c echo.Context) bool {
 	return isOpenPath(strings.TrimPrefix(s.route(c), Prefix))
 }
@@ -217,7 +216,7 @@ func cors(origins []string) echo.MiddlewareFunc {
 	})
 }
 
-// recoverPanics turns a panic into an error; the process lives (ASVS 16.5.4).
+// recoverPanics turns a panic into an error, so that the process continues (ASVS 16.5.4).
 func recoverPanics() echo.MiddlewareFunc {
 	return middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisableErrorHandler: true,

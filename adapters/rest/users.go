@@ -24,18 +24,18 @@ func (h handlers) ListUsers(ctx context.Context, r ListUsersRequestObject) (List
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	list, total, entered, err := h.deps.Users.List(ctx, callerFrom(ctx).Principal(), tenantID, part)
+	list, total, resolved, err := h.deps.Users.List(ctx, callerFrom(ctx).Principal(), tenantID, part)
 	if err != nil {
 		return nil, err
 	}
-	answer := ListUsers200JSONResponse{Users: make([]Profile, 0, len(list)), Count: total, TenantID: string(entered)}
+	answer := ListUsers200JSONResponse{Users: make([]Profile, 0, len(list)), Count: total, TenantID: string(resolved)}
 	for _, u := range list {
 		answer.Users = append(answer.Users, profile(u))
 	}
 	return answer, nil
 }
 
-// target reads the user and the tenant that a route names.
+// target parses the user and the tenant of a request.
 func target(userID string, tenantID *string) (id.User, id.Tenant, error) {
 	var c fault.Check
 	u, err := id.Parse[id.User]("id", userID)

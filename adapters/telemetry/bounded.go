@@ -12,9 +12,9 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Bounded is what works on a bounded number of things at once and lets others wait.
+// Bounded is a resource with a limited number of slots, for which others wait.
 type Bounded interface {
-	// Load returns how many are worked on, and how many wait.
+	// Load returns how many slots are in use, and how many callers wait.
 	Load() (running, waiting int)
 }
 
@@ -24,21 +24,22 @@ type Hasher interface {
 	Bounded
 }
 
-// MeasureHasher returns a hasher that is measured. It runs at most atOnce hashes, and lets at most queue more wait.
+// MeasureHasher adds the metrics of a hasher, and returns a hasher that updates them. It runs at most atOnce hashes at once, and
+// at most queue more wait.
 func (m *Metrics) MeasureHasher(h Hasher, atOnce, queue int) ports.PasswordHasher {
-	m.gauge("password_hashes_running", "Passwords that are being hashed or verified.", nil, running(h))
-	m.gauge("password_hashes_running_limit", "How many passwords may be hashed or verified at once.", nil, constant(atOnce))
-	m.gauge("password_hashes_waiting", "Passwords that wait to be hashed or verified.", nil, waiting(h))
-	m.gauge("password_hashes_waiting_limit", "How many passwords may wait; one more is refused.", nil, constant(queue))
+	m.gauge("password_hashes_running", "Passwords being hashed or verified.", nil, running(h))
+	m.gauge("password_hashes_running_limit", "Maximum number of passwords hashed or verified at once.", nil, constant(atOnce))
+	m.gauge("password_hashes_waiting", "Passwords waiting to be hashed or verified.", nil, waiting(h))
+	m.gauge("password_hashes_waiting_limit", "Maximum number of passwords waiting; one more is refused.", nil, constant(queue))
 	took := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: namespace, Name: "password_hash_duration_seconds",
-		Help:    "Time to hash or verify a password, with the wait for its turn.",
+		Help:    "Time to hash or verify a password, including the wait in the queue.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 	})
 	m.registry.MustRegister(took)
 	return measuredHasher{
 		PasswordHasher: h, took: took,
-		refused: m.counter("password_hashes_refused_total", "Passwords that were refused because the queue was full; answered 503 busy."),
+		refused: m.counter("password_hashes_refused_total", "Passwords refused because the queue was full; answered 503 busy."),
 	}
 }
 
@@ -48,7 +49,7 @@ type measuredHasher struct {
 	refused prometheus.Counter
 }
 
-// measure notes the end of what began then: a refusal takes no time that would be worth knowing.
+// measure observes the duration since began, or counts a refusal, whose duration is not observed.
 func (h measuredHasher) measure(began time.Time, err error) {
 	if errors.Is(err, ports.ErrHasherBusy) {
 		h.refused.Inc()
@@ -78,14 +79,14 @@ type Gate interface {
 	Bounded
 }
 
-// MeasureGate returns a gate that is measured. It lets in atOnce at most.
+// MeasureGate adds the metrics of a gate with atOnce slots, and returns a gate that updates them.
 func (m *Metrics) MeasureGate(g Gate, atOnce int) ports.QueryGate {
-	m.gauge("queries_running", "Queries and pieces of exports that are being worked on.", nil, running(g))
-	m.gauge("queries_running_limit", "How many queries and pieces of exports may be worked on at once.", nil, constant(atOnce))
-	m.gauge("queries_waiting", "Queries and pieces of exports that wait for their turn.", nil, waiting(g))
+	m.gauge("queries_running", "Queries and chunks of exports being executed.", nil, running(g))
+	m.gauge("queries_running_limit", "Maximum number of queries and chunks of exports executed at once.", nil, constant(atOnce))
+	m.gauge("queries_waiting", "Queries and chunks of exports waiting in a queue.", nil, waiting(g))
 	return measuredGate{
 		QueryGate: g,
-		refused:   m.counter("queries_refused_total", "Queries that were refused because too many waited, or they waited too long; answered 429 too_many_queries."),
+		refused:   m.counter("queries_refused_total", "Queries refused because too many waited, or they waited too long; answered 429 too_many_queries."),
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// noRoute stands for the method and the route of requests that no route takes: both are the client's choice.
+	// noRoute is the label value of method and route for requests that match no route, since the client chooses both.
 	noRoute = "other"
-	// statusClientGone is a class of its own: neither did the client ask for what it may not, nor did the service fail.
+	// statusClientGone has its own class: the client closed the connection, which is an error of neither side.
 	statusClientGone = 499
 )
 
@@ -20,7 +20,7 @@ func (m *Metrics) InFlight(handler http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerInFlight(m.inFlight, handler)
 }
 
-// Request measures a request that was answered.
+// Request observes the duration of a request, after its response.
 func (m *Metrics) Request(r audit.Request) {
 	method, route := r.Method, r.Route
 	if route == "" {

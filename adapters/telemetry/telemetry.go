@@ -1,5 +1,5 @@
-// Package telemetry provides the service's metrics in the format of Prometheus, and the alert rules on them (alerts.yml).
-// No label has a value that a client can choose, nor one for each tenant, user or address.
+// Package telemetry provides the service's metrics in the Prometheus format, and alert rules on them (alerts.yml).
+// The values of labels are bounded: none is chosen by a client, and none is a tenant, user or address.
 package telemetry
 
 import (
@@ -15,7 +15,7 @@ import (
 
 const namespace = "secure_data_api"
 
-// Metrics are what is measured in this process.
+// Metrics are the metrics of this process.
 type Metrics struct {
 	registry  *prometheus.Registry
 	inFlight  prometheus.Gauge
@@ -25,34 +25,34 @@ type Metrics struct {
 	redisUp   *prometheus.GaugeVec
 }
 
-// NewMetrics returns the metrics of this process, which has the version.
+// NewMetrics returns the metrics of this process; version is that of the program.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "http_requests_in_flight",
-			Help: "Requests that are being answered, health and documentation included.",
+			Help: "Requests being answered, including health and documentation.",
 		}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "http_request_duration_seconds",
-			Help:    "Time to answer a request, by method, template of the route and class of the status; health and documentation are left out.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25}, // to the time that a request may take
+			Help:    "Time to answer a request, by method, route template and status class; without health and documentation.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25}, // up to the timeout of a request
 		}, []string{"method", "route", "status_class"}),
 		entries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "audit_entries_total",
-			Help: "Entries of the audit log by act; auth.signed_in, auth.sign_in_failed and auth.sign_in_throttled are the outcomes of sign-ins.",
+			Help: "Audit entries by act; auth.signed_in, auth.sign_in_failed and auth.sign_in_throttled are the outcomes of sign-ins.",
 		}, []string{"act"}),
 		limitHits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "rate_limit_hits_total",
-			Help: "Requests and attempts that were refused because a rate limit was reached, by the name of the rate.",
+			Help: "Requests and attempts refused by a rate limit, by its name.",
 		}, []string{"rate"}),
 		redisUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "redis_up",
-			Help: "By use: 1 while Redis is used for it, 0 while this process counts by itself (limits) or asks the database (revocation).",
+			Help: "By use: 1 while Redis is used; 0 while this process counts on its own (limits) or queries the database (revocation).",
 		}, []string{"use"}),
 	}
 	for _, act := range audit.Acts() {
-		m.entries.WithLabelValues(string(act)) // from 0, so that the first entry is an increase
+		m.entries.WithLabelValues(string(act)) // starts at 0, so that increase() sees the first entry
 	}
 	m.registry.MustRegister(
 		m.inFlight, m.requests, m.entries, m.limitHits, m.redisUp, buildInfo(version),
@@ -61,7 +61,7 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// buildInfo returns a gauge that is always 1, whose labels say what runs.
+// buildInfo returns a gauge that is always 1, whose labels identify the build.
 func buildInfo(version string) prometheus.Collector {
 	goVersion, revision := "unknown", "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -73,12 +73,12 @@ func buildInfo(version string) prometheus.Collector {
 		}
 	}
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels say what runs.",
+		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels identify the build.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion, "revision": revision},
 	}, func() float64 { return 1 })
 }
 
-// gauge adds a gauge that is read when it is asked for.
+// gauge adds a gauge whose value is read at each scrape.
 func (m *Metrics) gauge(name, help string, labels prometheus.Labels, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, read))
 }
@@ -93,12 +93,12 @@ func (m *Metrics) counter(name, help string) prometheus.Counter {
 // Entry counts an entry of the audit log.
 func (m *Metrics) Entry(e audit.Entry) { m.entries.WithLabelValues(string(e.Act)).Inc() }
 
-// LimitHit counts a refusal by the name of the rate.
+// LimitHit counts a refusal by the rate limit of that name.
 func (m *Metrics) LimitHit(rate string) { m.limitHits.WithLabelValues(rate).Inc() }
 
-// WatchReadiness adds whether the service is ready, which is asked anew each time that the metrics are read.
+// WatchReadiness adds whether the service is ready, which is checked at each scrape.
 func (m *Metrics) WatchReadiness(ready func() bool) {
-	m.gauge("ready", "1 while the service is ready, 0 while its database does not answer or can't be written, or it is stopping.", nil,
+	m.gauge("ready", "1 while the service is ready; 0 while its database is unavailable or read-only, or it is shutting down.", nil,
 		func() float64 { return oneIf(ready()) })
 }
 
@@ -109,7 +109,7 @@ func oneIf(b bool) float64 {
 	return 0
 }
 
-// Handler returns the metrics as a page.
+// Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

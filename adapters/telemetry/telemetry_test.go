@@ -14,7 +14,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// value returns what a page of metrics says of a series; empty where it has none.
+// value returns the value of a series on the metrics page, or "" if it is not there.
 func value(m *telemetry.Metrics, series string) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -34,7 +34,7 @@ func want(t *testing.T, m *telemetry.Metrics, expected map[string]string) {
 	}
 }
 
-// bounded works on 2 and lets 3 wait. All that it is asked for ends with an error.
+// bounded has 2 slots in use and 3 callers waiting. Each of its methods returns err.
 type bounded struct{ err error }
 
 func (bounded) Load() (running, waiting int) { return 2, 3 }
@@ -47,7 +47,7 @@ func (b bounded) Verify(context.Context, string, user.PasswordHash) (bool, bool,
 	return true, true, b.err
 }
 
-// TestMeasureGate: what was refused is told from what was let in and from what a client gave up.
+// TestMeasureGate: refused queries are counted, admitted and cancelled ones are not.
 func TestMeasureGate(t *testing.T) {
 	for _, c := range []struct {
 		err     error
@@ -65,7 +65,7 @@ func TestMeasureGate(t *testing.T) {
 	}
 }
 
-// TestMeasureHasher: each way to hash is measured once, and a refusal is counted and takes no time.
+// TestMeasureHasher: each method is measured once; a refusal is counted and its duration is not observed.
 func TestMeasureHasher(t *testing.T) {
 	for _, c := range []struct {
 		err           error
@@ -88,7 +88,7 @@ func TestMeasureHasher(t *testing.T) {
 	}
 }
 
-// TestRequest: a status is counted in its class, and a client that left in none of them.
+// TestRequest: a status is counted in its class, and 499 in its own.
 func TestRequest(t *testing.T) {
 	m := telemetry.NewMetrics("1")
 	for _, status := range []int{200, 204, 302, 400, 404, 429, 499, 500, 503} {

@@ -25,7 +25,7 @@ const (
 	Conflict                    // the present state stands against it
 	Gone                        // it was there and is not any more
 	RateLimited                 // too many, ask later
-	Unavailable                 // something that is needed does not answer, ask later
+	Unavailable                 // a dependency does not answer, retry later
 )
 
 // Field is one thing wrong with one field of a request.

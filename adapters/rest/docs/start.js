@@ -1,10 +1,10 @@
-// Try it out fills in the examples of parameters. These depend on who is asking: left in, they would be refused.
-const ofTheCaller = ["IdempotencyKey", "TenantID", "UserID"];
+// Try it out fills in the examples of parameters. These depend on the user: the examples would be refused.
+const userSpecific = ["IdempotencyKey", "TenantID", "UserID"];
 
 window.addEventListener("load", async () => {
   const url = "/api/v1/openapi.json";
   const contract = await (await fetch(url)).json();
-  for (const name of ofTheCaller) {
+  for (const name of userSpecific) {
     delete contract.components.parameters[name].example;
   }
   SwaggerUIBundle({

@@ -16,10 +16,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// waiting stands for whatever the API needs: it waits until the request's context ends.
+// waiting is a fake of the dependencies that blocks until the request's context ends, and keeps the requests that are logged.
 type waiting struct {
 	rest.Auth
-	lines []audit.Request
+	requests []audit.Request
 }
 
 func (*waiting) Authenticate(ctx context.Context, _ string) (session.Caller, error) {
@@ -35,11 +35,11 @@ func (*waiting) Ping(ctx context.Context) error {
 func (*waiting) Now() time.Time                               { return time.Now() }
 func (*waiting) New() string                                  { return "id" }
 func (*waiting) Note(context.Context, audit.Entry)            {}
-func (w *waiting) Request(_ context.Context, r audit.Request) { w.lines = append(w.lines, r) }
+func (w *waiting) Request(_ context.Context, r audit.Request) { w.requests = append(w.requests, r) }
 
-// TestBudget: whoever waits too long has an answer, and whoever goes is noted as gone.
-func TestBudget(t *testing.T) {
-	const budget = 25 * time.Second
+// TestRequestTimeout: a request that takes too long is answered, and one whose client has gone is logged as 499.
+func TestRequestTimeout(t *testing.T) {
+	const timeout = 25 * time.Second
 	for name, c := range map[string]struct {
 		path   string
 		leaves time.Duration // 0: never
@@ -47,9 +47,9 @@ func TestBudget(t *testing.T) {
 		code   string
 		after  time.Duration
 	}{
-		"too long":         {"/api/v1/auth/me", 0, 503, "timeout", budget},
-		"too long to ping": {"/health/ready", 0, 503, "", budget},
-		"gone":             {"/api/v1/auth/me", time.Second, 499, "", time.Second},
+		"too long":         {"/api/v1/auth/me", 0, 503, "timeout", timeout},
+		"too long to ping": {"/health/ready", 0, 503, "", timeout},
+		"client gone":      {"/api/v1/auth/me", time.Second, 499, "", time.Second},
 		"an export":        {"/api/v1/analytics/export", time.Hour, 499, "", time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestBudget(t *testing.T) {
 				w := &waiting{}
 				e, err := rest.New(rest.Dependencies{
 					Auth: w, Database: w, Draining: func() bool { return false }, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
-				}, rest.Settings{RequestTimeout: budget})
+				}, rest.Settings{RequestTimeout: timeout})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -79,9 +79,9 @@ func TestBudget(t *testing.T) {
 						t.Errorf("%v %s %v", answer.Header(), answer.Body, err)
 					}
 				}
-				for _, line := range w.lines {
+				for _, line := range w.requests {
 					if line.Status != c.status {
-						t.Errorf("on the log it is %d", line.Status)
+						t.Errorf("it is logged as %d", line.Status)
 					}
 				}
 				if problem.Code != c.code {
