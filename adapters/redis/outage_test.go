@@ -20,7 +20,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// connect returns a client of a Redis of the test's own, besides the one that is tested.
+// connect returns a second client, besides the one that is tested.
 func connect(t *testing.T, url string) *goredis.Client {
 	t.Helper()
 	options, err := goredis.ParseURL(url)
@@ -36,7 +36,7 @@ func connect(t *testing.T, url string) *goredis.Client {
 	return direct
 }
 
-// calls returns how many scripts Redis has run, of which each probe of the limits is one.
+// calls returns how many scripts Redis has run; each probe of the limits is one.
 func calls(t *testing.T, direct *goredis.Client) (n int) {
 	t.Helper()
 	stats, err := direct.Info(t.Context(), "commandstats").Result()
@@ -54,7 +54,7 @@ func calls(t *testing.T, direct *goredis.Client) (n int) {
 	return n
 }
 
-// refused is a client, and what a test of it needs, whose Redis is made to refuse writes.
+// refused is a client whose Redis is made to refuse writes, with what tests of it need.
 type refused struct {
 	watched
 	direct   *goredis.Client
@@ -95,17 +95,17 @@ func (r *refused) revoked(t *testing.T, c session.Claims, want bool) {
 	}
 }
 
-// inProgress makes requests while the limits are tried a few times. Each asks whether the token is revoked.
+// makeRequests makes requests during six probes. Each checks whether the token is revoked.
 func (r *refused) makeRequests(t *testing.T, c session.Claims, revoked bool) {
 	t.Helper()
 	const probes = 6
-	for tried := calls(t, r.direct) + probes; calls(t, r.direct) < tried; {
+	for end := calls(t, r.direct) + probes; calls(t, r.direct) < end; {
 		r.take(t)
 		r.revoked(t, c, revoked)
 	}
 }
 
-// wantProbe wants the probe to have been where the tag is.
+// wantProbe expects a probe with the tag.
 func (r *refused) wantProbe(t *testing.T, tag string) {
 	t.Helper()
 	keys, err := r.direct.Keys(t.Context(), "*{"+tag+"}*").Result()
@@ -114,9 +114,9 @@ func (r *refused) wantProbe(t *testing.T, tag string) {
 	}
 }
 
-// testRefusedWrites: Redis can be read and refuses writes. Requests are counted in the process, and what was revoked is
-// found until something new can't be added. Each use says so once, with the cause, however often it is tried, and all is
-// well again once the refusal ends.
+// testRefusedWrites: Redis can be read but refuses writes. Requests are counted in the process, and Redis is used for revocation
+// until a write fails. Each use logs that once, with the cause, however many probes fail, and uses Redis again once it accepts
+// writes.
 func testRefusedWrites(t *testing.T, server *container.Container, cause string, begin, end []any) {
 	r := newRefused(t, server)
 	r.take(t)
@@ -124,7 +124,7 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 	if err := r.direct.Do(t.Context(), begin...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	defer r.direct.Do(t.Context(), end...) // where the test ends early
+	defer r.direct.Do(t.Context(), end...) // if the test fails early
 	for range 3 {
 		r.take(t)
 	}
@@ -133,7 +133,7 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 	r.expectLines(t, 1)
 	meanwhile := r.revoke(t)
 	r.expect(t, false, redis.Revocation)
-	r.makeRequests(t, before, false) // the database knows
+	r.makeRequests(t, before, false) // left to the database
 	r.expectLines(t, 2)
 	for line := range strings.Lines(r.log.String()) {
 		if !strings.Contains(line, cause) {
@@ -148,7 +148,7 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 	counted := r.fallback.taken.Load()
 	r.take(t)
 	if r.fallback.taken.Load() != counted {
-		t.Error("a request was counted in the process after redis took counts again")
+		t.Error("a request was counted in the process after redis accepted writes again")
 	}
 	r.revoked(t, before, true)
 	r.revoked(t, r.revoke(t), true)
@@ -157,8 +157,8 @@ func testRefusedWrites(t *testing.T, server *container.Container, cause string, 
 	r.wantProbe(t, string(meanwhile.User))
 }
 
-// farURL returns the URL of a database of the test's own that is so far away.
-func farURL(t *testing.T, server *container.Container, eachWay time.Duration) string {
+// delayedURL returns the URL of a new database behind a proxy with latency.
+func delayedURL(t *testing.T, server *container.Container, eachWay time.Duration) string {
 	t.Helper()
 	u, err := url.Parse(server.RedisURL())
 	if err != nil {
@@ -168,11 +168,11 @@ func farURL(t *testing.T, server *container.Container, eachWay time.Duration) st
 	return u.String()
 }
 
-// testFar: a Redis that answers after 140 ms is shared all the same, though to connect takes three times as long, and a
-// request does not wait for that; see TestCircuit_connects_without_end.
+// testHighLatency: replicas share a Redis that answers after 140 ms, though connecting takes three times as long and requests do
+// not wait for that; see TestCircuit_slow_connecting.
 func testHighLatency(t *testing.T, server *container.Container) {
-	far := farURL(t, server, 70*time.Millisecond)
-	one, other, clock := open(t, far), open(t, far), porttest.NewClock()
+	url := delayedURL(t, server, 70*time.Millisecond)
+	one, other, clock := open(t, url), open(t, url), porttest.NewClock()
 	here, there := redis.NewLimiter(one.Client, refusing{}), redis.NewLimiter(other.Client, refusing{})
 	rate := ports.Rate{Requests: 2, Window: time.Hour}
 	for _, l := range []ports.RateLimiter{here, there} {
@@ -202,11 +202,11 @@ func testHighLatency(t *testing.T, server *container.Container) {
 	other.expectLines(t, 0)
 }
 
-// testFarCrowd: many requests at once, none of which finds a connection, are not taken for a Redis that is not there.
-func testHighLatencyCrowd(t *testing.T, server *container.Container) {
-	client, fallback := open(t, farURL(t, server, 50*time.Millisecond)), &counting{}
+// testHighLatencyBurst: many requests at once without a connection do not count as failures of Redis.
+func testHighLatencyBurst(t *testing.T, server *container.Container) {
+	client, fallback := open(t, delayedURL(t, server, 50*time.Millisecond)), &counting{}
 	limiter := redis.NewLimiter(client.Client, fallback)
-	crowd := func() {
+	burst := func() {
 		var many sync.WaitGroup
 		for range 50 {
 			many.Go(func() {
@@ -217,15 +217,15 @@ func testHighLatencyCrowd(t *testing.T, server *container.Container) {
 		}
 		many.Wait()
 	}
-	porttest.Eventually(t, "a crowd is counted in redis", func() bool {
+	porttest.Eventually(t, "a burst is counted in redis", func() bool {
 		before := fallback.taken.Load()
-		crowd()
+		burst()
 		return fallback.taken.Load() == before
 	})
 	client.expectLines(t, 0)
 }
 
-// testExpiries: a count that would outlive its window, whoever gave it that life, is given the window's.
+// testExpiries: a count whose expiry is longer than its window gets the window's.
 func testExpiries(t *testing.T, server *container.Container) {
 	url := server.RedisURL()
 	direct, client := connect(t, url), open(t, url)
@@ -249,7 +249,7 @@ func testExpiries(t *testing.T, server *container.Container) {
 	}
 	const aDay = 24 * time.Hour
 	for name, outlive := range map[string]func() error{
-		"without an end": func() error { return direct.Set(t.Context(), keys[0], 5, 0).Err() },
+		"without expiry": func() error { return direct.Set(t.Context(), keys[0], 5, 0).Err() },
 		"of a day":       func() error { return direct.Set(t.Context(), keys[0], 5, aDay).Err() },
 	} {
 		for what, do := range map[string]func(){
@@ -269,22 +269,22 @@ func testExpiries(t *testing.T, server *container.Container) {
 			}
 			do()
 			if life, err := direct.PTTL(t.Context(), keys[0]).Result(); err != nil || life <= 0 || life > rate.Window {
-				t.Errorf("after %s a life %s is %v, %v", what, name, life, err)
+				t.Errorf("after %s the expiry of a count %s is %v, %v", what, name, life, err)
 			}
 		}
 	}
 	porttest.Eventually(t, "the window ends", func() bool { return !take() })
 }
 
-// testNoCounts: what is no count where one should be, whoever wrote it, neither takes limits off Redis nor locks anybody out.
-// It is said once that counts begin anew.
-func testNoCounts(t *testing.T, server *container.Container) {
+// testInvalidCounts: a value that is not a count neither opens the circuit nor refuses requests. It is deleted, counting starts
+// anew, and that is logged once.
+func testInvalidCounts(t *testing.T, server *container.Container) {
 	url := server.RedisURL()
 	direct, client := connect(t, url), open(t, url)
 	limiter := redis.NewLimiter(client.Client, refusing{})
 	rate := ports.Rate{Requests: 2, Window: time.Hour}
 	key := takenKey(t, direct, limiter, rate)
-	for name, write := range noCounts(t, direct, key) {
+	for name, write := range invalidCounts(t, direct, key) {
 		write()
 		for i := range 4 {
 			left, err := limiter.Take(t.Context(), "key", rate)
@@ -304,17 +304,17 @@ func testNoCounts(t *testing.T, server *container.Container) {
 		t.Fatal(err)
 	}
 	if left, err := limiter.Take(t.Context(), "key", rate); err != nil || left.Remaining != rate.Requests-1 {
-		t.Errorf("after as many as can be counted: %+v, %v", left, err)
+		t.Errorf("after the largest count: %+v, %v", left, err)
 	}
 	client.expectLines(t, 1)
 	if log := client.log.String(); !strings.Contains(log, "it is deleted") {
-		t.Errorf("the log does not say what is done: %s", log)
+		t.Errorf("the log does not say that it is deleted: %s", log)
 	}
 }
 
-// testNoCountsThatStay: where what is no count can't be deleted, the process counts by itself under that key, and in Redis
-// under all others.
-func testNoCountsThatStay(t *testing.T, server *container.Container) {
+// testUndeletableCounts: if a value that is not a count can't be deleted, the process counts that key on its own, and all others in
+// Redis.
+func testUndeletableCounts(t *testing.T, server *container.Container) {
 	url := server.RedisURL()
 	direct, client, fallback := connect(t, url), open(t, url), &counting{}
 	limiter := redis.NewLimiter(client.Client, fallback)
@@ -325,7 +325,7 @@ func testNoCountsThatStay(t *testing.T, server *container.Container) {
 	}
 	defer direct.Do(t.Context(), "ACL", "SETUSER", "default", "+del")
 	var counted int64
-	for name, write := range noCounts(t, direct, key) {
+	for name, write := range invalidCounts(t, direct, key) {
 		write()
 		for range 5 {
 			if _, err := limiter.Take(t.Context(), "key", rate); err != nil {
@@ -343,7 +343,7 @@ func testNoCountsThatStay(t *testing.T, server *container.Container) {
 	client.expectLines(t, 1)
 }
 
-// takenKey takes once, and returns the only key that is in Redis then.
+// takenKey takes one request, and returns its key in Redis.
 func takenKey(t *testing.T, direct *goredis.Client, limiter *redis.Limiter, rate ports.Rate) string {
 	t.Helper()
 	if _, err := limiter.Take(t.Context(), "key", rate); err != nil {
@@ -356,8 +356,8 @@ func takenKey(t *testing.T, direct *goredis.Client, limiter *redis.Limiter, rate
 	return keys[0]
 }
 
-// noCounts writes what can't be counted with, under its name.
-func noCounts(t *testing.T, direct *goredis.Client, key string) map[string]func() {
+// invalidCounts returns functions that write a value that is not a count.
+func invalidCounts(t *testing.T, direct *goredis.Client, key string) map[string]func() {
 	set := func(value string) func() {
 		return func() {
 			t.Helper()

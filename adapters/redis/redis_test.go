@@ -23,26 +23,26 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// watched is a client that is watched over until the test ends.
+// watched is a client whose Watch runs until the test ends.
 type watched struct {
 	*redis.Client
-	log     *record
+	log     *buffer
 	changes map[string]chan bool // by use
 }
 
-// record is a log that may be read while it is written.
-type record struct {
+// buffer is a log that may be read while it is written.
+type buffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (r *record) Write(line []byte) (int, error) {
+func (r *buffer) Write(line []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.Write(line)
 }
 
-func (r *record) String() string {
+func (r *buffer) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
@@ -52,7 +52,7 @@ var uses = []string{redis.Limits, redis.Revocation}
 
 func open(t *testing.T, url string) watched {
 	t.Helper()
-	w := watched{log: &record{}, changes: map[string]chan bool{redis.Limits: make(chan bool, 100), redis.Revocation: make(chan bool, 100)}}
+	w := watched{log: &buffer{}, changes: map[string]chan bool{redis.Limits: make(chan bool, 100), redis.Revocation: make(chan bool, 100)}}
 	client, err := redis.Open(url, slog.New(slog.NewTextHandler(w.log, nil)), func(use string, up bool) { w.changes[use] <- up })
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func open(t *testing.T, url string) watched {
 			t.Error(err)
 		}
 	})
-	w.expect(t, true, uses...) // as it is opened
+	w.expect(t, true, uses...) // the initial state
 	return w
 }
 
@@ -82,12 +82,12 @@ func (w watched) expect(t *testing.T, up bool, uses ...string) {
 				t.Fatalf("redis is used for %s: %t, want %t", use, got, up)
 			}
 		case <-time.After(30 * time.Second):
-			t.Fatalf("nobody noticed that redis is used for %s: %t", use, up)
+			t.Fatalf("timed out: redis is used for %s: %t", use, up)
 		}
 	}
 }
 
-// expectLines wants no change besides those that were expected, and a line in the log for each.
+// expectLines expects so many warnings in the log, and no further changes.
 func (w watched) expectLines(t *testing.T, lines int) {
 	t.Helper()
 	if n := strings.Count(w.log.String(), "level=WARN"); n != lines || len(w.changes[redis.Limits])+len(w.changes[redis.Revocation]) > 0 {
@@ -95,18 +95,18 @@ func (w watched) expectLines(t *testing.T, lines int) {
 	}
 }
 
-// refusing is a fallback that nobody should need.
+// refusing is a fallback that must not be called.
 type refusing struct{}
 
 func (refusing) Take(context.Context, string, ports.Rate) (ports.Allowance, error) {
-	return ports.Allowance{}, errors.New("redis was not asked")
+	return ports.Allowance{}, errors.New("redis was not used")
 }
 
 func (refusing) GiveBack(context.Context, string, ports.Rate) error {
-	return errors.New("redis was not asked")
+	return errors.New("redis was not used")
 }
 
-// counting is a fallback that counts all requests under one key, in a window without end.
+// counting is a fallback that counts all requests together, without a window.
 type counting struct{ taken atomic.Int64 }
 
 func (c *counting) Take(_ context.Context, _ string, rate ports.Rate) (ports.Allowance, error) {
@@ -130,7 +130,7 @@ func testPorts(t *testing.T, url string, direct goredis.UniversalClient) {
 	t.Run("limiter", func(t *testing.T) { porttest.RateLimiter(t, redis.NewLimiter(client.Client, refusing{})) })
 	t.Run("revocations", func(t *testing.T) {
 		clock := porttest.NewClock()
-		// The time of the list is that of Redis: it goes on by what is taken from the life of each key.
+		// The list's clock is that of Redis: shortening the expiry of each key moves it forward.
 		advance := func(d time.Duration) {
 			clock.Advance(d)
 			keys, err := direct.Keys(t.Context(), "*revoked*").Result()
@@ -140,7 +140,7 @@ func testPorts(t *testing.T, url string, direct goredis.UniversalClient) {
 			for _, key := range keys {
 				rest, err := direct.PTTL(t.Context(), key).Result()
 				if err != nil || rest <= 0 {
-					t.Fatalf("the key %s lives for %v, %v", key, rest, err)
+					t.Fatalf("the key %s expires in %v, %v", key, rest, err)
 				}
 				if err := direct.PExpire(t.Context(), key, rest-d).Err(); err != nil {
 					t.Fatal(err)
@@ -179,11 +179,11 @@ func TestOnContainer(t *testing.T) {
 		testPorts(t, url, goredis.NewFailoverClient(options))
 	})
 	t.Run("replicas share", func(t *testing.T) { testShared(t, server) })
-	t.Run("far away", func(t *testing.T) { testHighLatency(t, server) })
-	t.Run("far away, for a crowd", func(t *testing.T) { testHighLatencyCrowd(t, server) })
+	t.Run("high latency", func(t *testing.T) { testHighLatency(t, server) })
+	t.Run("high latency, burst", func(t *testing.T) { testHighLatencyBurst(t, server) })
 	t.Run("expiries", func(t *testing.T) { testExpiries(t, server) })
-	t.Run("no counts", func(t *testing.T) { testNoCounts(t, server) })
-	t.Run("no counts that stay", func(t *testing.T) { testNoCountsThatStay(t, server) })
+	t.Run("invalid counts", func(t *testing.T) { testInvalidCounts(t, server) })
+	t.Run("undeletable counts", func(t *testing.T) { testUndeletableCounts(t, server) })
 	t.Run("full", func(t *testing.T) {
 		testRefusedWrites(t, server, "OOM", []any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"})
 	})
@@ -196,7 +196,7 @@ func TestOnContainer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { testOutage(t, server, outage.begin, outage.end) })
 	}
-	t.Run("down from the beginning", func(t *testing.T) { testDownAtFirst(t, server) })
+	t.Run("down at the start", func(t *testing.T) { testDownAtStart(t, server) })
 }
 
 func testShared(t *testing.T, server *container.Container) {
@@ -220,15 +220,15 @@ func testShared(t *testing.T, server *container.Container) {
 	}
 }
 
-// testOutage: limits go on in the process, revocation is left to the database, each change is told once, the dead Redis
-// takes no time from requests, and all is well again by itself.
+// testOutage: while Redis is down, limits are counted in the process, revocation is left to the database, requests are not slower,
+// and each change is logged once. Afterwards Redis is used again.
 func testOutage(t *testing.T, server *container.Container, begin, end func(testing.TB)) {
 	client, clock := open(t, server.RedisURL()), porttest.NewClock()
 	limiter := redis.NewLimiter(client.Client, &counting{})
 	list := redis.NewRevocations(client.Client, clock)
 	rate := ports.Rate{Requests: 10_000, Window: time.Hour}
 	claims := session.Claims{User: porttest.NewID[id.User](), Session: porttest.NewID[id.Session](), Token: porttest.NewID[id.Token](), IssuedAt: clock.Now()}
-	ask := func() (remaining int) {
+	send := func() (remaining int) {
 		t.Helper()
 		left, err := limiter.Take(t.Context(), "key", rate)
 		if err != nil {
@@ -242,39 +242,39 @@ func testOutage(t *testing.T, server *container.Container, begin, end func(testi
 		}
 		return left.Remaining
 	}
-	before := ask()
+	before := send()
 	begin(t)
 
 	var many sync.WaitGroup
 	for range 20 {
-		many.Go(func() { ask() })
+		many.Go(func() { send() })
 	}
 	many.Wait()
 	client.expect(t, false, uses...)
-	const asked = 1000
+	const sent = 1000
 	began := time.Now()
-	for range asked {
-		ask()
+	for range sent {
+		send()
 	}
-	if each := time.Since(began) / asked; each > time.Millisecond {
+	if each := time.Since(began) / sent; each > time.Millisecond {
 		t.Errorf("a dead redis adds %v to a request", each)
 	} else {
 		t.Logf("a dead redis adds %v to a request", each)
 	}
-	if own := ask(); own >= rate.Requests-asked {
-		t.Errorf("limits do not go on in the process: %d are left", own)
+	if own := send(); own >= rate.Requests-sent {
+		t.Errorf("limits are not counted in the process: %d are left", own)
 	}
 
 	end(t)
 	client.expect(t, true, uses...)
-	if after := ask(); after < before-100 {
-		t.Errorf("%d are left in redis, where %d were", after, before)
+	if after := send(); after < before-100 {
+		t.Errorf("%d are left in redis, before the outage %d", after, before)
 	}
 	client.expectLines(t, 4)
 }
 
-// testDownAtFirst: the service starts without Redis, and uses it once it is there.
-func testDownAtFirst(t *testing.T, server *container.Container) {
+// testDownAtStart: the service starts without Redis, and uses it once it answers.
+func testDownAtStart(t *testing.T, server *container.Container) {
 	server.Pause(t)
 	client := open(t, server.RedisURL())
 	limiter := redis.NewLimiter(client.Client, &counting{})
@@ -290,7 +290,7 @@ func testDownAtFirst(t *testing.T, server *container.Container) {
 	}
 	many.Wait()
 	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("requests waited %v for a redis that was never there", took)
+		t.Errorf("requests waited %v for a redis that is down", took)
 	}
 	client.expect(t, false, redis.Limits)
 	server.Unpause(t)
@@ -305,7 +305,7 @@ func TestOpen_shows_no_password(t *testing.T) {
 	} {
 		client, err := redis.Open(url, slog.New(slog.DiscardHandler), func(string, bool) {})
 		if err == nil {
-			t.Errorf("%s was taken", url)
+			t.Errorf("%s was accepted", url)
 			err = client.Close()
 		}
 		if err != nil && strings.Contains(err.Error(), "hush-hush") {
@@ -314,7 +314,7 @@ func TestOpen_shows_no_password(t *testing.T) {
 	}
 }
 
-// TestOpen_TLS: rediss:// speaks TLS of 1.2 or newer and names the server.
+// TestOpen_TLS: rediss:// uses TLS 1.2 or newer, and sends the server's name.
 func TestOpen_TLS(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -323,7 +323,7 @@ func TestOpen_TLS(t *testing.T) {
 	hellos := make(chan *tls.ClientHelloInfo, 1)
 	refuse := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		hellos <- h
-		return nil, errors.New("seen enough")
+		return nil, errors.New("refused for the test")
 	}}
 	var served sync.WaitGroup
 	served.Go(func() {
@@ -331,7 +331,7 @@ func TestOpen_TLS(t *testing.T) {
 		if err != nil {
 			return
 		}
-		_ = tls.Server(c, refuse).Handshake() // which is refused on purpose
+		_ = tls.Server(c, refuse).Handshake() // fails on purpose
 		_ = c.Close()
 	})
 	client, err := redis.Open(fmt.Sprintf("rediss://localhost:%d", listener.Addr().(*net.TCPAddr).Port), slog.New(slog.DiscardHandler), func(string, bool) {})
@@ -352,6 +352,6 @@ func TestOpen_TLS(t *testing.T) {
 		}
 	}
 	if hello.ServerName != "localhost" {
-		t.Errorf("the client asks for %q", hello.ServerName)
+		t.Errorf("the server name is %q", hello.ServerName)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Tokens tests a signer of tokens; stranger is one with another key.
-func Tokens(t *testing.T, own, stranger ports.Tokens) {
+// Tokens tests a signer of tokens; other is one with another key.
+func Tokens(t *testing.T, own, other ports.Tokens) {
 	issued := t0.Truncate(time.Second)
 	claims := session.Claims{
 		Kind: session.Access, Token: NewID[id.Token](), Session: NewID[id.Session](), User: NewID[id.User](), Tenant: NewID[id.Tenant](),
@@ -23,7 +23,7 @@ func Tokens(t *testing.T, own, stranger ports.Tokens) {
 	must(t, err)
 
 	for _, kind := range []session.Kind{session.Access, session.Refresh} {
-		t.Run(string(kind)+" is read as it was written", func(t *testing.T) {
+		t.Run(string(kind)+" round trip", func(t *testing.T) {
 			c := claims
 			c.Kind = kind
 			token, err := own.Sign(c)
@@ -38,11 +38,11 @@ func Tokens(t *testing.T, own, stranger ports.Tokens) {
 		at   time.Time
 		ok   bool
 	}{
-		{"at the end", claims.ExpiresAt, true}, // within the skew
-		{"after the end and the skew", claims.ExpiresAt.Add(31 * time.Second), false},
-		{"long after", claims.ExpiresAt.AddDate(1, 0, 0), false},
-		{"before it begins, within the skew", issued.Add(-29 * time.Second), true},
-		{"before it begins", issued.Add(-31 * time.Second), false},
+		{"at expiry", claims.ExpiresAt, true}, // within the clock skew
+		{"after expiry and the skew", claims.ExpiresAt.Add(31 * time.Second), false},
+		{"long after expiry", claims.ExpiresAt.AddDate(1, 0, 0), false},
+		{"before issue, within the skew", issued.Add(-29 * time.Second), true},
+		{"before issue", issued.Add(-31 * time.Second), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := own.Verify(signed, c.at)
@@ -56,40 +56,40 @@ func Tokens(t *testing.T, own, stranger ports.Tokens) {
 	parts := strings.Split(signed, ".")
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, token := range map[string]string{
-		"empty":                    "",
-		"no token":                 "abc",
-		"two parts":                parts[0] + "." + parts[1],
-		"no signature":             parts[0] + "." + parts[1] + ".",
-		"another signature":        parts[0] + "." + parts[1] + "." + encode([]byte("0123456789abcdef0123456789abcdef")),
-		"another payload":          parts[0] + "." + encode([]byte(`{"role":"super_admin"}`)) + "." + parts[2],
-		"algorithm none":           encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".",
-		"algorithm none, signed":   encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
-		"another algorithm":        encode([]byte(`{"alg":"HS512","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
-		"a key of its own":         encode([]byte(`{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2],
-		"a key from elsewhere":     encode([]byte(`{"alg":"HS256","jku":"https://evil.example/keys"}`)) + "." + parts[1] + "." + parts[2],
-		"JSON instead of compact":  `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
-		"spaces":                   " " + signed,
-		"too long":                 signed + strings.Repeat("A", 10_000),
-		"not base64":               "!!!." + parts[1] + "." + parts[2],
-		"NUL":                      signed + "\x00",
-		"encrypted":                parts[0] + ".." + parts[1] + "." + parts[1] + "." + parts[2],
-		"the wrong end of a token": signed[:len(signed)-2],
-		"padding":                  padded(parts[0]) + "." + padded(parts[1]) + "." + padded(parts[2]),
-		"padding without need":     signed + "=",
-		"a line break":             parts[0] + "." + parts[1] + "." + parts[2][:8] + "\n" + parts[2][8:],
-		"line breaks as in mail":   parts[0] + "." + parts[1][:8] + "\r\n" + parts[1][8:] + "." + parts[2],
-		"a line break at the end":  signed + "\n",
-		"spare bits":               parts[0] + "." + parts[1] + "." + spareBits(parts[2]),
-		"the other alphabet":       parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2][:len(parts[2])-1]) + "+",
-		"a fourth part":            signed + ".",
+		"empty":                   "",
+		"not a token":             "abc",
+		"two parts":               parts[0] + "." + parts[1],
+		"no signature":            parts[0] + "." + parts[1] + ".",
+		"another signature":       parts[0] + "." + parts[1] + "." + encode([]byte("0123456789abcdef0123456789abcdef")),
+		"another payload":         parts[0] + "." + encode([]byte(`{"role":"super_admin"}`)) + "." + parts[2],
+		"algorithm none":          encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".",
+		"algorithm none, signed":  encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
+		"another algorithm":       encode([]byte(`{"alg":"HS512","typ":"at+jwt"}`)) + "." + parts[1] + "." + parts[2],
+		"an embedded key":         encode([]byte(`{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)) + "." + parts[1] + "." + parts[2],
+		"a key URL":               encode([]byte(`{"alg":"HS256","jku":"https://evil.example/keys"}`)) + "." + parts[1] + "." + parts[2],
+		"JSON instead of compact": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
+		"spaces":                  " " + signed,
+		"too long":                signed + strings.Repeat("A", 10_000),
+		"not base64":              "!!!." + parts[1] + "." + parts[2],
+		"NUL":                     signed + "\x00",
+		"encrypted":               parts[0] + ".." + parts[1] + "." + parts[1] + "." + parts[2],
+		"truncated":               signed[:len(signed)-2],
+		"padding":                 padded(parts[0]) + "." + padded(parts[1]) + "." + padded(parts[2]),
+		"superfluous padding":     signed + "=",
+		"a line break":            parts[0] + "." + parts[1] + "." + parts[2][:8] + "\n" + parts[2][8:],
+		"CRLF":                    parts[0] + "." + parts[1][:8] + "\r\n" + parts[1][8:] + "." + parts[2],
+		"a line break at the end": signed + "\n",
+		"non-zero padding bits":   parts[0] + "." + parts[1] + "." + flipPaddingBit(parts[2]),
+		"the other alphabet":      parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2][:len(parts[2])-1]) + "+",
+		"a fourth part":           signed + ".",
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			_, err := own.Verify(token, issued)
 			wantErr(t, "verifying", err, session.ErrInvalidToken)
 		})
 	}
-	t.Run("refuses a stranger's", func(t *testing.T) {
-		forged, err := stranger.Sign(claims)
+	t.Run("refuses a token of another key", func(t *testing.T) {
+		forged, err := other.Sign(claims)
 		must(t, err)
 		_, err = own.Verify(forged, issued)
 		wantErr(t, "verifying", err, session.ErrInvalidToken)
@@ -101,9 +101,9 @@ func padded(part string) string {
 	return part + strings.Repeat("=", (4-len(part)%4)%4)
 }
 
-// spareBits returns base64url with its last bit flipped, which a lenient decoder ignores if it is a padding bit
+// flipPaddingBit returns base64url with its last bit flipped, which a lenient decoder ignores if it is a padding bit
 // (RFC 4648 3.5).
-func spareBits(part string) string {
+func flipPaddingBit(part string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(part) - 1
 	return part[:last] + string(alphabet[strings.IndexByte(alphabet, part[last])^1])
@@ -140,6 +140,6 @@ func PasswordHasher(t *testing.T, h, stronger ports.PasswordHasher) {
 	}
 	must(t, h.VerifyDummy(ctx, password))
 	if _, _, err := h.Verify(ctx, password, "no hash"); err == nil {
-		t.Error("a hash that is none was taken")
+		t.Error("an invalid hash was accepted")
 	}
 }

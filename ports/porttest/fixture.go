@@ -58,7 +58,7 @@ func EventFixtures(t testing.TB) (events []EventFixture) {
 	return events
 }
 
-// Results are what testdata/results.json expects of the events in events.ndjson, as another program computed it.
+// Results are what testdata/results.json expects of the events in events.ndjson, as another program computed them.
 type Results struct {
 	Summary struct {
 		Start, End    time.Time
@@ -103,7 +103,7 @@ func parseQuery(t testing.TB, body map[string]any) analytics.Query {
 	return q
 }
 
-// BrokenConfigurations returns the files in testdata/config, each with the settings that its first line says are wrong.
+// BrokenConfigurations returns the files in testdata/config, each with the settings that its first line names as invalid.
 func BrokenConfigurations(t testing.TB) map[string][]string {
 	t.Helper()
 	files, err := filepath.Glob(Fixture(t, "config/*.env"))
@@ -117,11 +117,11 @@ func BrokenConfigurations(t testing.TB) map[string][]string {
 			t.Fatal(err)
 		}
 		first, _, _ := strings.Cut(string(content), "\n")
-		blamed, found := strings.CutPrefix(first, "# blames: ")
+		names, found := strings.CutPrefix(first, "# invalid: ")
 		if !found {
-			t.Fatalf("%s does not say whom to blame", file)
+			t.Fatalf("the first line of %s does not name the invalid settings", file)
 		}
-		broken[file] = strings.Split(blamed, ", ")
+		broken[file] = strings.Split(names, ", ")
 	}
 	return broken
 }

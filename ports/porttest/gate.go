@@ -11,22 +11,22 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// NewQueryGate makes a gate: how many may be inside, in total and per tenant, how many of a tenant may wait to enter, and for
-// how long.
+// NewQueryGate returns a gate with atOnce slots, of which a tenant may hold perTenant, and with queue waiting queries per tenant,
+// which time out after queueTimeout.
 type NewQueryGate func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate
 
 // QueryGate tests a gate of this process in a synctest bubble: time advances only while all goroutines are blocked.
 func QueryGate(t *testing.T, newGate NewQueryGate) {
 	const a, b, c = id.Tenant("a"), id.Tenant("b"), id.Tenant("c")
 	for name, test := range map[string]func(*testing.T){
-		"so many in all": func(t *testing.T) {
+		"total limit": func(t *testing.T) {
 			g := newGateTest(t, newGate(2, 2, 8, time.Second))
 			g.enters(a, b)
 			g.waits(c)
 			g.leaves(a)
 			g.inside(b, c)
 		},
-		"so many of a tenant": func(t *testing.T) {
+		"limit per tenant": func(t *testing.T) {
 			g := newGateTest(t, newGate(3, 2, 8, time.Second))
 			g.enters(a, a)
 			g.waits(a)
@@ -56,7 +56,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			g.leaves(a)
 			g.enters(b)
 		},
-		"a short wait": func(t *testing.T) {
+		"queue timeout": func(t *testing.T) {
 			g := newGateTest(t, newGate(1, 1, 8, 5*time.Second))
 			g.enters(a)
 			began := time.Now()
@@ -82,7 +82,7 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			g.waits(c)
 			g.leavesAll(a, a, b, c, a, b, a, a, a)
 		},
-		"who has gone leaves no trace": func(t *testing.T) {
+		"a cancelled query frees its place in the queue": func(t *testing.T) {
 			g := newGateTest(t, newGate(1, 1, 1, time.Minute))
 			gone, cancel := context.WithCancel(t.Context())
 			g.enters(a)
@@ -96,15 +96,15 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			}
 			cancel()
 			for range 2 {
-				wantErr(t, "who has gone", <-left, context.Canceled)
+				wantErr(t, "a cancelled query", <-left, context.Canceled)
 			}
 			_, err := g.gate.Enter(gone, c)
-			wantErr(t, "who had gone before", err, context.Canceled)
+			wantErr(t, "a query cancelled before", err, context.Canceled)
 			g.waits(b) // there is room in the queue again
 			g.leaves(a)
 			g.inside(b)
 		},
-		"to leave twice is to leave once": func(t *testing.T) {
+		"leaving twice counts once": func(t *testing.T) {
 			g := newGateTest(t, newGate(1, 1, 8, time.Minute))
 			leave, err := g.gate.Enter(t.Context(), a)
 			must(t, err)
@@ -115,58 +115,59 @@ func QueryGate(t *testing.T, newGate NewQueryGate) {
 			g.leaves(b)
 			g.inside(c)
 		},
-		"all at once": func(t *testing.T) { testCrowd(t, newGate(3, 2, 1000, time.Hour)) },
+		"many at once": func(t *testing.T) { testConcurrent(t, newGate(3, 2, 1000, time.Hour)) },
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 	}
 }
 
-// gateTest keeps the visitors inside, each with its leave function.
+// gateTest keeps the admitted queries, each with its leave function.
 type gateTest struct {
-	t      *testing.T
-	gate   ports.QueryGate
-	came   chan visitor
-	within []visitor
+	t       *testing.T
+	gate    ports.QueryGate
+	entered chan query
+	running []query
 }
 
-type visitor struct {
+type query struct {
 	tenant id.Tenant
 	leave  func()
 }
 
 func newGateTest(t *testing.T, gate ports.QueryGate) *gateTest {
-	return &gateTest{t: t, gate: gate, came: make(chan visitor, 100)}
+	return &gateTest{t: t, gate: gate, entered: make(chan query, 100)}
 }
 
-// settle waits until all goroutines are blocked, and collects who was admitted.
+// settle waits until all goroutines are blocked, and collects the queries that were admitted.
 func (g *gateTest) settle() {
 	synctest.Wait()
-	for len(g.came) > 0 {
-		g.within = append(g.within, <-g.came)
+	for len(g.entered) > 0 {
+		g.running = append(g.running, <-g.entered)
 	}
 }
 
+// inside expects queries of these tenants to be running, in the order of their admission.
 func (g *gateTest) inside(want ...id.Tenant) {
 	g.t.Helper()
 	g.settle()
 	var got []id.Tenant
-	for _, v := range g.within {
+	for _, v := range g.running {
 		got = append(got, v.tenant)
 	}
-	equal(g.t, "who is inside", got, want)
+	equal(g.t, "the tenants of the running queries", got, want)
 }
 
-// enters expects each to be admitted at once.
+// enters expects a query of each tenant to be admitted at once.
 func (g *gateTest) enters(tenants ...id.Tenant) {
 	g.t.Helper()
 	for _, tenant := range tenants {
 		leave, err := g.gate.Enter(g.t.Context(), tenant)
 		must(g.t, err)
-		g.within = append(g.within, visitor{tenant, leave})
+		g.running = append(g.running, query{tenant, leave})
 	}
 }
 
-// waits expects one to be admitted later only.
+// waits expects a query not to be admitted at once.
 func (g *gateTest) waits(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.gate.Enter) }
 
 // returns expects the same of a Reenter.
@@ -174,18 +175,18 @@ func (g *gateTest) returns(tenant id.Tenant) { g.t.Helper(); g.wait(tenant, g.ga
 
 func (g *gateTest) wait(tenant id.Tenant, enter func(context.Context, id.Tenant) (func(), error)) {
 	g.t.Helper()
-	before := len(g.within)
+	before := len(g.running)
 	go func() {
 		leave, err := enter(g.t.Context(), tenant)
 		if err == nil {
-			g.came <- visitor{tenant, leave}
+			g.entered <- query{tenant, leave}
 		} else if !errors.Is(err, context.Canceled) { // the test has ended
 			g.t.Error(err)
 		}
 	}()
 	g.settle()
-	if len(g.within) != before {
-		g.t.Errorf("%s was let in at once", tenant)
+	if len(g.running) != before {
+		g.t.Errorf("%s was admitted at once", tenant)
 	}
 }
 
@@ -194,16 +195,16 @@ func (g *gateTest) refused(tenant id.Tenant) {
 	g.t.Helper()
 	began := time.Now()
 	_, err := g.gate.Enter(g.t.Context(), tenant)
-	wantErr(g.t, "entering beyond the line", err, ports.ErrTooManyQueries)
+	wantErr(g.t, "entering with a full queue", err, ports.ErrTooManyQueries)
 	equal(g.t, "how long it waited", time.Since(began), time.Duration(0))
 }
 
-// leaves makes the first one of a tenant leave.
+// leaves ends the first running query of a tenant.
 func (g *gateTest) leaves(tenant id.Tenant) {
 	g.t.Helper()
-	for i, v := range g.within {
+	for i, v := range g.running {
 		if v.tenant == tenant {
-			g.within = append(g.within[:i], g.within[i+1:]...)
+			g.running = append(g.running[:i], g.running[i+1:]...)
 			v.leave()
 			return
 		}
@@ -211,7 +212,7 @@ func (g *gateTest) leaves(tenant id.Tenant) {
 	g.t.Fatalf("%s is not inside", tenant)
 }
 
-// leavesAll makes one after the other leave, and expects them to have been admitted in this order, until nobody waits.
+// leavesAll ends one query after the other, and expects each to be the only one running, until none waits.
 func (g *gateTest) leavesAll(tenants ...id.Tenant) {
 	g.t.Helper()
 	for _, tenant := range tenants {
@@ -219,11 +220,11 @@ func (g *gateTest) leavesAll(tenants ...id.Tenant) {
 		g.leaves(tenant)
 	}
 	g.settle()
-	equal(g.t, "how many are left", len(g.within), 0)
+	equal(g.t, "how many are left", len(g.running), 0)
 }
 
-// testCrowd sends many of several tenants at once, some of which give up waiting.
-func testCrowd(t *testing.T, gate ports.QueryGate) {
+// testConcurrent sends 150 queries of three tenants at once, some of which time out.
+func testConcurrent(t *testing.T, gate ports.QueryGate) {
 	type count struct {
 		tenant id.Tenant
 		by     int
@@ -239,7 +240,7 @@ func testCrowd(t *testing.T, gate ports.QueryGate) {
 			tenant := tenants[i%len(tenants)]
 			leave, err := []func(context.Context, id.Tenant) (func(), error){gate.Enter, gate.Reenter}[i%2](ctx, tenant)
 			if err != nil {
-				wantErr(t, "in the crowd", err, context.DeadlineExceeded)
+				wantErr(t, "a query that was not admitted", err, context.DeadlineExceeded)
 				return
 			}
 			counts <- count{tenant, 1}
@@ -258,12 +259,12 @@ func testCrowd(t *testing.T, gate ports.QueryGate) {
 			all += c.by
 			served += max(c.by, 0)
 			if all > 3 || inside[c.tenant] > 2 {
-				t.Errorf("inside are %d of %s and %d in all", inside[c.tenant], c.tenant, all)
+				t.Errorf("%d queries of %s are running, %d in total", inside[c.tenant], c.tenant, all)
 			}
 		}
 	}
 	if served < each {
-		t.Errorf("%d were served", served)
+		t.Errorf("%d were admitted", served)
 	}
 	for _, tenant := range []id.Tenant{"d", "e", "f"} { // all slots are free again
 		_, err := gate.Enter(t.Context(), tenant)

@@ -14,7 +14,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// Hasher hashes passwords in no time, for tests that are not about the hash itself.
+// Hasher is a fast fake of a password hasher, for tests of its callers.
 type Hasher struct {
 	mu        sync.Mutex
 	cost      int
@@ -22,18 +22,18 @@ type Hasher struct {
 	meanwhile func() error
 }
 
-// NewHasher returns a hasher whose hashes say that they have a cost.
+// NewHasher returns a hasher whose hashes have a cost.
 func NewHasher(cost int) *Hasher { return &Hasher{cost: cost} }
 
-// SetCost changes the cost of the hashes to come.
+// SetCost sets the cost of new hashes.
 func (h *Hasher) SetCost(cost int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cost = cost
 }
 
-// Meanwhile lets something happen while the next password is hashed or verified, as it may where that takes its time. An
-// error of it becomes the hasher's.
+// Meanwhile runs fn once while the next password is hashed or verified, to simulate a concurrent change. If fn returns an error,
+// the hasher returns it.
 func (h *Hasher) Meanwhile(fn func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,7 +47,7 @@ func (h *Hasher) Verified() int {
 	return h.verified
 }
 
-// start runs what is to happen meanwhile, without the lock: it may ask for another hash. It returns the present cost.
+// start runs the function of Meanwhile, without holding the lock, since it may use the hasher. It returns the current cost.
 func (h *Hasher) start(verifying int) (cost int, err error) {
 	h.mu.Lock()
 	meanwhile := h.meanwhile
@@ -77,19 +77,19 @@ func (h *Hasher) Verify(_ context.Context, password string, hash user.PasswordHa
 	if err != nil {
 		return false, false, err
 	}
-	var its int
+	var hashCost int
 	parts := strings.Split(string(hash), "$")
 	if len(parts) != 3 {
-		return false, false, errors.New("this is no hash of this hasher")
+		return false, false, errors.New("not a hash of this hasher")
 	}
-	if _, err := fmt.Sscan(parts[0], &its); err != nil {
-		return false, false, fmt.Errorf("reading the cost of a hash: %w", err)
+	if _, err := fmt.Sscan(parts[0], &hashCost); err != nil {
+		return false, false, fmt.Errorf("parsing the cost of a hash: %w", err)
 	}
-	match = encode(its, parts[1], password) == hash
-	return match, match && its < cost, nil
+	match = encode(hashCost, parts[1], password) == hash
+	return match, match && hashCost < cost, nil
 }
 
-// VerifyDummy counts as a password that was verified.
+// VerifyDummy counts as a verified password.
 func (h *Hasher) VerifyDummy(context.Context, string) error {
 	_, err := h.start(1)
 	return err

@@ -28,7 +28,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
-	t.Run("keys are counted apart", func(t *testing.T) {
+	t.Run("keys are counted separately", func(t *testing.T) {
 		for _, key := range []string{uuid.NewString(), uuid.NewString()} {
 			got, err := l.Take(t.Context(), key, rate)
 			must(t, err)
@@ -37,7 +37,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
-	t.Run("windows are counted apart", func(t *testing.T) {
+	t.Run("windows are counted separately", func(t *testing.T) {
 		key, short := uuid.NewString(), ports.Rate{Requests: rate.Requests, Window: time.Minute}
 		for range rate.Requests {
 			_, err := l.Take(t.Context(), key, rate)
@@ -94,7 +94,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 			}
 		}
 	})
-	t.Run("what is given back can be taken again", func(t *testing.T) {
+	t.Run("a request given back can be taken again", func(t *testing.T) {
 		key := uuid.NewString()
 		must(t, l.GiveBack(t.Context(), key, rate)) // nothing was taken
 		for i, want := range []int{2, 2, 1} {
@@ -105,7 +105,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 				must(t, l.GiveBack(t.Context(), key, rate))
 			}
 		}
-		for range 3 { // the third of the window, and two too many
+		for range 3 { // the third of the window, and two over the limit
 			_, err := l.Take(t.Context(), key, rate)
 			must(t, err)
 		}
@@ -116,7 +116,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 		must(t, err)
 		equal(t, "whether it is exceeded", got.Exceeded, false)
 	})
-	t.Run("at once, no more pass than may", func(t *testing.T) {
+	t.Run("concurrent requests do not exceed the limit", func(t *testing.T) {
 		key := uuid.NewString()
 		var (
 			wg     sync.WaitGroup
@@ -141,7 +141,7 @@ func RateLimiter(t *testing.T, l ports.RateLimiter) {
 	})
 }
 
-// RevocationList tests a revocation list. advance moves the list's own time forward.
+// RevocationList tests a revocation list. advance moves the list's clock forward.
 func RevocationList(t *testing.T, l ports.RevocationList, now func() time.Time, advance func(time.Duration)) {
 	claims := func() session.Claims {
 		return session.Claims{
@@ -190,10 +190,10 @@ func RevocationList(t *testing.T, l ports.RevocationList, now func() time.Time, 
 		other := claims()
 		check(t, "another user's", other, false)
 	})
-	t.Run("what has ended is not kept", func(t *testing.T) {
+	t.Run("a revocation that has expired", func(t *testing.T) {
 		must(t, l.Revoke(t.Context(), session.Revocation{User: NewID[id.User](), Session: NewID[id.Session](), Until: now().Add(-time.Minute)}))
 	})
-	t.Run("it forgets when the tokens have expired", func(t *testing.T) {
+	t.Run("a revocation expires with its tokens", func(t *testing.T) {
 		c := claims()
 		must(t, l.Revoke(t.Context(), session.Revocation{User: c.User, Session: c.Session, Until: now().Add(2 * time.Second)}))
 		check(t, "before", c, true)

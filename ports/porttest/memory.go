@@ -10,13 +10,13 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// AuditLog is an audit log that remembers.
+// AuditLog is an audit log in memory.
 type AuditLog struct {
 	mu      sync.Mutex
 	entries []audit.Entry
 }
 
-// Write remembers an entry.
+// Write stores an entry.
 func (l *AuditLog) Write(_ context.Context, e audit.Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -30,7 +30,7 @@ func (l *AuditLog) Entries(act audit.Act) []audit.Entry {
 	return slices.DeleteFunc(slices.Clone(l.entries), func(e audit.Entry) bool { return e.Act != act })
 }
 
-// Gate is a query gate that lets everybody in until it is full, and remembers.
+// Gate is a fake query gate that admits all queries unless SetFull says otherwise, and stores their tenants.
 type Gate struct {
 	mu                 sync.Mutex
 	full               bool
@@ -38,28 +38,28 @@ type Gate struct {
 	entered, reentered []id.Tenant
 }
 
-// SetFull says whether there is no place for whoever comes next.
+// SetFull sets whether Enter refuses queries.
 func (g *Gate) SetFull(full bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.full = full
 }
 
-// Inside returns how many have been let in and have not left.
+// Inside returns the number of running queries.
 func (g *Gate) Inside() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.inside
 }
 
-// Visits returns of which tenants somebody has entered, and of which somebody has entered again.
+// Visits returns the tenants of all calls of Enter and of Reenter.
 func (g *Gate) Visits() (entered, reentered []id.Tenant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.entered), slices.Clone(g.reentered)
 }
 
-// Enter lets in. Errors: ports.ErrTooManyQueries.
+// Enter admits a query unless the gate is full. Errors: ports.ErrTooManyQueries.
 func (g *Gate) Enter(_ context.Context, tenant id.Tenant) (leave func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -67,18 +67,18 @@ func (g *Gate) Enter(_ context.Context, tenant id.Tenant) (leave func(), err err
 		return nil, ports.ErrTooManyQueries
 	}
 	g.entered = append(g.entered, tenant)
-	return g.letIn(), nil
+	return g.admit(), nil
 }
 
-// Reenter lets in, also where the gate is full.
+// Reenter admits a query, even if the gate is full.
 func (g *Gate) Reenter(_ context.Context, tenant id.Tenant) (leave func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.reentered = append(g.reentered, tenant)
-	return g.letIn(), nil
+	return g.admit(), nil
 }
 
-func (g *Gate) letIn() (leave func()) {
+func (g *Gate) admit() (leave func()) {
 	g.inside++
 	return sync.OnceFunc(func() {
 		g.mu.Lock()

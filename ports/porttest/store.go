@@ -97,10 +97,10 @@ func Store(t *testing.T, s ports.Store) {
 	for name, test := range map[string]func(*testing.T, ports.Store){
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
 		"sessions": testSessions, "session limit": testSessionLimit, "sign-in addresses": testSignInAddresses,
-		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent append": testIngest,
+		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "idempotent ingest": testIngest,
 		"expected results": testResults, "summary": testSummarize, "query": testQuery, "after": testAfter, "audit": testAudit,
-		"a unit of work is whole": testRollback, "a unit of work outlives a panic": testPanic,
-		"administrators change one at a time": testAdministrators, "sessions change one at a time": testSessionRace,
+		"rollback": testRollback, "panic in a unit of work": testPanic,
+		"concurrent demotions": testAdministrators, "concurrent refreshes": testSessionRace,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +115,7 @@ func testRollback(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
 	u := NewUser(t, s, home, access.Viewer)
-	failure := errors.New("enough")
+	failure := errors.New("failure")
 	err := s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
 		changed := u
 		changed.Active = false
@@ -141,12 +141,12 @@ func testRollback(t *testing.T, s ports.Store) {
 func testPanic(t *testing.T, s ports.Store) {
 	func() {
 		defer func() { _ = recover() }()
-		_ = s.InTx(t.Context(), func(context.Context, ports.Repositories) error { panic("a mistake") })
+		_ = s.InTx(t.Context(), func(context.Context, ports.Repositories) error { panic("a bug") })
 	}()
 	NewTenant(t, s) // hangs if the transaction was left open
 }
 
-// testAdministrators lets two administrators demote each other at once: one must stay.
+// testAdministrators: of two admins who demote each other at once, one stays an admin.
 func testAdministrators(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
@@ -171,12 +171,12 @@ func testAdministrators(t *testing.T, s ports.Store) {
 	wg.Go(func() { errs[1] = demote(b, a) })
 	wg.Wait()
 	if (errs[0] == nil) == (errs[1] == nil) {
-		t.Errorf("of two demotions there passed: %v and %v", errs[0], errs[1])
+		t.Errorf("the demotions returned %v and %v, want one error", errs[0], errs[1])
 	}
 	wantErr(t, "the demotion that failed", errors.Join(errs[:]...), user.ErrLastAdmin)
 }
 
-// testSessionRace presents one refresh token many times at once: one wins.
+// testSessionRace: of several uses of a refresh token at once, one succeeds.
 func testSessionRace(t *testing.T, s ports.Store) {
 	opened := newSession(t, s, NewUser(t, s, NewTenant(t, s), access.Viewer))
 	var (
@@ -206,5 +206,5 @@ func testSessionRace(t *testing.T, s ports.Store) {
 		})
 	}
 	wg.Wait()
-	equal(t, "how many won", won, 1)
+	equal(t, "how many succeeded", won, 1)
 }

@@ -25,7 +25,7 @@ func add(t *testing.T, s ports.Store, e event.Event) event.Event {
 	isNew, err := s.Events().Ingest(t.Context(), ScopeOf(t, e.TenantID), e)
 	must(t, err)
 	if !isNew {
-		t.Fatal("an event with a new id was taken for an old one")
+		t.Fatal("an event with a new id was not stored")
 	}
 	return e
 }
@@ -75,7 +75,7 @@ func testEventScopes(t *testing.T, s ports.Store) {
 	wantErr(t, "an event into another tenant", err, access.ErrNoScope)
 	same := e
 	same.TenantID = other.ID
-	add(t, s, same) // an id is a tenant's own
+	add(t, s, same) // ids are unique within a tenant
 
 	for name, scope := range map[string]access.Scope{"no": {}, "every tenant's": all} {
 		_, err = s.Events().ByID(ctx, scope, e.ID)
@@ -87,7 +87,7 @@ func testEventScopes(t *testing.T, s ports.Store) {
 		_, err = s.Events().Query(ctx, scope, analytics.Query{Limit: 1})
 		wantErr(t, "a query with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
-		wantErr(t, "going on with "+name+" scope", err, access.ErrNoScope)
+		wantErr(t, "reading on with "+name+" scope", err, access.ErrNoScope)
 	}
 	_, err = s.Events().Ingest(ctx, access.Scope{}, e)
 	wantErr(t, "ingesting without a scope", err, access.ErrNoScope)
@@ -152,7 +152,7 @@ func testResults(t *testing.T, s ports.Store) {
 		q := parseQuery(t, c.Query)
 		rows, err := s.Events().Query(t.Context(), scope, q)
 		must(t, err)
-		answered := make([]map[string]any, 0, len(rows))
+		got := make([]map[string]any, 0, len(rows))
 		for _, row := range rows {
 			one := map[string]any{q.GroupBy.String(): nil, "count": float64(row.Count), "avg_value": nil}
 			if row.Key != nil {
@@ -161,9 +161,9 @@ func testResults(t *testing.T, s ports.Store) {
 			if row.AvgValue != nil {
 				one["avg_value"] = *row.AvgValue
 			}
-			answered = append(answered, one)
+			got = append(got, one)
 		}
-		equal(t, fmt.Sprint(c.Query), answered, c.Results)
+		equal(t, fmt.Sprint(c.Query), got, c.Results)
 	}
 }
 
@@ -230,7 +230,7 @@ func testQuery(t *testing.T, s ports.Store) {
 func testAfter(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
-	const many, piece = 25, 10
+	const many, limit = 25, 10
 	want := map[id.Event]bool{}
 	for i := range many {
 		e := anEvent(home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // several at the same time
@@ -240,12 +240,12 @@ func testAfter(t *testing.T, s ports.Store) {
 	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
 	var (
 		last   event.Event
-		pieces []int
+		chunks []int
 	)
 	for {
-		list, err := s.Events().After(t.Context(), scope, last, piece)
+		list, err := s.Events().After(t.Context(), scope, last, limit)
 		must(t, err)
-		pieces = append(pieces, len(list))
+		chunks = append(chunks, len(list))
 		for _, e := range list {
 			if e.OccurredAt.Before(last.OccurredAt) {
 				t.Fatal("the events are not in order of time")
@@ -260,7 +260,7 @@ func testAfter(t *testing.T, s ports.Store) {
 			break
 		}
 	}
-	equal(t, "the pieces", pieces, []int{10, 10, 5, 0})
+	equal(t, "the chunks", chunks, []int{10, 10, 5, 0})
 }
 
 func testAudit(t *testing.T, s ports.Store) {

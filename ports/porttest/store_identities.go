@@ -39,7 +39,7 @@ func testTenants(t *testing.T, s ports.Store) {
 	wantErr(t, "the list with the scope of one tenant", err, access.ErrNoScope)
 }
 
-// Operator tests what a store does for the operator only, whose privileges may differ from those of the service.
+// Operator tests the methods that only the operator uses, whose privileges in the database may differ from the service's.
 func Operator(t *testing.T, s ports.Store) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
@@ -99,13 +99,13 @@ func testIdentities(t *testing.T, s ports.Store) {
 	again.ID = NewID[id.User]()
 	again.TenantID = NewTenant(t, s).ID
 	wantErr(t, "the address again, in another tenant", s.Identities().Add(ctx, again), user.ErrEmailTaken)
-	nobody, err := user.ParseEmail(uuid.NewString() + "@example.com")
+	unknown, err := user.ParseEmail(uuid.NewString() + "@example.com")
 	must(t, err)
-	_, err = s.Identities().ByEmail(ctx, nobody)
+	_, err = s.Identities().ByEmail(ctx, unknown)
 	wantErr(t, "an unknown address", err, user.ErrNotFound)
 
 	must(t, s.Identities().SetPassword(ctx, u, "new hash"))
-	wantErr(t, "the password of nobody", s.Identities().SetPassword(ctx, again, "h"), user.ErrNotFound)
+	wantErr(t, "the password of an unknown user", s.Identities().SetPassword(ctx, again, "h"), user.ErrNotFound)
 	u.PasswordHash = "new hash"
 	opened := newSession(t, s, u)
 	got, gotSession, err := s.Identities().BySession(ctx, opened.ID)
@@ -182,10 +182,10 @@ func testUsers(t *testing.T, s ports.Store) {
 	got, err = s.Users().ByID(ctx, scope, u.ID)
 	must(t, err)
 	u.Role = access.SuperAdmin
-	equal(t, "after super_admin was given", got, u)
+	equal(t, "after super_admin was granted", got, u)
 	u.ID, u.Role = NewID[id.User](), access.Viewer
-	wantErr(t, "the role of nobody", s.Users().SetRole(ctx, scope, u, access.Viewer), user.ErrNotFound)
-	wantErr(t, "nobody's access", s.Users().SetActive(ctx, scope, u), user.ErrNotFound)
+	wantErr(t, "the role of an unknown user", s.Users().SetRole(ctx, scope, u, access.Viewer), user.ErrNotFound)
+	wantErr(t, "the access of an unknown user", s.Users().SetActive(ctx, scope, u), user.ErrNotFound)
 }
 
 func testUserScopes(t *testing.T, s ports.Store) {
@@ -215,7 +215,7 @@ func testUserScopes(t *testing.T, s ports.Store) {
 	must(t, err)
 	equal(t, "with the scope of every tenant", got, profile(u))
 	_, err = s.Users().ByID(ctx, all, NewID[id.User]())
-	wantErr(t, "nobody, with the scope of every tenant", err, user.ErrNotFound)
+	wantErr(t, "an unknown user, with the scope of every tenant", err, user.ErrNotFound)
 	must(t, s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
 		locked, others, err := tx.Users().ForUpdate(ctx, all, u.ID)
 		equal(t, "locked, with the scope of every tenant", locked, profile(u))
@@ -239,7 +239,7 @@ func testSessions(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	u := NewUser(t, s, home, access.Viewer)
 	first, second, third := newSession(t, s, u), newSession(t, s, u), newSession(t, s, u)
-	stranger := newSession(t, s, NewUser(t, s, home, access.Viewer))
+	other := newSession(t, s, NewUser(t, s, home, access.Viewer))
 
 	first.Previous, first.Current, first.LastUsedAt = "current", "next", t0.Add(time.Minute)
 	first.Client = session.Client{Device: "Firefox", Address: "2001:db8::1"}
@@ -251,7 +251,7 @@ func testSessions(t *testing.T, s ports.Store) {
 			var present time.Time
 			found, present, err = tx.Sessions().ForUpdate(ctx, home.ID, wanted, t0)
 			if !present.Equal(t0) && time.Since(present).Abs() > time.Minute {
-				t.Errorf("the present is %s", present)
+				t.Errorf("the database's time is %s", present)
 			}
 			return err
 		}))
@@ -273,7 +273,7 @@ func testSessions(t *testing.T, s ports.Store) {
 	second.Revoke(session.PasswordChanged, at)
 	equal(t, "an ended one", find(second.ID), second)
 	equal(t, "the one that had ended before", find(first.ID), first)
-	equal(t, "another user's", find(stranger.ID), stranger)
+	equal(t, "another user's", find(other.ID), other)
 	ended, err = s.Sessions().RevokeAll(ctx, u, session.UserDeactivated, at)
 	must(t, err)
 	equal(t, "again", len(ended), 0)
@@ -285,7 +285,7 @@ func testSessions(t *testing.T, s ports.Store) {
 	}
 	fourth := newSession(t, s, u)
 	makeRoom(at.Add(session.RevokedKept - time.Second))
-	find(third.ID) // it had been revoked not long before
+	find(third.ID) // it was revoked recently
 	makeRoom(fourth.ExpiresAt.Add(-time.Second))
 	find(fourth.ID) // it had not expired by then
 	wantErr(t, "a session that was revoked long ago", s.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
@@ -297,7 +297,7 @@ func testSessions(t *testing.T, s ports.Store) {
 		_, _, err := tx.Sessions().ForUpdate(ctx, home.ID, fourth.ID, t0)
 		return err
 	}), session.ErrNotFound)
-	equal(t, "another user's", find(stranger.ID), stranger)
+	equal(t, "another user's", find(other.ID), other)
 }
 
 func testSessionLimit(t *testing.T, s ports.Store) {
@@ -311,7 +311,7 @@ func testSessionLimit(t *testing.T, s ports.Store) {
 		must(t, s.Sessions().Add(ctx, one))
 		opened = append(opened, one)
 	}
-	stranger := newSession(t, s, NewUser(t, s, home, access.Viewer))
+	other := newSession(t, s, NewUser(t, s, home, access.Viewer))
 	opened[3].Revoke(session.SignedOut, t0)
 	must(t, s.Sessions().Save(ctx, opened[3]))
 	for _, c := range []struct {
@@ -324,16 +324,16 @@ func testSessionLimit(t *testing.T, s ports.Store) {
 		slices.Sort(c.want)
 		equal(t, fmt.Sprintf("what is ended for %d to be left", c.room), ended, c.want)
 	}
-	_, kept, err := s.Identities().BySession(ctx, stranger.ID)
+	_, kept, err := s.Identities().BySession(ctx, other.ID)
 	must(t, err)
-	equal(t, "whether another user's lives", kept.Live(t0), true)
+	equal(t, "whether another user's is live", kept.Live(t0), true)
 }
 
 func testSignInAddresses(t *testing.T, s ports.Store) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
 	u, other := NewUser(t, s, home, access.Viewer), NewUser(t, s, home, access.Viewer)
-	nobody, err := user.ParseEmail(uuid.NewString() + "@example.com")
+	unknown, err := user.ParseEmail(uuid.NewString() + "@example.com")
 	must(t, err)
 	known := func(email user.Email, address string, want bool) {
 		t.Helper()
@@ -349,7 +349,7 @@ func testSignInAddresses(t *testing.T, s ports.Store) {
 	known(u.Email, "192.0.2.2", false) // beyond the limit
 	known(u.Email, "2001:db8::/64", true)
 	known(other.Email, "192.0.2.1", false)
-	known(nobody, "192.0.2.1", false)
+	known(unknown, "192.0.2.1", false)
 }
 
 func testPasswordCosts(t *testing.T, s ports.Store) {
@@ -366,7 +366,7 @@ func testPasswordCosts(t *testing.T, s ports.Store) {
 	for _, h := range costs {
 		found[strings.Split(string(h), "$")[3]]++
 		if strings.ContainsAny(string(h[strings.LastIndex(string(h), "$"):]), "abc") {
-			t.Error("a key is shown")
+			t.Error("a hash has its key")
 		}
 	}
 	if found["m=70001,t=3,p=1"] != 1 || found["m=70002,t=4,p=2"] != 1 {

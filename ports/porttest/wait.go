@@ -8,7 +8,7 @@ import (
 // eventuallyTimeout is how long Eventually waits.
 const eventuallyTimeout = 60 * time.Second
 
-// Eventually waits until a condition holds.
+// Eventually waits until a condition holds, and fails the test after 60 s.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -18,7 +18,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("never came: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 	}
 }

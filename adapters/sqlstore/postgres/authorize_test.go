@@ -21,14 +21,14 @@ import (
 func TestAuthorize(t *testing.T) {
 	server := container.Postgres(t)
 	server.Admin(t, "admin", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
-	t.Run("the password stays here", func(t *testing.T) { testPasswordStaysHere(t, server) })
+	t.Run("the password is not sent", func(t *testing.T) { testPasswordNotSent(t, server) })
 	t.Run("passwords", func(t *testing.T) { testPasswords(t, server) })
-	t.Run("named elsewhere", func(t *testing.T) { testNamedElsewhere(t, server) })
-	t.Run("turns", func(t *testing.T) { testTurns(t, server) })
-	t.Run("settings follow", func(t *testing.T) { testSettingsFollow(t, server) })
-	t.Run("settings of an older version's role", func(t *testing.T) { testOlderRole(t, server) })
-	t.Run("settings of another's role", func(t *testing.T) { testForeignRole(t, server) })
-	t.Run("settings of a session", func(t *testing.T) { testSession(t, server) })
+	t.Run("role outside of the URL's authority", func(t *testing.T) { testRoleSources(t, server) })
+	t.Run("lock", func(t *testing.T) { testLock(t, server) })
+	t.Run("settings are updated", func(t *testing.T) { testSettingsUpdated(t, server) })
+	t.Run("role of an older version", func(t *testing.T) { testOlderRole(t, server) })
+	t.Run("role of an administrator", func(t *testing.T) { testForeignRole(t, server) })
+	t.Run("session settings", func(t *testing.T) { testSession(t, server) })
 }
 
 func parse(t *testing.T, raw string) *url.URL {
@@ -57,8 +57,8 @@ func withPassword(t *testing.T, raw, password string) string {
 	return u.String()
 }
 
-// testPasswordStaysHere: the server has nothing to write into its log, whether the role can be made or not.
-func testPasswordStaysHere(t *testing.T, server *container.Container) {
+// testPasswordNotSent: the server gets no password that it could log, whether the role can be created or not.
+func testPasswordNotSent(t *testing.T, server *container.Container) {
 	const secret = "hush-hush-on-the-wire"
 	for _, may := range []string{"CREATEROLE", "NOCREATEROLE"} {
 		ownerURL, serviceURL := server.Database(t)
@@ -66,7 +66,7 @@ func testPasswordStaysHere(t *testing.T, server *container.Container) {
 		server.Admin(t, "admin", `ALTER ROLE "`+roleOf(t, ownerURL)+`" `+may)
 		db := open(t, options(ownerURL, serviceURL))
 		_, err := up(t.Context(), db)
-		if made := may == "CREATEROLE"; made != (err == nil) {
+		if created := may == "CREATEROLE"; created != (err == nil) {
 			t.Errorf("%s: %v", may, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "creating the role")) {
@@ -83,7 +83,7 @@ func testPasswordStaysHere(t *testing.T, server *container.Container) {
 	}
 }
 
-// testPasswords: what the driver sends for a password is what the server was told to expect.
+// testPasswords: the driver signs in with each password whose verifier was stored.
 func testPasswords(t *testing.T, server *container.Container) {
 	for _, password := range []string{"simple", `'"\ $1;--%`, strings.Repeat("long ", 50)} {
 		ownerURL, serviceURL := server.Database(t)
@@ -93,16 +93,16 @@ func testPasswords(t *testing.T, server *container.Container) {
 			t.Errorf("%q: %v", password, err)
 		}
 		if err := driverConn(t, withPassword(t, serviceURL, password+"x")).PingContext(t.Context()); err == nil {
-			t.Errorf("another password than %q does too", password)
+			t.Errorf("another password than %q is accepted", password)
 		}
 	}
 	ownerURL, serviceURL := server.Database(t)
 	if _, err := up(t.Context(), open(t, options(ownerURL, withPassword(t, serviceURL, "pässword")))); err == nil || !strings.Contains(err.Error(), "ASCII") {
-		t.Errorf("a password that is not the same everywhere: %v", err)
+		t.Errorf("a password beyond ASCII: %v", err)
 	}
 }
 
-// withoutUser returns a URL with the user and the password among its options, or without them where they are not kept.
+// withoutUser moves the user and the password of a URL into its options, or removes them if they are not kept.
 func withoutUser(t *testing.T, raw string, kept bool) string {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -120,8 +120,8 @@ func withoutUser(t *testing.T, raw string, kept bool) string {
 	return u.String()
 }
 
-// testNamedElsewhere: a role is made, and its database compared with the owner's, wherever the driver finds its name.
-func testNamedElsewhere(t *testing.T, server *container.Container) {
+// testRoleSources: a role is created, and its database compared with the owner's, wherever the driver finds the role's name.
+func testRoleSources(t *testing.T, server *container.Container) {
 	_, otherServiceURL := server.Database(t)
 	for name, where := range map[string]func(t *testing.T, raw string) string{
 		"among the options": func(t *testing.T, raw string) string { return withoutUser(t, raw, true) },
@@ -143,7 +143,7 @@ func testNamedElsewhere(t *testing.T, server *container.Container) {
 				t.Error(err)
 			}
 			if err := driverConn(t, serviceURL).PingContext(t.Context()); err != nil {
-				t.Errorf("it was not made as it is named: %v", err)
+				t.Errorf("the role was not created: %v", err)
 			}
 			elsewhere := strings.Replace(moved, databaseOf(t, serviceURL), databaseOf(t, otherServiceURL), 1)
 			if err := open(t, options(ownerURL, elsewhere)).CheckSameDatabase(t.Context()); !errors.Is(err, postgres.ErrDifferentDatabases) {
@@ -153,9 +153,9 @@ func testNamedElsewhere(t *testing.T, server *container.Container) {
 	}
 }
 
-// testTurns: the service's role takes nobody's turn, whatever it locks, and no turn is waited for without an end. An event
-// trigger sees how long.
-func testTurns(t *testing.T, server *container.Container) {
+// testLock: the service's role can't block Authorize with a lock, and Authorize waits for its lock with a timeout, which an event
+// trigger records.
+func testLock(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
 	migrated(t, o)
 	server.Admin(t, databaseOf(t, o.URL), `CREATE TABLE seen (setting text)`,
@@ -169,8 +169,8 @@ func testTurns(t *testing.T, server *container.Container) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	for _, statement := range []string{
-		"SELECT pg_advisory_lock(hashtext('secure-data-api roles'))", // by which turns were once taken
-		"LOCK TABLE goose_db_version IN ACCESS SHARE MODE",           // all that it is granted
+		"SELECT pg_advisory_lock(hashtext('secure-data-api roles'))", // the lock of older versions
+		"LOCK TABLE goose_db_version IN ACCESS SHARE MODE",           // the only lock it may take
 	} {
 		if _, err := tx.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -189,11 +189,11 @@ func testTurns(t *testing.T, server *container.Container) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(limits, []string{"5min"}) {
-		t.Errorf("a turn is waited for as long as %q", limits)
+		t.Errorf("the lock timeouts are %q", limits)
 	}
 }
 
-// rolesSettings returns what the server sets for a role by itself.
+// rolesSettings returns the settings of a role on the server.
 func rolesSettings(t *testing.T, ownerURL, serviceURL string) (settings []string) {
 	t.Helper()
 	err := driverConn(t, ownerURL).QueryRowContext(t.Context(), "SELECT rolconfig FROM pg_roles WHERE rolname = $1", roleOf(t, serviceURL)).
@@ -212,12 +212,12 @@ func settingsFor(statement, idle string) []string {
 	}
 }
 
-// testSettingsFollow: at each start the role has the settings of that start. Where they are the same it takes no rights.
-func testSettingsFollow(t *testing.T, server *container.Container) {
+// testSettingsUpdated: each start updates the settings of the role. If they are the same, it needs no privileges.
+func testSettingsUpdated(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
 	migrated(t, o)
 	if got, want := rolesSettings(t, o.MigrationURL, o.URL), settingsFor("10000", "17000"); !slices.Equal(got, want) {
-		t.Errorf("made: %q, want %q", got, want)
+		t.Errorf("created: %q, want %q", got, want)
 	}
 	o.StatementTimeout = 3 * time.Second
 	migrated(t, o)
@@ -232,7 +232,7 @@ func testSettingsFollow(t *testing.T, server *container.Container) {
 	}
 }
 
-// testOlderRole: a role that an older version made has no comment, and keeps its settings until the owner gives it the one in
+// testOlderRole: a role that an older version created has no comment, and keeps its settings until the owner adds the comment in
 // README.
 func testOlderRole(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
@@ -261,7 +261,7 @@ func testOlderRole(t *testing.T, server *container.Container) {
 	}
 	comment := regexp.MustCompile(`COMMENT ON ROLE service IS '[^']+'`).FindString(string(readme))
 	if comment == "" {
-		t.Fatal("README does not say how it is commented")
+		t.Fatal("README has no COMMENT ON ROLE")
 	}
 	do(strings.Replace(comment, "service", role, 1))
 	migrated(t, o)
@@ -270,7 +270,7 @@ func testOlderRole(t *testing.T, server *container.Container) {
 	}
 }
 
-// testForeignRole: a role that somebody else made is left as it is.
+// testForeignRole: a role that an administrator created is not changed.
 func testForeignRole(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	const secret = "of-their-own"
@@ -283,7 +283,7 @@ func testForeignRole(t *testing.T, server *container.Container) {
 	}
 }
 
-// testSession: a session has the settings also where the role does not bring them. A trigger sees what it has.
+// testSession: a session has the settings even if the role has none. A trigger records them.
 func testSession(t *testing.T, server *container.Container) {
 	o := options(server.Database(t))
 	migrated(t, o)

@@ -19,8 +19,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// Citus can't be installed where the tests run. What stands in for it does to the tables what a real cluster was seen to
-// do: it makes them anew from what their owner sees.
+// Citus can't be installed where the tests run. A fake extension does what a real cluster was seen to do: it rebuilds the tables
+// from the rows that their owner sees.
 
 //go:embed testdata/citus.control
 var citusControl string
@@ -28,13 +28,13 @@ var citusControl string
 //go:embed testdata/citus--1.sql
 var citusScript string
 
-// cluster is a database with what stands in for Citus, some rows, and an owner whom row level security binds.
+// cluster is a database with the fake Citus, some rows, and an owner that is subject to row level security.
 type cluster struct {
 	*postgres.Database
 	options    postgres.Options
 	server     *container.Container
 	name, role string
-	admin      *sql.DB // as the owner, with its eyes open
+	admin      *sql.DB // as the owner
 	home       tenant.Tenant
 }
 
@@ -67,7 +67,7 @@ func newCluster(t *testing.T, server *container.Container, prepare func(name, ro
 	return c
 }
 
-// state is what can be seen to have changed: the rows of the service's own view, what is distributed, what is forced.
+// state has the rows that the service sees, the number of distributed tables, and of tables with forced row level security.
 type state struct{ events, entries, distributed, forced int }
 
 func (c cluster) state(t *testing.T) (s state) {
@@ -102,11 +102,11 @@ func nothing(string, string) []string { return nil }
 func testDistribute(t *testing.T, server *container.Container) {
 	server.Extension(t, "citus", citusControl, citusScript)
 	untouched, moved := state{5, 3, 0, 2}, state{5, 3, 6, 2}
-	t.Run("all rows arrive", func(t *testing.T) {
+	t.Run("all rows are kept", func(t *testing.T) {
 		c := newCluster(t, server, nothing)
 		c.want(t, "before", untouched)
 		if err := c.CheckCitus(t.Context()); err != nil {
-			t.Errorf("before it is distributed nothing is missing: %v", err)
+			t.Errorf("before it is distributed: %v", err)
 		}
 		if err := c.Distribute(t.Context()); err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func testDistribute(t *testing.T, server *container.Container) {
 		}
 		server.Admin(t, c.name, `ALTER ROLE "`+c.role+`" RESET citus.propagate_set_commands`)
 		if err := open(t, c.options).CheckCitus(t.Context()); !errors.Is(err, postgres.ErrTenantNotPropagated) {
-			t.Errorf("where the workers do not learn of the tenant: %v", err)
+			t.Errorf("without the tenant on the workers: %v", err)
 		}
 	})
 	t.Run("a lost row changes nothing", func(t *testing.T) {
@@ -136,11 +136,11 @@ func testDistribute(t *testing.T, server *container.Container) {
 			c.want(t, table, untouched)
 		}
 	})
-	madeByAdmin := func(_, role string) []string {
+	createdByAdmin := func(_, role string) []string {
 		return []string{`CREATE ROLE "` + role + `" LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD`}
 	}
-	t.Run("another's role is not changed", func(t *testing.T) {
-		c := newCluster(t, server, madeByAdmin)
+	t.Run("a role of an administrator is not changed", func(t *testing.T) {
+		c := newCluster(t, server, createdByAdmin)
 		if err := c.Distribute(t.Context()); !errors.Is(err, postgres.ErrTenantNotPropagated) {
 			t.Errorf("got %v", err)
 		}
@@ -148,7 +148,7 @@ func testDistribute(t *testing.T, server *container.Container) {
 	})
 	t.Run("an administrator has set what is needed", func(t *testing.T) {
 		c := newCluster(t, server, func(name, role string) []string {
-			return append(madeByAdmin(name, role), `ALTER DATABASE "`+name+`" SET citus.propagate_set_commands = 'local'`)
+			return append(createdByAdmin(name, role), `ALTER DATABASE "`+name+`" SET citus.propagate_set_commands = 'local'`)
 		})
 		if err := c.Distribute(t.Context()); err != nil {
 			t.Fatal(err)
@@ -157,10 +157,11 @@ func testDistribute(t *testing.T, server *container.Container) {
 	})
 }
 
-// testCalls: what refers to a table comes after it, what was left behind is removed last, and the owner is never blind.
+// testCalls: referenced tables are distributed first, local copies are truncated last, and row level security is never forced on
+// the owner meanwhile.
 func testCalls(t *testing.T, c cluster) {
 	t.Helper()
-	rows, err := c.admin.QueryContext(t.Context(), "SELECT call, blind FROM citus_calls ORDER BY n")
+	rows, err := c.admin.QueryContext(t.Context(), "SELECT call, forced FROM citus_calls ORDER BY n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,14 +169,14 @@ func testCalls(t *testing.T, c cluster) {
 	var calls []string
 	for rows.Next() {
 		var (
-			call  string
-			blind bool
+			call   string
+			forced bool
 		)
-		if err := rows.Scan(&call, &blind); err != nil {
+		if err := rows.Scan(&call, &forced); err != nil {
 			t.Fatal(err)
 		}
-		if blind {
-			t.Errorf("%s: the owner was blind", call)
+		if forced {
+			t.Errorf("%s: row level security was forced on the owner", call)
 		}
 		calls = append(calls, call)
 	}

@@ -54,46 +54,45 @@ func listen(t *testing.T, answer func(net.Conn)) string {
 	return listener.Addr().String()
 }
 
-// hear reads one message of a client that has not been let in.
-func hear(c net.Conn) {
+// readStartup reads the first message of a client.
+func readStartup(c net.Conn) {
 	var length [4]byte
 	if _, err := io.ReadFull(c, length[:]); err != nil {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(length[:]))-4) // a client that has gone hears no answer
+	_, _ = io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(length[:]))-4) // fails if the client has gone
 }
 
-// refuse answers as a server does that lets nobody in.
+// refuse answers every client with an error.
 func refuse(code string) func(net.Conn) {
 	return func(c net.Conn) {
-		hear(c)
+		readStartup(c)
 		fields := "SFATAL\x00C" + code + "\x00Mrefused for the test\x00\x00"
 		message := binary.BigEndian.AppendUint32([]byte("E"), uint32(len(fields)+4))
-		_, _ = c.Write(append(message, fields...)) // a client that has gone hears no answer
+		_, _ = c.Write(append(message, fields...)) // fails if the client has gone
 	}
 }
 
 func silent(net.Conn) {}
 
-// TestConnecting: whatever stands against a connection, the database is unavailable, and the cause is told. There is no
-// list of what that may be.
+// TestConnecting: if no connection can be made, for whatever reason, the error is ErrUnavailable and has the cause.
 func TestConnecting(t *testing.T) {
 	withCertificate := httptest.NewUnstartedServer(nil)
 	withCertificate.StartTLS()
 	t.Cleanup(withCertificate.Close)
 	overTLS := func(c net.Conn) {
-		hear(c)
+		readStartup(c)
 		_, _ = c.Write([]byte("S"))
 		server := tls.Server(c, withCertificate.TLS)
 		_ = server.HandshakeContext(t.Context()) // the client refuses it
 	}
 	say := func(s string) func(net.Conn) {
-		return func(c net.Conn) { hear(c); _, _ = c.Write([]byte(s)) }
+		return func(c net.Conn) { readStartup(c); _, _ = c.Write([]byte(s)) }
 	}
 	const free = "sslmode=disable"
 	for name, c := range map[string]struct {
-		answer        func(net.Conn)
-		options, told string
+		answer         func(net.Conn)
+		options, cause string
 	}{
 		"wrong password":          {refuse("28P01"), free, "28P01"},
 		"not in pg_hba.conf":      {refuse("28000"), free, "28000"},
@@ -101,7 +100,7 @@ func TestConnecting(t *testing.T) {
 		"may not connect":         {refuse("42501"), free, "42501"},
 		"too many connections":    {refuse("53300"), free, "53300"},
 		"starting up":             {refuse("57P03"), free, "57P03"},
-		"a code nobody has seen":  {refuse("ZZ999"), free, "ZZ999"},
+		"an unknown code":         {refuse("ZZ999"), free, "ZZ999"},
 		"no TLS":                  {say("N"), "sslmode=require", "SSL is not enabled"},
 		"an unknown certificate":  {overTLS, "sslmode=verify-full", "certificate"},
 		"nonsense instead of TLS": {say("Sthis is no TLS"), "sslmode=require", "TLS"},
@@ -112,14 +111,14 @@ func TestConnecting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			unavailable(t, "postgres://u:hush-hush@"+listen(t, c.answer)+"/x?"+c.options, c.told)
+			unavailable(t, "postgres://u:hush-hush@"+listen(t, c.answer)+"/x?"+c.options, c.cause)
 		})
 	}
 	t.Run("an unknown host", func(t *testing.T) {
 		t.Parallel()
 		unavailable(t, "postgres://u:hush-hush@db.invalid/x?connect_timeout=1&"+free, "db.invalid")
 	})
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
 		unavailable(t, "postgres://u:hush-hush@127.0.0.1:1/x?"+free, "refused")
 	})
@@ -130,8 +129,8 @@ func TestConnecting(t *testing.T) {
 	})
 }
 
-// unavailable asks in each way that there is for a connection, which must not take longer than the server is given.
-func unavailable(t *testing.T, url string, told ...string) {
+// unavailable expects ErrUnavailable with the causes, from a statement, a transaction and a ping, in 10 s at most.
+func unavailable(t *testing.T, url string, causes ...string) {
 	t.Helper()
 	db := open(t, options("", url))
 	begun := time.Now()
@@ -144,9 +143,9 @@ func unavailable(t *testing.T, url string, told ...string) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for _, part := range told {
+		for _, part := range causes {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%s does not tell of %s: %v", name, part, err)
+				t.Errorf("%s does not have %s: %v", name, part, err)
 			}
 		}
 		if strings.Contains(err.Error(), "hush-hush") {
@@ -159,11 +158,11 @@ func unavailable(t *testing.T, url string, told ...string) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if _, err := db.Tenants().BySlug(gone, tenant.Slug{}); !errors.Is(err, context.Canceled) || errors.Is(err, ports.ErrUnavailable) {
-		t.Errorf("a caller that has left: %v", err)
+		t.Errorf("a cancelled caller: %v", err)
 	}
 }
 
-// severalHosts names hosts in the place of the one in a URL.
+// severalHosts returns a URL with several hosts.
 func severalHosts(t *testing.T, raw string, addresses ...string) string {
 	t.Helper()
 	var hosts, numbers []string
@@ -177,8 +176,8 @@ func severalHosts(t *testing.T, raw string, addresses ...string) string {
 	return withHost(t, raw, "", "host", strings.Join(hosts, ","), "port", strings.Join(numbers, ","))
 }
 
-// testDeadHost: a host that has fallen silent leaves time to try the next one, also to a probe.
-func testDeadHost(t *testing.T, server *container.Container) {
+// testSilentHost: the timeout of a silent host leaves time to try the next one, also in a ping.
+func testSilentHost(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
 	db := open(t, options(ownerURL, severalHosts(t, serviceURL, listen(t, silent), server.Address)))

@@ -9,8 +9,8 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// TestRefused: a connection is thrown away for what a standby alone answers, and for nothing else that a server refuses.
-func TestRefused(t *testing.T) {
+// TestCheckReadOnly: a connection is dropped only for errors that show a standby.
+func TestCheckReadOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		code    pqerror.Code
 		codes   []pqerror.Code
@@ -20,14 +20,14 @@ func TestRefused(t *testing.T) {
 		"BEGIN READ WRITE":                      {"0A000", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, true},
 		"a statement that writes":               {"25006", []pqerror.Code{readOnlyTransaction}, false, true},
 		"a statement that is not supported":     {"0A000", []pqerror.Code{readOnlyTransaction}, false, false},
-		"a write where only reading was begun":  {"25006", []pqerror.Code{readOnlyTransaction}, true, false},
+		"a write in a read-only transaction":    {"25006", []pqerror.Code{readOnlyTransaction}, true, false},
 		"a BEGIN that fails for another reason": {"53300", []pqerror.Code{readOnlyTransaction, featureNotSupported}, false, false},
 	} {
 		conn := &watchedConn{readOnlyTx: c.reading}
 		err := conn.checkReadOnly(&pq.Error{Code: c.code}, c.codes...)
 		var cause *pq.Error
 		if !errors.As(err, &cause) || errors.Is(err, driver.ErrBadConn) != c.want || (dialect{}).Unavailable(err) != (c.want || c.code == "53300") || conn.readOnly != c.want {
-			t.Errorf("%s: %v, and the connection is thrown away: %t", name, err, conn.readOnly)
+			t.Errorf("%s: %v, and the connection is dropped: %t", name, err, conn.readOnly)
 		}
 	}
 	conn := &watchedConn{readOnly: true}

@@ -9,7 +9,7 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// TestDuplicate: a shard of Citus names its constraint after itself, and a worker names it in the message alone.
+// TestDuplicate: a Citus shard adds its number to the constraint's name, and a worker's error has the name only in the message.
 func TestDuplicate(t *testing.T) {
 	const message = `duplicate key value violates unique constraint "users_email_key_102009"`
 	for name, c := range map[string]struct {
@@ -26,8 +26,8 @@ func TestDuplicate(t *testing.T) {
 		"a number without its end": {&pq.Error{Code: "23505", Constraint: "users_email_key_"}, false},
 		"of a worker in French":    {&pq.Error{Code: "23505", Message: "la valeur d'une clé dupliquée rompt la contrainte unique « users_email_key_102009 »"}, true},
 		"a message without a name": {&pq.Error{Code: "23505", Message: "duplicate key"}, false},
-		"another fault":            {&pq.Error{Code: "23503", Constraint: "users_email_key"}, false},
-		"no answer of a database":  {errors.New("users_email_key"), false},
+		"another error":            {&pq.Error{Code: "23503", Constraint: "users_email_key"}, false},
+		"not a database error":     {errors.New("users_email_key"), false},
 		"nothing":                  {nil, false},
 	} {
 		if got := (dialect{}).Duplicate(c.err, "users", "email"); got != c.want {
@@ -36,7 +36,7 @@ func TestDuplicate(t *testing.T) {
 	}
 }
 
-// TestRolledBack: only a broken constraint and a transaction that could not be serialized leave no doubt about a COMMIT.
+// TestRolledBack: only a violated constraint and a serialization failure prove that a COMMIT was rolled back.
 func TestRolledBack(t *testing.T) {
 	for code, want := range map[pqerror.Code]bool{"23503": true, "40001": true, "40P01": true, "40003": false, "XX000": false, "08006": false, "57P01": false, "53100": false, "58030": false} {
 		if got := (dialect{}).RolledBack(fmt.Errorf("committing: %w", &pq.Error{Code: code})); got != want {
@@ -44,13 +44,13 @@ func TestRolledBack(t *testing.T) {
 		}
 	}
 	if (dialect{}).RolledBack(errors.New("connection reset by peer")) {
-		t.Error("a lost connection leaves no doubt")
+		t.Error("a lost connection counts as rolled back")
 	}
 }
 
-// TestLost_given_up: a transaction that the server has given up can be repeated.
-func TestLost_given_up(t *testing.T) {
+// TestUnavailable_idle_timeout: a transaction that the server ended for being idle can be retried.
+func TestUnavailable_idle_timeout(t *testing.T) {
 	if !(dialect{}).Unavailable(fmt.Errorf("adding: %w", &pq.Error{Code: "25P03"})) {
-		t.Error("it counts as a fault of the service")
+		t.Error("it is not ErrUnavailable")
 	}
 }

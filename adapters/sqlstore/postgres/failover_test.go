@@ -22,19 +22,19 @@ type pair struct {
 	address              *container.SwitchableProxy
 	ownerURL, serviceURL string
 	home                 tenant.Tenant
-	looksOn              *sql.DB // the owner's, at the standby
+	observer             *sql.DB // as the owner, on the standby
 }
 
-// TestOnStandby runs against a true hot standby.
+// TestOnStandby runs against a hot standby.
 func TestOnStandby(t *testing.T) {
 	primary := container.Postgres(t)
 	p := &pair{primary: primary, standby: primary.Standby(t), address: container.NewSwitchableProxy(t, primary.Address)}
 	p.ownerURL, p.serviceURL = primary.Database(t)
-	p.looksOn = driverConn(t, withHost(t, p.ownerURL, p.standby.Address))
+	p.observer = driverConn(t, withHost(t, p.ownerURL, p.standby.Address))
 	p.home = porttest.NewTenant(t, migrated(t, options(p.ownerURL, p.serviceURL)))
-	t.Run("a connection to it is not kept", p.testNotKept)
-	t.Run("one that has become one is left without a failed request", p.testLeft)
-	t.Run("it is not used", p.testNotUsed)
+	t.Run("connections to a standby are dropped after an error", p.testDropped)
+	t.Run("failover without a failed request", p.testFailover)
+	t.Run("a standby is not used", p.testNotUsed)
 	t.Run("promoted", p.testPromoted)
 }
 
@@ -46,7 +46,7 @@ func (p *pair) open(t *testing.T, target string) *postgres.Database {
 	return open(t, o)
 }
 
-// withHost puts a host, and of the parameters, which are pairs, those with a value into a URL.
+// withHost returns a URL with a host and parameters, which are pairs of a name and a value. Empty values are left out.
 func withHost(t *testing.T, raw, host string, parameters ...string) string {
 	t.Helper()
 	u := parse(t, raw)
@@ -60,7 +60,7 @@ func withHost(t *testing.T, raw, host string, parameters ...string) string {
 	return u.String()
 }
 
-// writes are a statement by itself, a transaction, and a look-up by a function that wants to be able to write.
+// writes are a statement without a transaction, a transaction, and a look-up by a function that needs a read-write transaction.
 func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() error {
 	return map[string]func() error{
 		"a statement": func() error {
@@ -78,25 +78,24 @@ func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() err
 	}
 }
 
-// read reads what a standby can show, too.
+// read runs a query that also works on a standby.
 func (p *pair) read(t *testing.T, db *postgres.Database) error {
 	t.Helper()
 	_, err := db.Tenants().ByID(t.Context(), p.home.ID)
 	return err
 }
 
-// onStandby returns how many connections of the service the standby has.
+// onStandby returns the number of connections of the service on the standby.
 func (p *pair) onStandby(t *testing.T) (n int) {
 	t.Helper()
-	if err := p.looksOn.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'test'").Scan(&n); err != nil {
+	if err := p.observer.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'test'").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// testNotKept: where the operator lets connections to a standby stand, what it refuses is unavailable, and the next
-// statement asks for a new connection.
-func (p *pair) testNotKept(t *testing.T) {
+// testDropped: with target_session_attrs=any, a write that a standby refuses is ErrUnavailable, and the connection is dropped.
+func (p *pair) testDropped(t *testing.T) {
 	p.address.To(p.standby.Address)
 	db := p.open(t, "any")
 	for name, write := range p.writes(t, db) {
@@ -113,8 +112,9 @@ func (p *pair) testNotKept(t *testing.T) {
 	}
 }
 
-// testLeft: connections to what has become a standby give way to such to the new primary, and no request notices.
-func (p *pair) testLeft(t *testing.T) {
+// testFailover: connections to a server that has become a standby are replaced by connections to the new primary, without a failed
+// request.
+func (p *pair) testFailover(t *testing.T) {
 	for _, name := range []string{"a statement", "a transaction", "a look-up"} {
 		p.address.To(p.standby.Address)
 		db := p.open(t, "any")
@@ -129,12 +129,12 @@ func (p *pair) testLeft(t *testing.T) {
 	}
 }
 
-// testNotUsed: unless the operator says so, a standby is not connected to.
+// testNotUsed: by default there are no connections to a standby.
 func (p *pair) testNotUsed(t *testing.T) {
 	p.address.To(p.standby.Address)
 	db := p.open(t, "")
 	refused := p.writes(t, db)
-	refused["a reading"] = func() error { return p.read(t, db) }
+	refused["a read"] = func() error { return p.read(t, db) }
 	refused["a ping"] = func() error { return db.Ping(t.Context()) }
 	for name, do := range refused {
 		if err := do(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "the server is read-only") {
@@ -147,23 +147,23 @@ func (p *pair) testNotUsed(t *testing.T) {
 	}
 }
 
-// testPromoted: the first statement after the promotion finds its way, also on a pool that knew the standby as one, and
-// through PgBouncer, which tells new clients for long what it was told of the server at first.
+// testPromoted: the first statement after the promotion succeeds, also on a pool with a connection to the standby, and through
+// PgBouncer, which sends new clients the server parameters of its first connection for long.
 func (p *pair) testPromoted(t *testing.T) {
 	p.address.To(p.standby.Address)
-	refused, knew := p.open(t, ""), p.open(t, "any")
+	refused, connected := p.open(t, ""), p.open(t, "any")
 	pooled := open(t, options(p.ownerURL, p.standby.PgBouncer(t, p.serviceURL)))
 	for _, db := range []*postgres.Database{refused, pooled} {
 		if err := p.read(t, db); !errors.Is(err, ports.ErrUnavailable) {
 			t.Errorf("before: %v", err)
 		}
 	}
-	if err := p.read(t, knew); err != nil {
+	if err := p.read(t, connected); err != nil {
 		t.Errorf("before: %v", err)
 	}
 	p.primary.Stop(t)
 	p.standby.Promote(t)
-	for _, db := range []*postgres.Database{refused, knew, pooled} {
+	for _, db := range []*postgres.Database{refused, connected, pooled} {
 		for name, write := range p.writes(t, db) {
 			if err := write(); err != nil {
 				t.Errorf("%s: %v", name, err)

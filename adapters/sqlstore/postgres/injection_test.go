@@ -26,44 +26,44 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// resident is a user with a session.
-type resident struct {
+// account is a user with a session.
+type account struct {
 	user.User
 	session id.Session
 }
 
-// neighbourhood is a database with two tenants, and a connection as the service's role with which anything may be tried.
-type neighbourhood struct {
+// injection is a database with two tenants, and a plain connection as the service's role for injected statements.
+type injection struct {
 	ports.Store
-	service         *sql.DB
-	mine, other     tenant.Tenant
-	viewer, admin   resident // of mine, which has two super_admins more
-	stranger, above resident // of the other: an admin, and a super_admin
-	server          *container.Container
-	options         postgres.Options // of the service
-	database, role  string
+	service                     *sql.DB
+	mine, other                 tenant.Tenant
+	viewer, admin               account // of mine, which has two super_admins, too
+	otherAdmin, otherSuperAdmin account // of other
+	server                      *container.Container
+	options                     postgres.Options // of the service
+	database, role              string
 }
 
-func newNeighbourhood(t *testing.T, server *container.Container) *neighbourhood {
+func newInjection(t *testing.T, server *container.Container) *injection {
 	t.Helper()
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
-	n := &neighbourhood{service: driverConn(t, serviceURL), options: options(ownerURL, serviceURL), server: server, database: databaseOf(t, serviceURL), role: roleOf(t, serviceURL)}
+	n := &injection{service: driverConn(t, serviceURL), options: options(ownerURL, serviceURL), server: server, database: databaseOf(t, serviceURL), role: roleOf(t, serviceURL)}
 	asOwner := n.options
 	asOwner.AsOwner = true
 	n.Store = open(t, asOwner)
 	n.mine, n.other = porttest.NewTenant(t, n), porttest.NewTenant(t, n)
-	n.viewer, n.admin = n.settle(t, n.mine, access.Viewer), n.settle(t, n.mine, access.Admin)
-	n.stranger, n.above = n.settle(t, n.other, access.Admin), n.settle(t, n.other, access.SuperAdmin)
-	n.settle(t, n.mine, access.SuperAdmin)
-	n.settle(t, n.mine, access.SuperAdmin)
+	n.viewer, n.admin = n.addAccount(t, n.mine, access.Viewer), n.addAccount(t, n.mine, access.Admin)
+	n.otherAdmin, n.otherSuperAdmin = n.addAccount(t, n.other, access.Admin), n.addAccount(t, n.other, access.SuperAdmin)
+	n.addAccount(t, n.mine, access.SuperAdmin)
+	n.addAccount(t, n.mine, access.SuperAdmin)
 	return n
 }
 
-// settle adds a user with a session, an address, an event and an entry.
-func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Role) resident {
+// addAccount adds a user with a session, a sign-in address, an event and an audit entry.
+func (n *injection) addAccount(t *testing.T, home tenant.Tenant, role access.Role) account {
 	t.Helper()
-	r := resident{User: porttest.NewUser(t, n, home, role), session: porttest.NewID[id.Session]()}
+	r := account{User: porttest.NewUser(t, n, home, role), session: porttest.NewID[id.Session]()}
 	scope, now := porttest.ScopeOf(t, home.ID), time.Now()
 	_, err := n.Events().Ingest(t.Context(), scope, event.Event{
 		ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: now,
@@ -80,8 +80,9 @@ func (n *neighbourhood) settle(t *testing.T, home tenant.Tenant, role access.Rol
 	return r
 }
 
-// try runs a statement in a transaction that has entered a tenant, or none, and takes all back.
-func (n *neighbourhood) try(t *testing.T, tenantID id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
+// try runs a statement in a transaction that has entered a tenant, or none, and rolls it back. For a SELECT it returns the first
+// column of the first row.
+func (n *injection) try(t *testing.T, tenantID id.Tenant, readOnly bool, statement string) (sql.Result, string, error) {
 	t.Helper()
 	tx, err := n.service.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: readOnly})
 	if err != nil {
@@ -97,7 +98,6 @@ func (n *neighbourhood) try(t *testing.T, tenantID id.Tenant, readOnly bool, sta
 		result, err := tx.ExecContext(t.Context(), statement)
 		return result, "", err
 	}
-	// Of what may be asked, the first column of the first row says enough.
 	var first sql.NullString
 	err = tx.QueryRowContext(t.Context(), statement).Scan(&first)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -111,21 +111,22 @@ func refused(err error) bool {
 	return errors.As(err, &e) && e.Code == "42501"
 }
 
-// testInjection: as the service's role a statement without any WHERE shows the tenant that was entered, and no other;
-// nothing of the others can be changed, nobody's tenant or address, and nobody becomes a super_admin.
+// testInjection: as the service's role a statement without WHERE sees and changes only rows of the entered tenant; no statement
+// changes a user's tenant or address, or grants super_admin.
 func testInjection(t *testing.T, server *container.Container) {
-	n := newNeighbourhood(t, server)
+	n := newInjection(t, server)
 	t.Run("rows", func(t *testing.T) { testRows(t, n) })
-	t.Run("what is refused", func(t *testing.T) { testRefused(t, n) })
-	t.Run("what is changed", func(t *testing.T) { testChanged(t, n) })
+	t.Run("refused statements", func(t *testing.T) { testRefused(t, n) })
+	t.Run("changed rows", func(t *testing.T) { testChanged(t, n) })
 	t.Run("super_admin", func(t *testing.T) { testSuperAdmin(t, n) })
-	t.Run("super_admin by the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
-	t.Run("questions", func(t *testing.T) { testReadQueries(t, n) })
-	t.Run("what is left", func(t *testing.T) { testLeft(t, n) })
+	t.Run("super_admin through the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
+	t.Run("read-only transactions", func(t *testing.T) { testReadQueries(t, n) })
+	t.Run("remaining risks", func(t *testing.T) { testRemainingRisks(t, n) })
 }
 
-func testRows(t *testing.T, n *neighbourhood) {
-	for table, want := range map[string][3]int{ // in none, mine and the other
+// testRows: in each tenant only its own rows are visible.
+func testRows(t *testing.T, n *injection) {
+	for table, want := range map[string][3]int{ // in no tenant, mine and other
 		"tenants": {0, 1, 1}, "users": {0, 4, 2}, "sessions": {0, 4, 2}, "sign_in_addresses": {0, 4, 2}, "events": {0, 4, 2}, "audit_entries": {0, 4, 2},
 	} {
 		for i, tenantID := range []id.Tenant{"", n.mine.ID, n.other.ID} {
@@ -137,7 +138,7 @@ func testRows(t *testing.T, n *neighbourhood) {
 			}
 		}
 	}
-	// What a transaction has entered is forgotten with it, also on the same connection.
+	// The entered tenant does not outlast the transaction, also on the same connection.
 	n.service.SetMaxOpenConns(1)
 	defer n.service.SetMaxOpenConns(0)
 	n.try(t, n.other.ID, false, "SELECT COUNT(*) FROM users")
@@ -146,7 +147,8 @@ func testRows(t *testing.T, n *neighbourhood) {
 	}
 }
 
-func testRefused(t *testing.T, n *neighbourhood) {
+// testRefused: these statements need a privilege that the service's role does not have.
+func testRefused(t *testing.T, n *injection) {
 	addUser := "INSERT INTO users (id, tenant_id, email, full_name, role, active, password_hash, created_at) VALUES (gen_random_uuid(), '%s', '%s', 'x', 'viewer', true, 'x', now())"
 	statements := []string{
 		"UPDATE events SET event_type = 'x'", "DELETE FROM events", "TRUNCATE events", "DROP TABLE events",
@@ -160,12 +162,12 @@ func testRefused(t *testing.T, n *neighbourhood) {
 		"UPDATE users SET tenant_id = '" + string(n.other.ID) + "'", "UPDATE users SET id = gen_random_uuid()", "DELETE FROM users",
 		fmt.Sprintf(addUser, n.other.ID, "b@example.com"),
 		strings.Replace(strings.Replace(fmt.Sprintf(addUser, n.mine.ID, "a@example.com"), "created_at)", "created_at, super_admin)", 1), "now())", "now(), true)", 1),
-		fmt.Sprintf(addUser, n.mine.ID, n.stranger.Email) + " ON CONFLICT (email) DO UPDATE SET active = false",
+		fmt.Sprintf(addUser, n.mine.ID, n.otherAdmin.Email) + " ON CONFLICT (email) DO UPDATE SET active = false",
 		"GRANT admin TO CURRENT_USER",
 
 		"UPDATE sessions SET user_id = '" + string(n.admin.ID) + "'", "UPDATE sessions SET tenant_id = '" + string(n.other.ID) + "'",
 		"UPDATE sessions SET expires_at = 'infinity'",
-		"INSERT INTO sessions SELECT gen_random_uuid(), '" + string(n.above.ID) + "', '" + string(n.other.ID) + "', 'x', '', '', '', now(), now(), 'infinity', NULL, ''",
+		"INSERT INTO sessions SELECT gen_random_uuid(), '" + string(n.otherSuperAdmin.ID) + "', '" + string(n.other.ID) + "', 'x', '', '', '', now(), now(), 'infinity', NULL, ''",
 
 		"UPDATE tenants SET slug = 'x'", "UPDATE tenants SET id = gen_random_uuid()", "DELETE FROM tenants",
 		"INSERT INTO tenants (id, slug, created_at) VALUES (gen_random_uuid(), 'new', now())", "SELECT all_tenants()",
@@ -183,17 +185,17 @@ func testRefused(t *testing.T, n *neighbourhood) {
 	}
 }
 
-// testChanged: what may be changed is changed in the tenant that was entered alone, whatever the WHERE.
-func testChanged(t *testing.T, n *neighbourhood) {
+// testChanged: statements change only rows of the entered tenant, whatever the WHERE.
+func testChanged(t *testing.T, n *injection) {
 	for statement, want := range map[string]int64{
 		"UPDATE users SET active = false": 4, "UPDATE users SET password_hash = 'x'": 4, "UPDATE users SET role = 'admin'": 4, "UPDATE sessions SET revoked_at = now()": 4,
 		"DELETE FROM sessions": 4, "DELETE FROM sign_in_addresses": 4, "UPDATE tenants SET created_at = now()": 1,
-		"UPDATE users SET active = false WHERE id = '" + string(n.stranger.ID) + "'":                0,
-		"UPDATE users SET password_hash = 'x' WHERE email = '" + n.above.Email.String() + "'":       0,
-		"DELETE FROM sessions WHERE id = '" + string(n.above.session) + "'":                         0,
-		"UPDATE sessions SET current_hash = 'x' WHERE user_id = '" + string(n.above.ID) + "'":       0,
-		"UPDATE tenants SET created_at = now() WHERE id = '" + string(n.other.ID) + "'":             0,
-		"UPDATE sign_in_addresses SET last_at = now() WHERE user_id = '" + string(n.above.ID) + "'": 0,
+		"UPDATE users SET active = false WHERE id = '" + string(n.otherAdmin.ID) + "'":                        0,
+		"UPDATE users SET password_hash = 'x' WHERE email = '" + n.otherSuperAdmin.Email.String() + "'":       0,
+		"DELETE FROM sessions WHERE id = '" + string(n.otherSuperAdmin.session) + "'":                         0,
+		"UPDATE sessions SET current_hash = 'x' WHERE user_id = '" + string(n.otherSuperAdmin.ID) + "'":       0,
+		"UPDATE tenants SET created_at = now() WHERE id = '" + string(n.other.ID) + "'":                       0,
+		"UPDATE sign_in_addresses SET last_at = now() WHERE user_id = '" + string(n.otherSuperAdmin.ID) + "'": 0,
 	} {
 		result, _, err := n.try(t, n.mine.ID, false, statement)
 		if err != nil {
@@ -206,28 +208,28 @@ func testChanged(t *testing.T, n *neighbourhood) {
 	}
 }
 
-// testSuperAdmin: as the service's role nobody becomes a super_admin, whatever it adds and whoever it acts for. As the role
-// that is there for that, a user of the tenant does, and nothing else can be changed or seen.
-func testSuperAdmin(t *testing.T, n *neighbourhood) {
-	raise := "UPDATE users SET super_admin = true WHERE id = '" + string(n.viewer.ID) + "'"
+// testSuperAdmin: the service's role can't grant super_admin, even with forged sessions. The role for that can grant it to users of
+// the tenant, and can do nothing else but see users.
+func testSuperAdmin(t *testing.T, n *injection) {
+	grant := "UPDATE users SET super_admin = true WHERE id = '" + string(n.viewer.ID) + "'"
 	forge := `WITH forged AS (INSERT INTO sessions SELECT gen_random_uuid(), id, tenant_id, 'x', '', '', '', now(), now(), now() + '1h', NULL, ''
-		FROM users WHERE super_admin RETURNING id) ` + raise
-	for _, statement := range []string{raise, forge, "SET ROLE \"" + n.role + "_super_admin\""} {
+		FROM users WHERE super_admin RETURNING id) ` + grant
+	for _, statement := range []string{grant, forge, "SET ROLE \"" + n.role + "_super_admin\""} {
 		if _, _, err := n.try(t, n.mine.ID, false, statement); !refused(err) {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
 	if _, _, err := n.try(t, n.mine.ID, false, "UPDATE users SET role = 'super_admin'"); err == nil {
-		t.Error("super_admin is taken as a role in the tenant")
+		t.Error("super_admin is accepted as a role in the tenant")
 	}
 
-	above := *n
+	granting := *n
 	u := parse(t, n.options.URL)
 	password, _ := u.User.Password()
 	u.User = url.UserPassword(n.role+"_super_admin", password)
-	above.service = driverConn(t, u.String())
-	if result, _, err := above.try(t, n.mine.ID, false, raise); err != nil {
-		t.Errorf("the role that gives super_admin: %v", err)
+	granting.service = driverConn(t, u.String())
+	if result, _, err := granting.try(t, n.mine.ID, false, grant); err != nil {
+		t.Errorf("the role that grants super_admin: %v", err)
 	} else if changed, err := result.RowsAffected(); changed != 1 {
 		t.Errorf("%d became super_admins, %v", changed, err)
 	}
@@ -236,30 +238,30 @@ func testSuperAdmin(t *testing.T, n *neighbourhood) {
 		"SELECT account_by_email('" + n.admin.Email.String() + "')", "UPDATE users SET active = false", "UPDATE users SET password_hash = 'x'",
 		"DELETE FROM users", "INSERT INTO tenants (id, slug, created_at) VALUES (gen_random_uuid(), 'new', now())",
 	} {
-		if _, _, err := above.try(t, n.mine.ID, false, statement); !refused(err) {
-			t.Errorf("as the role that gives super_admin, %s: %v", statement, err)
+		if _, _, err := granting.try(t, n.mine.ID, false, statement); !refused(err) {
+			t.Errorf("as the role that grants super_admin, %s: %v", statement, err)
 		}
 	}
-	if _, got, err := above.try(t, n.mine.ID, false, "SELECT COUNT(*) FROM users"); err != nil || got != "4" {
-		t.Errorf("as the role that gives super_admin it sees %s users, %v", got, err)
+	if _, got, err := granting.try(t, n.mine.ID, false, "SELECT COUNT(*) FROM users"); err != nil || got != "4" {
+		t.Errorf("as the role that grants super_admin it sees %s users, %v", got, err)
 	}
 }
 
-// testSuperAdminByStore: the store's own methods, with the rights of the service, do no more.
-func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
+// testSuperAdminByStore: the store's methods with the service's privileges.
+func testSuperAdminByStore(t *testing.T, n *injection) {
 	store := open(t, n.options)
 	scope := porttest.ScopeOf(t, n.mine.ID)
-	give := func(ctx context.Context, tx ports.Repositories) error {
+	setRole := func(ctx context.Context, tx ports.Repositories) error {
 		return tx.Users().SetRole(ctx, scope, n.viewer.User, access.SuperAdmin)
 	}
-	if err := store.InTx(t.Context(), give); !errors.Is(err, user.ErrOperatorOnly) {
-		t.Errorf("in a unit of work as any: %v", err)
+	if err := store.InTx(t.Context(), setRole); !errors.Is(err, user.ErrOperatorOnly) {
+		t.Errorf("in InTx: %v", err)
 	}
-	if err := store.InTxAsSuperAdmin(t.Context(), give); err != nil {
-		t.Errorf("in one of a super_admin: %v", err)
+	if err := store.InTxAsSuperAdmin(t.Context(), setRole); err != nil {
+		t.Errorf("in InTxAsSuperAdmin: %v", err)
 	}
-	raised := user.User{ID: porttest.NewID[id.User](), TenantID: n.mine.ID, Role: access.SuperAdmin, CreatedAt: time.Now()}
-	if err := store.Identities().Add(t.Context(), raised); !errors.Is(err, user.ErrOperatorOnly) {
+	added := user.User{ID: porttest.NewID[id.User](), TenantID: n.mine.ID, Role: access.SuperAdmin, CreatedAt: time.Now()}
+	if err := store.Identities().Add(t.Context(), added); !errors.Is(err, user.ErrOperatorOnly) {
 		t.Errorf("a new super_admin, without the owner's rights: %v", err)
 	}
 	all, err := access.Operator().Authorize(access.ManageTenantUsers, access.EveryTenant)
@@ -273,44 +275,44 @@ func testSuperAdminByStore(t *testing.T, n *neighbourhood) {
 	u := parse(t, other.URL)
 	u.User = url.UserPassword(u.User.Username(), "another password")
 	other.URL = u.String()
-	if err := open(t, other).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, ports.ErrUnavailable) {
+	if err := open(t, other).InTxAsSuperAdmin(t.Context(), setRole); !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" NOLOGIN`)
-	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), give); !errors.Is(err, user.ErrOperatorOnly) {
+	if err := open(t, n.options).InTxAsSuperAdmin(t.Context(), setRole); !errors.Is(err, user.ErrOperatorOnly) {
 		t.Errorf("without the role: %v", err)
 	}
 	n.server.Admin(t, n.database, `ALTER ROLE "`+n.role+`_super_admin" LOGIN`)
 }
 
-// testQuestions: in a transaction that only reads, which is where questions run, no function of authentication answers, and
-// it can't be made to write.
-func testReadQueries(t *testing.T, n *neighbourhood) {
+// testReadQueries: in a read-only transaction, in which queries run, the authentication functions fail, and it can't be switched
+// to read-write.
+func testReadQueries(t *testing.T, n *injection) {
 	calls := []string{
 		"account_by_email('" + n.admin.Email.String() + "')", "password_is('" + string(n.admin.ID) + "', 'hash')",
 		"caller_of_session('" + string(n.admin.session) + "')", "address_is_known('" + n.admin.Email.String() + "', '192.0.2.1')",
-		"password_costs('x')", "tenant_by_slug('" + n.other.Slug.String() + "')", "home_of_user('" + string(n.stranger.ID) + "')",
+		"password_costs('x')", "tenant_by_slug('" + n.other.Slug.String() + "')", "home_of_user('" + string(n.otherAdmin.ID) + "')",
 	}
 	for _, call := range calls {
 		if _, got, err := n.try(t, n.mine.ID, false, "SELECT "+call); err != nil || got == "" {
-			t.Errorf("%s answers the service %q, %v", call, got, err)
+			t.Errorf("%s returns %q, %v", call, got, err)
 		}
 		for _, statement := range []string{"SELECT " + call, "SELECT set_config('transaction_read_only', 'off', true), " + call} {
 			if _, got, err := n.try(t, n.mine.ID, true, statement); err == nil {
-				t.Errorf("%s answers a question: %q", statement, got)
+				t.Errorf("%s succeeds in a read-only transaction: %q", statement, got)
 			}
 		}
 	}
 }
 
-// testLeft: what README says that a statement injected as the service's role can still do. In a statement that writes it
-// may use the functions, as sign-in does, and none of its own tables stands in for theirs. It enters a tenant whose id it
-// knows, unless an administrator has taken away the function for that, which the service does without.
-func testLeft(t *testing.T, n *neighbourhood) {
+// testRemainingRisks: what an injected statement can still do according to README. In a read-write transaction it can call the
+// authentication functions, as sign-in does, but can't shadow their tables. It can enter a tenant whose id it knows, unless an
+// administrator has revoked set_config, which the service does not need.
+func testRemainingRisks(t *testing.T, n *injection) {
 	if _, _, err := n.try(t, n.mine.ID, false, "CREATE TEMPORARY TABLE events (tenant_id uuid)"); !refused(err) {
-		t.Errorf("a table of the caller's own: %v", err)
+		t.Errorf("a temporary table: %v", err)
 	}
-	n.server.Admin(t, n.database, `GRANT TEMPORARY ON DATABASE "`+n.database+`" TO PUBLIC`) // should a start not have taken it away
+	n.server.Admin(t, n.database, `GRANT TEMPORARY ON DATABASE "`+n.database+`" TO PUBLIC`) // as if the start had not revoked it
 	tx, err := n.service.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +324,7 @@ func testLeft(t *testing.T, n *neighbourhood) {
 	}
 	err = tx.QueryRowContext(t.Context(), "SELECT email FROM account_by_email($1)", n.admin.Email.String()).Scan(&email)
 	if err != nil || email != n.admin.Email.String() {
-		t.Errorf("beside a table of the caller's own, the function finds %q, %v", email, err)
+		t.Errorf("with a shadowing temporary table the function finds %q, %v", email, err)
 	}
 
 	enter := fmt.Sprintf("SELECT (SELECT set_config('app.tenant_id', '%s', true)) || ' has ' || (SELECT COUNT(*) FROM users)", n.other.ID)
@@ -338,7 +340,7 @@ func testLeft(t *testing.T, n *neighbourhood) {
 		}
 		_, _, err := n.try(t, n.mine.ID, readOnly, fmt.Sprintf("UPDATE pg_settings SET setting = '%s' WHERE name = 'app.tenant_id'", n.other.ID))
 		if err == nil {
-			t.Error("a setting was changed by way of a view")
+			t.Error("a setting was changed through a view")
 		}
 	}
 	porttest.Store(t, open(t, n.options))

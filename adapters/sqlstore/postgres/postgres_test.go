@@ -90,19 +90,19 @@ func TestOnContainer(t *testing.T) {
 		}
 	})
 	t.Run("distribute", func(t *testing.T) { testDistribute(t, server) })
-	t.Run("commits in doubt", func(t *testing.T) { testCommits(t, server) })
-	t.Run("a deadlock is tried again", func(t *testing.T) { testDeadlock(t, server) })
+	t.Run("failed commits", func(t *testing.T) { testCommits(t, server) })
+	t.Run("a deadlock is retried", func(t *testing.T) { testDeadlock(t, server) })
 	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
 	t.Run("statement timeout", func(t *testing.T) { testStatementTimeout(t, server) })
-	t.Run("ready for a schema", func(t *testing.T) { testReadyForSchema(t, server) })
+	t.Run("readiness by schema version", func(t *testing.T) { testReadyForSchema(t, server) })
 	t.Run("newer schema", func(t *testing.T) { testNewerSchema(t, server) })
 	t.Run("swapped URLs", func(t *testing.T) { testSwappedURLs(t, server) })
 	t.Run("encoding", func(t *testing.T) { testEncoding(t, server) })
-	t.Run("a dead host", func(t *testing.T) { testDeadHost(t, server) })
+	t.Run("a silent host", func(t *testing.T) { testSilentHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
 }
 
-// driverConn returns a plain connection, as a repository that has lost its WHERE would use it.
+// driverConn returns a pool of plain connections, without the store.
 func driverConn(t *testing.T, url string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("postgres", url)
@@ -132,15 +132,15 @@ func testRoles(t *testing.T, server *container.Container) {
 	}
 	var timeout string
 	if err := driverConn(t, serviceURL).QueryRowContext(ctx, "SHOW statement_timeout").Scan(&timeout); err != nil || timeout != "10s" {
-		t.Errorf("by itself the role has a statement timeout of %s, %v", timeout, err)
+		t.Errorf("the role has a statement timeout of %s, %v", timeout, err)
 	}
-	replica := open(t, options("", serviceURL)) // which has not been told who the owner is
+	replica := open(t, options("", serviceURL)) // without MIGRATION_DATABASE_URL
 	if _, err := up(ctx, replica); err != nil {
 		t.Errorf("a replica finds the schema up to date: %v", err)
 	}
 }
 
-// testServed: the record is that of the database whose schema is changed, also where the service's URL is another's.
+// testServed: the recorded environments are read from the database that is migrated, also if the service's URL leads to another.
 func testServed(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	if err := migrated(t, options(ownerURL, serviceURL)).RecordEnvironment(t.Context(), "production", time.Now()); err != nil {
@@ -200,7 +200,7 @@ func testDown(t *testing.T, server *container.Container) {
 	}
 }
 
-// testCommits: what a COMMIT answers is told as what it is: nothing was changed, or nobody knows.
+// testCommits: an error of COMMIT is ErrUnavailable if nothing was changed, and ErrOutcomeUnknown otherwise.
 func testCommits(t *testing.T, server *container.Container) {
 	ctx := t.Context()
 	ownerURL, serviceURL := server.Database(t)
@@ -226,7 +226,7 @@ func testCommits(t *testing.T, server *container.Container) {
 	}
 }
 
-// testDeadlock: two units of work that lock the same two users in opposite order both end well.
+// testDeadlock: two units of work that lock the same two users in opposite order both succeed.
 func testDeadlock(t *testing.T, server *container.Container) {
 	db := migrated(t, options(server.Database(t)))
 	home := porttest.NewTenant(t, db)
@@ -261,39 +261,39 @@ func testDeadlock(t *testing.T, server *container.Container) {
 	}
 	wg.Wait()
 	if n := runs.Load(); n != 3 {
-		t.Errorf("there were %d runs, want 3: one of two was given up", n)
+		t.Errorf("there were %d runs, want 3: one of two was aborted and retried", n)
 	}
 }
 
-// testRoundTrips: to enter a tenant takes one round trip, of the four that an event takes.
+// testRoundTrips: ingesting an event takes four round trips, one of them to enter the tenant.
 func testRoundTrips(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
 	u := parse(t, serviceURL)
 	var (
-		turns    atomic.Int64
+		trips    atomic.Int64
 		answered atomic.Bool
 	)
 	u.Host = container.Proxy(t, u.Host, func([]byte) container.Verdict {
 		if answered.Swap(false) {
-			turns.Add(1)
+			trips.Add(1)
 		}
 		return container.Pass
 	}, func() { answered.Store(true) })
 	db := open(t, options(ownerURL, u.String()))
 	home := porttest.NewTenant(t, db) // which connects
-	before := turns.Load()
+	before := trips.Load()
 	e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
 	if _, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
 		t.Fatal(err)
 	}
 	const want = 4 // BEGIN, SET LOCAL, INSERT, COMMIT
-	if got := turns.Load() - before; got != want {
+	if got := trips.Load() - before; got != want {
 		t.Errorf("an event took %d round trips, want %d", got, want)
 	}
 }
 
-// testStatementTimeout: the server ends a statement that takes too long, and the caller is told that nothing changed.
+// testStatementTimeout: the server cancels a statement that takes too long, which is ErrUnavailable.
 func testStatementTimeout(t *testing.T, server *container.Container) {
 	ctx := t.Context()
 	ownerURL, serviceURL := server.Database(t)
@@ -315,7 +315,7 @@ func testStatementTimeout(t *testing.T, server *container.Container) {
 	}
 }
 
-// testKeys: what a distributed database asks of the tables that are spread by tenant.
+// testKeys: in tables distributed by tenant, Citus needs the tenant in each key.
 func testKeys(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	migrated(t, options(ownerURL, serviceURL))
@@ -349,7 +349,7 @@ func TestOpen_shows_no_password(t *testing.T) {
 			err = db.Ping(t.Context())
 		}
 		if err == nil || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s was taken: %v", url, err)
+			t.Errorf("%s was accepted: %v", url, err)
 			continue
 		}
 		if got := err.Error(); len(got) == 0 || strings.Contains(got, "hush-hush") {

@@ -12,8 +12,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// testReadyForSchema: one that is older than the program is not ready, and a newer one is, since a newer program migrates
-// while the older ones still run.
+// testReadyForSchema: with an older schema than the program's the service is not ready; with a newer one it is, since a newer
+// program migrates while older ones still run.
 func testReadyForSchema(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	db := migrated(t, options(ownerURL, serviceURL))
@@ -32,14 +32,14 @@ func testReadyForSchema(t *testing.T, server *container.Container) {
 		if _, err := owner.ExecContext(t.Context(), step.statement); err != nil {
 			t.Fatal(err)
 		}
-		porttest.Eventually(t, "what becomes of "+step.statement, func() bool { return (db.Ping(t.Context()) == nil) == step.ready })
+		porttest.Eventually(t, "readiness after "+step.statement, func() bool { return (db.Ping(t.Context()) == nil) == step.ready })
 		if err := db.Ping(t.Context()); err != nil && !errors.Is(err, ports.ErrUnavailable) {
 			t.Errorf("%s: %v", step.statement, err)
 		}
 	}
 }
 
-// testNewerSchema: an older program changes nothing of a newer schema, and shows that it is newer.
+// testNewerSchema: an older program does not change a newer schema, and reports that it is newer.
 func testNewerSchema(t *testing.T, server *container.Container) {
 	ctx := t.Context()
 	ownerURL, serviceURL := server.Database(t)
@@ -47,7 +47,7 @@ func testNewerSchema(t *testing.T, server *container.Container) {
 	if _, err := driverConn(t, ownerURL).ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"); err != nil {
 		t.Fatal(err)
 	}
-	for name, one := range map[string]*postgres.Database{"the owner": db, "a replica that has not been told who the owner is": open(t, options("", serviceURL))} {
+	for name, one := range map[string]*postgres.Database{"the owner": db, "a replica without MIGRATION_DATABASE_URL": open(t, options("", serviceURL))} {
 		if _, err := up(ctx, one); !errors.Is(err, migrations.ErrNewer) || !strings.Contains(err.Error(), "99") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -65,7 +65,7 @@ func testNewerSchema(t *testing.T, server *container.Container) {
 	}
 }
 
-// testEncoding: a database that can't hold every text is refused, with the name of its encoding.
+// testEncoding: a database whose encoding can't store all of Unicode is refused, with the name of the encoding.
 func testEncoding(t *testing.T, server *container.Container) {
 	for encoding, want := range map[string]error{"UTF8": nil, "LATIN1": postgres.ErrEncoding, "SQL_ASCII": postgres.ErrEncoding} {
 		err := open(t, options("", server.EncodedDatabase(t, encoding))).CheckEncoding(t.Context())
@@ -75,7 +75,7 @@ func testEncoding(t *testing.T, server *container.Container) {
 	}
 }
 
-// testSwappedURLs: who names a role as the owner that owns nothing is told so.
+// testSwappedURLs: a role in MIGRATION_DATABASE_URL that does not own the tables is refused.
 func testSwappedURLs(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	db := open(t, options(ownerURL, serviceURL))

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestREADME_on_PgBouncer: it names all that a session asks for and a pooler does not pass on.
+// TestREADME_on_PgBouncer: README lists all startup parameters, which a pooler does not pass on.
 func TestREADME_on_PgBouncer(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {

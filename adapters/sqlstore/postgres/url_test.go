@@ -7,10 +7,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 )
 
-// TestCheckURL: a URL is taken or refused before anything connects, with a word on how several hosts are written, and
-// without showing it.
+// TestCheckURL: a URL is accepted or refused before connecting. The error says how to write several hosts, and does not show the
+// URL.
 func TestCheckURL(t *testing.T) {
-	for url, want := range map[string]string{ // what the refusal says
+	for url, want := range map[string]string{ // part of the error; empty: accepted
 		"postgres://u:hush@db/x":                                    "",
 		"postgresql://u:hush@db:5433/x?sslmode=verify-full":         "",
 		"postgres://u:hush@[::1]:5432/x":                            "",
@@ -42,7 +42,7 @@ func TestCheckURL(t *testing.T) {
 				t.Errorf("%s: %v", url, err)
 			}
 		case err == nil || !strings.Contains(err.Error(), want):
-			t.Errorf("%s: %v, want a word of %s", url, err, want)
+			t.Errorf("%s: %v, want an error with %q", url, err, want)
 		case strings.Contains(err.Error(), "hush"):
 			t.Errorf("%s shows in %v", url, err)
 		}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/lib/pq" // the driver that waits for Postgres
+	_ "github.com/lib/pq" // for wait.ForSQL
 	dockercontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -34,10 +34,10 @@ const (
 	stopTimeout  = 5 * time.Second
 	redisDBs     = 512
 
-	// ignoredParameters are what the service asks for at the start of a connection, and a pooler can't pass on.
+	// ignoredParameters are the startup parameters of the service that a pooler can't pass on.
 	ignoredParameters = "statement_timeout,idle_in_transaction_session_timeout,tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count"
 
-	postgresPort            = "5432" // inside
+	postgresPort            = "5432" // in the container
 	morePostgresConnections = "max_connections=300"
 )
 
@@ -62,8 +62,8 @@ func adminURL(host string, port network.Port) string {
 	return databaseURL(net.JoinHostPort(host, port.Port()), admin, password, admin)
 }
 
-// PgBouncer starts a PgBouncer before Postgres until the test ends. It hands a connection on after each transaction. It
-// returns the URL of the database with PgBouncer's address.
+// PgBouncer starts a PgBouncer in front of Postgres, in transaction mode, until the test ends. It returns the URL of the database
+// with PgBouncer's address.
 func (c *Container) PgBouncer(t testing.TB, databaseURL string) string {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -109,7 +109,7 @@ func RedisCluster(t testing.TB) string {
 	script := "redis-cli -p " + port + " cluster addslotsrange 0 16383 && " +
 		"until redis-cli -p " + port + " cluster info | grep -q cluster_state:ok; do sleep 0.1; done"
 	if code, _, err := c.container.Exec(t.Context(), []string{"sh", "-c", script}); err != nil || code != 0 {
-		t.Fatalf("giving the node its slots: exit code %d, %v", code, err)
+		t.Fatalf("assigning slots to the node: exit code %d, %v", code, err)
 	}
 	return "redis://" + c.Address + "?cluster=true"
 }
@@ -131,7 +131,7 @@ func startRedis(t testing.TB, ports map[string]string, inside string, command ..
 	return start(t, redisImage(), ports, inside, wait.ForLog("Ready to accept connections"), testcontainers.WithCmd(command...))
 }
 
-// start runs an image whose ports inside are given ports outside, and whose address is that of the port main.
+// start runs an image. ports maps ports in the container to ports on this machine; main is the port of Address.
 func start(t testing.TB, image string, ports map[string]string, main string, ready wait.Strategy, options ...testcontainers.ContainerCustomizer) *Container {
 	t.Helper()
 	docker := Require(t, image)
@@ -181,14 +181,14 @@ func databaseURL(address, user, password, name string) string {
 	return u.String()
 }
 
-// Database makes a database of the test's own. It returns the URL of its owner, who may make roles and is bound by row
-// level security as anyone, and one of a role that is not there yet, for the service.
+// Database creates a database. It returns the URL of its owner, which may create roles and is subject to row level security, and
+// one for the service, of a role that does not exist yet.
 func (c *Container) Database(t testing.TB) (ownerURL, serviceURL string) {
 	t.Helper()
 	return c.database(t, "")
 }
 
-// EncodedDatabase makes a database of the test's own with an encoding, and returns the URL of its owner.
+// EncodedDatabase creates a database with an encoding, and returns the URL of its owner.
 func (c *Container) EncodedDatabase(t testing.TB, encoding string) (ownerURL string) {
 	t.Helper()
 	ownerURL, _ = c.database(t, " ENCODING '"+encoding+"' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
@@ -200,18 +200,18 @@ func (c *Container) database(t testing.TB, options string) (ownerURL, serviceURL
 	name := fmt.Sprintf("d%d_%s", c.next.Add(1), rand.Text()[:8])
 	own, secret := "owner_"+name, rand.Text()
 	c.Admin(t, admin, `CREATE ROLE "`+own+`" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '`+secret+`'`,
-		`GRANT pg_read_all_stats TO "`+own+`"`, // to see in a test what the service is at
+		`GRANT pg_read_all_stats TO "`+own+`"`, // so that tests can see the service's statements
 		`CREATE DATABASE "`+name+`" OWNER "`+own+`"`+options)
 	return databaseURL(c.Address, own, secret, name), databaseURL(c.Address, "role_"+name, rand.Text(), name)
 }
 
-// AdminURL returns the URL of the database with the name for a superuser.
+// AdminURL returns the URL of a database for a superuser.
 func (c *Container) AdminURL(database string) string {
 	return databaseURL(c.Address, admin, password, database)
 }
 
-// Run runs a client program of Postgres beside the server, as the role and in the database of a URL. It returns the program's
-// exit code and all that it wrote.
+// Run runs a Postgres client program in the container, as the role and in the database of a URL. It returns the program's exit
+// code and output.
 func (c *Container) Run(t testing.TB, databaseURL string, command ...string) (int, string) {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -232,7 +232,7 @@ func (c *Container) Run(t testing.TB, databaseURL string, command ...string) (in
 	return code, string(output)
 }
 
-// Admin runs statements in the database with the name as a superuser.
+// Admin runs statements in a database as a superuser.
 func (c *Container) Admin(t testing.TB, database string, statements ...string) {
 	t.Helper()
 	db, err := sql.Open("postgres", c.AdminURL(database))
@@ -247,7 +247,7 @@ func (c *Container) Admin(t testing.TB, database string, statements ...string) {
 	}
 }
 
-// Log returns what the container has written.
+// Log returns the container's log.
 func (c *Container) Log(t testing.TB) string {
 	t.Helper()
 	log, err := c.container.Logs(t.Context())
@@ -262,7 +262,7 @@ func (c *Container) Log(t testing.TB) string {
 	return string(written)
 }
 
-// Extension gives the server an extension that is written in SQL: its control file and its script of version 1.
+// Extension installs an extension written in SQL on the server: its control file and its script of version 1.
 func (c *Container) Extension(t testing.TB, name, control, script string) {
 	t.Helper()
 	db, err := sql.Open("postgres", databaseURL(c.Address, admin, password, admin))
@@ -282,12 +282,12 @@ func (c *Container) Extension(t testing.TB, name, control, script string) {
 	}
 }
 
-// RedisURL returns the URL of a Redis database of the test's own.
+// RedisURL returns the URL of a Redis database that no other test uses.
 func (c *Container) RedisURL() string {
 	return fmt.Sprintf("redis://%s/%d", c.Address, c.next.Add(1)%redisDBs)
 }
 
-// Stop stops the container, as a crash does: at once.
+// Stop kills the container.
 func (c *Container) Stop(t testing.TB) {
 	t.Helper()
 	if _, err := c.docker.ContainerKill(t.Context(), c.container.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
@@ -310,7 +310,7 @@ func (c *Container) Start(t testing.TB) {
 	}
 }
 
-// Pause lets the container fall silent: its connections stay and nothing answers.
+// Pause pauses the container: its connections stay open and nothing answers.
 func (c *Container) Pause(t testing.TB) {
 	t.Helper()
 	if _, err := c.docker.ContainerPause(t.Context(), c.container.GetContainerID(), client.ContainerPauseOptions{}); err != nil {
@@ -318,7 +318,7 @@ func (c *Container) Pause(t testing.TB) {
 	}
 }
 
-// Unpause lets the container go on.
+// Unpause lets the container continue.
 func (c *Container) Unpause(t testing.TB) {
 	t.Helper()
 	if _, err := c.docker.ContainerUnpause(t.Context(), c.container.GetContainerID(), client.ContainerUnpauseOptions{}); err != nil {

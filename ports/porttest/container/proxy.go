@@ -21,7 +21,7 @@ const (
 
 // Proxy starts a TCP proxy to a server until the test ends, and returns the proxy's address. It calls sent for each chunk from a
 // client, and answered for each chunk from the server.
-func Proxy(t testing.TB, server string, sent func(piece []byte) Verdict, answered func()) string {
+func Proxy(t testing.TB, server string, sent func(chunk []byte) Verdict, answered func()) string {
 	t.Helper()
 	return proxy(t, func() string { return server }, 0, sent, answered)
 }
@@ -52,7 +52,7 @@ func NewSwitchableProxy(t testing.TB, server string) *SwitchableProxy {
 func (s *SwitchableProxy) To(server string) { s.server.Store(&server) }
 
 // proxy is Proxy with a server that is looked up for each connection, and a delay for each direction.
-func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(piece []byte) Verdict, answered func()) string {
+func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(chunk []byte) Verdict, answered func()) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,8 +82,8 @@ func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(
 				_, _ = client.Close(), backend.Close()
 			})
 			running.Go(func() {
-				relay(client, backend, eachWay, func(piece []byte) Verdict {
-					verdict := sent(piece)
+				relay(client, backend, eachWay, func(chunk []byte) Verdict {
+					verdict := sent(chunk)
 					if verdict == CutOnAnswer {
 						ending.Store(true)
 					}
@@ -102,8 +102,8 @@ func proxy(t testing.TB, server func() string, eachWay time.Duration, sent func(
 	return listener.Addr().String()
 }
 
-// relay passes on what is said, each piece after the time of the way, until one side ends or the verdict does.
-func relay(from, to net.Conn, way time.Duration, decide func(piece []byte) Verdict) {
+// relay passes on data, each chunk after delay, until one side closes its connection or the verdict is Cut.
+func relay(from, to net.Conn, delay time.Duration, decide func(chunk []byte) Verdict) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := from.Read(buffer)
@@ -116,7 +116,7 @@ func relay(from, to net.Conn, way time.Duration, decide func(piece []byte) Verdi
 		case Cut:
 			return
 		}
-		time.Sleep(way)
+		time.Sleep(delay)
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}

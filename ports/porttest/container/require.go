@@ -21,10 +21,10 @@ const (
 	pullTimeout   = 5 * time.Minute
 )
 
-// errAbsent says that a container can't be had here: no Docker answers, or it neither has the image nor can pull it.
-var errAbsent = errors.New("this test needs a container")
+// errNoContainer: Docker is not available, or it neither has the image nor can pull it.
+var errNoContainer = errors.New("this test needs a container")
 
-// quiet keeps what testcontainers says of every Docker it finds out of the reasons for skips. Containers log to their tests.
+// quiet keeps testcontainers' messages about Docker out of the skip messages. Containers log to their tests.
 var quiet = sync.OnceFunc(func() { log.SetDefault(log.NewNoopLogger()) })
 
 // PostgresImage returns the image of Postgres that tests run on.
@@ -37,9 +37,9 @@ func PgBouncerImage() string {
 
 func redisImage() string { return cmp.Or(os.Getenv("TEST_REDIS_IMAGE"), "redis:7-alpine") }
 
-// Require returns a client of the Docker that has the image, pulled if need be. Without it the test is skipped, and where
-// TEST_CONTAINERS is "required" it fails; "off" skips it without a look at Docker. An image that is there and does not work
-// is no reason to skip. A test whose subtests start containers calls it first, so that one skip is told and not many.
+// Require returns a client of Docker, after pulling the image if it is missing. If Docker or the image is not available, the test
+// is skipped, or fails if TEST_CONTAINERS is "required"; "off" skips it without trying. An image that is there and does not work
+// is a failure. A test whose subtests start containers calls it first, so that it is skipped once.
 func Require(t testing.TB, image string) client.APIClient {
 	t.Helper()
 	mode := os.Getenv("TEST_CONTAINERS")
@@ -53,26 +53,26 @@ func Require(t testing.TB, image string) client.APIClient {
 	docker, err := dockerWith(t.Context(), image)
 	switch {
 	case err == nil:
-	case errors.Is(err, errAbsent) && mode != "required":
-		t.Skipf("%v (to look again, set TEST_CONTAINERS=required)", err)
+	case errors.Is(err, errNoContainer) && mode != "required":
+		t.Skipf("%v (TEST_CONTAINERS=required makes this a failure)", err)
 	default:
 		t.Fatal(err)
 	}
 	return docker
 }
 
-// dockerWith returns a client of the Docker on this machine, which has the image. Errors: errAbsent.
+// dockerWith returns a client of the local Docker, which has the image. Errors: errNoContainer.
 func dockerWith(ctx context.Context, image string) (client.APIClient, error) {
 	quiet()
 	provider, err := testcontainers.NewDockerProvider()
 	if err != nil {
-		return nil, fmt.Errorf("%w, and no Docker answers: %w", errAbsent, err)
+		return nil, fmt.Errorf("%w, and Docker does not answer: %w", errNoContainer, err)
 	}
 	docker := provider.Client()
 	pinged, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	if _, err := docker.Ping(pinged, client.PingOptions{}); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w, and no Docker answers: %w", errAbsent, err), docker.Close())
+		return nil, errors.Join(fmt.Errorf("%w, and Docker does not answer: %w", errNoContainer, err), docker.Close())
 	}
 	if err := ensureImage(ctx, docker, provider.PullImage, image); err != nil {
 		return nil, errors.Join(err, docker.Close())
@@ -80,13 +80,13 @@ func dockerWith(ctx context.Context, image string) (client.APIClient, error) {
 	return docker, nil
 }
 
-// imageInspecter is the part of Docker that tells whether it has an image.
+// imageInspecter is the part of Docker that ensureImage needs to check for an image.
 type imageInspecter interface {
 	ImageInspect(ctx context.Context, image string, options ...client.ImageInspectOption) (client.ImageInspectResult, error)
 }
 
-// ensureImage pulls an image that Docker does not have. Errors: errAbsent where that fails. Docker failing to tell what it has,
-// and a name that no image can have, are errors of another kind.
+// ensureImage pulls an image that Docker does not have. Errors: errNoContainer if that fails, but not if Docker fails to inspect
+// images or the name is invalid.
 func ensureImage(ctx context.Context, docker imageInspecter, pull func(context.Context, string) error, image string) error {
 	switch _, err := docker.ImageInspect(ctx, image); {
 	case err == nil:
@@ -100,11 +100,11 @@ func ensureImage(ctx context.Context, docker imageInspecter, pull func(context.C
 	if errdefs.IsInvalidArgument(err) {
 		return fmt.Errorf("pull image %s: %w", image, err)
 	}
-	if err == nil { // also where the pull broke off halfway
+	if err == nil { // a pull that was aborted may return no error
 		_, err = docker.ImageInspect(ctx, image)
 	}
 	if err != nil {
-		return fmt.Errorf("%w, and the image %s can't be pulled: %w", errAbsent, image, err)
+		return fmt.Errorf("%w, and the image %s can't be pulled: %w", errNoContainer, image, err)
 	}
 	return nil
 }

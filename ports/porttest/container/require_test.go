@@ -12,7 +12,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// outcome is a test that is asked for nothing but how it ended.
+// outcome is a fake test that keeps how it ended.
 type outcome struct {
 	testing.TB
 	ended, why string
@@ -33,15 +33,15 @@ func (o *outcome) end(how, why string) {
 	runtime.Goexit()
 }
 
-// TestRequire holds on a machine with Docker and on one without: nobody has this image, and no registry is at its address.
+// TestRequire passes with and without Docker: the image does not exist, and there is no registry at its address.
 func TestRequire(t *testing.T) {
-	const absent = "localhost:1/absent:1"
+	const missing = "localhost:1/absent:1"
 	for name, c := range map[string]struct{ mode, image, ended, why string }{
-		"by itself":              {"", absent, "skipped", "TEST_CONTAINERS=required"},
-		"required":               {"required", absent, "failed", "this test needs a container"},
-		"off":                    {"off", absent, "skipped", "TEST_CONTAINERS=off"},
-		"a value that is none":   {"require", absent, "failed", `"required" and "off"`},
-		"one in capital letters": {"OFF", absent, "failed", `"required" and "off"`},
+		"not set":            {"", missing, "skipped", "TEST_CONTAINERS=required"},
+		"required":           {"required", missing, "failed", "this test needs a container"},
+		"off":                {"off", missing, "skipped", "TEST_CONTAINERS=off"},
+		"unknown value":      {"require", missing, "failed", `"required" and "off"`},
+		"in capital letters": {"OFF", missing, "failed", `"required" and "off"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TEST_CONTAINERS", c.mode)
@@ -59,7 +59,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// fakeDocker answers each question for an image with the next of its errors.
+// fakeDocker answers each inspection of an image with the next of its errors.
 type fakeDocker []error
 
 func (d *fakeDocker) ImageInspect(context.Context, string, ...client.ImageInspectOption) (client.ImageInspectResult, error) {
@@ -70,33 +70,33 @@ func (d *fakeDocker) ImageInspect(context.Context, string, ...client.ImageInspec
 
 func TestEnsureImage(t *testing.T) {
 	var (
-		notThere = fmt.Errorf("no such image: %w", errdefs.ErrNotFound)
+		notFound = fmt.Errorf("no such image: %w", errdefs.ErrNotFound)
 		noName   = fmt.Errorf("invalid reference format: %w", errdefs.ErrInvalidArgument)
 		broken   = fmt.Errorf("no space left: %w", errdefs.ErrInternal)
 		refused  = errors.New("connection refused")
 	)
 	for name, c := range map[string]struct {
-		docker   fakeDocker
-		pull     error
-		want     error
-		isAbsent bool
+		docker      fakeDocker
+		pull        error
+		want        error
+		noContainer bool
 	}{
-		"it is there":                     {docker: fakeDocker{nil}},
-		"it is pulled":                    {docker: fakeDocker{notThere, nil}},
-		"no registry":                     {docker: fakeDocker{notThere}, pull: refused, want: refused, isAbsent: true},
-		"the registry does not have it":   {docker: fakeDocker{notThere}, pull: notThere, want: notThere, isAbsent: true},
-		"the pull broke off halfway":      {docker: fakeDocker{notThere, notThere}, want: notThere, isAbsent: true},
-		"Docker can't tell":               {docker: fakeDocker{broken}, want: broken},
-		"a name that no image has":        {docker: fakeDocker{noName}, want: noName},
-		"a name that no registry accepts": {docker: fakeDocker{notThere}, pull: noName, want: noName},
+		"present":                       {docker: fakeDocker{nil}},
+		"pulled":                        {docker: fakeDocker{notFound, nil}},
+		"no registry":                   {docker: fakeDocker{notFound}, pull: refused, want: refused, noContainer: true},
+		"the registry does not have it": {docker: fakeDocker{notFound}, pull: notFound, want: notFound, noContainer: true},
+		"aborted pull":                  {docker: fakeDocker{notFound, notFound}, want: notFound, noContainer: true},
+		"Docker fails":                  {docker: fakeDocker{broken}, want: broken},
+		"invalid name":                  {docker: fakeDocker{noName}, want: noName},
+		"name that no registry accepts": {docker: fakeDocker{notFound}, pull: noName, want: noName},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := ensureImage(t.Context(), &c.docker, func(context.Context, string) error { return c.pull }, "any")
-			if !errors.Is(err, c.want) || errors.Is(err, errAbsent) != c.isAbsent {
-				t.Errorf("%v; want %v, absent: %v", err, c.want, c.isAbsent)
+			if !errors.Is(err, c.want) || errors.Is(err, errNoContainer) != c.noContainer {
+				t.Errorf("%v; want %v, no container: %v", err, c.want, c.noContainer)
 			}
 			if len(c.docker) > 0 {
-				t.Errorf("%d more questions were expected", len(c.docker))
+				t.Errorf("%d more inspections were expected", len(c.docker))
 			}
 		})
 	}

@@ -1,16 +1,16 @@
--- Functions of the names that Citus has, which do to the tables what was seen on a real cluster: a table that is
--- distributed is made anew from what its owner sees of it. They note what was called, and whether the owner was blind.
+-- A fake of the functions of Citus that does what was seen on a real cluster: a table that is distributed is rebuilt from the
+-- rows that its owner sees. The functions record the calls, and whether row level security was forced on the owner.
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY);
 CREATE TABLE citus_calls (
-    n     bigint GENERATED ALWAYS AS IDENTITY,
-    call  text NOT NULL,
-    blind boolean NOT NULL
+    n      bigint GENERATED ALWAYS AS IDENTITY,
+    call   text NOT NULL,
+    forced boolean NOT NULL
 );
 GRANT SELECT, INSERT ON pg_dist_partition, citus_calls TO PUBLIC;
 GRANT SET ON PARAMETER citus.propagate_set_commands TO PUBLIC;
 
 CREATE FUNCTION note_citus_call(call text, t regclass) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO citus_calls (call, blind) SELECT call || ' ' || t, relforcerowsecurity FROM pg_class WHERE oid = t
+    INSERT INTO citus_calls (call, forced) SELECT call || ' ' || t, relforcerowsecurity FROM pg_class WHERE oid = t
 $$;
 
 CREATE FUNCTION note_citus_table(t regclass) RETURNS void LANGUAGE plpgsql AS $$
@@ -27,7 +27,7 @@ BEGIN
     PERFORM note_citus_call('reference', t);
 END $$;
 
--- The setting citus.loses names a table one row of which gets lost on the way.
+-- The setting citus.loses names a table of which one row is lost.
 CREATE FUNCTION create_distributed_table(t regclass, distribution_column text, colocate_with text DEFAULT 'default')
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
