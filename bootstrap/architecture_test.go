@@ -15,9 +15,9 @@ import (
 
 const module = "github.com/muhammad-ali-dev0/secure-data-api/"
 
-// TestImportsPointInward reads every import of the project and holds it against the rules of the house: adapters and
-// use cases know ports and domain, ports know the domain, the domain knows the standard library, and bootstrap alone
-// knows all. An adapter knows no other adapter but its own parts. Packages that serve tests alone are imported by no others.
+// TestImportsPointInward checks every import of the project: the domain imports only the standard library, ports import the domain,
+// adapters and use cases import ports and the domain, and bootstrap imports all. An adapter imports no other adapter. Packages for
+// tests are imported only by tests.
 func TestImportsPointInward(t *testing.T) {
 	allowed := map[string][]string{
 		"domain":    {"domain"},
@@ -35,15 +35,15 @@ func TestImportsPointInward(t *testing.T) {
 		}
 		walked++
 		name := filepath.ToSlash(strings.TrimPrefix(file, ".."+string(filepath.Separator)))
-		room := strings.Split(name, "/")[0]
+		layer := strings.Split(name, "/")[0]
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
-		test := strings.HasSuffix(name, "_test.go") || servesTests(path.Dir(name))
-		rooms, found := allowed[path.Dir(name)]
+		test := strings.HasSuffix(name, "_test.go") || isForTests(path.Dir(name))
+		imports, found := allowed[path.Dir(name)]
 		if !found {
-			rooms = allowed[room]
+			imports = allowed[layer]
 		}
 		for _, i := range parsed.Imports {
 			imported, err := strconv.Unquote(i.Path.Value)
@@ -52,15 +52,15 @@ func TestImportsPointInward(t *testing.T) {
 			}
 			within, own := strings.CutPrefix(imported, module)
 			switch {
-			case own && room == "adapters" && strings.HasPrefix(within, "adapters/"):
+			case own && layer == "adapters" && strings.HasPrefix(within, "adapters/"):
 				if strings.Split(name, "/")[1] != strings.Split(within, "/")[1] {
 					t.Errorf("%s imports another adapter: %s", name, within)
 				}
-			case own && !slices.Contains(rooms, strings.Split(within, "/")[0]):
+			case own && !slices.Contains(imports, strings.Split(within, "/")[0]):
 				t.Errorf("%s imports %s", name, within)
-			case own && servesTests(within) && !test:
+			case own && isForTests(within) && !test:
 				t.Errorf("%s imports %s outside of a test", name, within)
-			case !own && room == "domain" && !test && strings.Contains(strings.Split(imported, "/")[0], "."):
+			case !own && layer == "domain" && !test && strings.Contains(strings.Split(imported, "/")[0], "."):
 				t.Errorf("%s imports %s, which is not of the standard library", name, imported)
 			}
 		}
@@ -71,12 +71,12 @@ func TestImportsPointInward(t *testing.T) {
 	}
 }
 
-// servesTests reports whether a package serves tests alone: its name, or that of a folder around it, ends in test.
-func servesTests(dir string) bool {
+// isForTests reports whether a package is only for tests: an element of its path ends in test.
+func isForTests(dir string) bool {
 	return slices.ContainsFunc(strings.Split(dir, "/"), func(name string) bool { return strings.HasSuffix(name, "test") })
 }
 
-// TestTopLevel: nothing else stands at the top, but for what git ignores, such as a binary that go build left.
+// TestTopLevel: there are no other files at the top level, except dot-files and ignored ones, such as a binary from go build.
 func TestTopLevel(t *testing.T) {
 	allowed := []string{
 		"domain", "app", "adapters", "ports", "bootstrap", "testdata", "go.mod", "go.sum", "Taskfile.yml", "Dockerfile",
@@ -97,7 +97,7 @@ func TestTopLevel(t *testing.T) {
 			return err == nil && matched
 		})
 		if !strings.HasPrefix(e.Name(), ".") && !isIgnored && !slices.Contains(allowed, e.Name()) {
-			t.Errorf("%s stands at the top level", e.Name())
+			t.Errorf("%s is not allowed at the top level", e.Name())
 		}
 	}
 }

@@ -49,11 +49,11 @@ func testAuditLog(t *testing.T, on backend) {
 		t.Errorf("a refusal is %v", lines[1])
 	}
 	if denied := s.log.lines(t, "access.denied"); len(denied) != 1 || denied[0]["user_id"] != string(p.user.ID) {
-		t.Errorf("refusals on record: %v", denied)
+		t.Errorf("recorded refusals: %v", denied)
 	}
 }
 
-// TestSeverity_of_404: a path that no route has is no warning, a thing that does not exist is.
+// TestSeverity_of_404: a path without a route is logged as INFO, a resource that does not exist as WARNING.
 func TestSeverity_of_404(t *testing.T) {
 	s := start(t, generous().with(onSQLite(t)))
 	p := s.newPerson(t, newSlug(), access.SuperAdmin)
@@ -65,7 +65,7 @@ func TestSeverity_of_404(t *testing.T) {
 		s.want(t, 404, request{method: c.method, path: c.path, token: p.access})
 		lines := s.log.lines(t, "http.request")
 		if line := lines[len(lines)-1]; line["path"] != c.path || line["severity"] != c.severity || line["route"] != c.route {
-			t.Errorf("the request for %s is on the log as %v", c.path, line)
+			t.Errorf("the request for %s is logged as %v", c.path, line)
 		}
 	}
 }

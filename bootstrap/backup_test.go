@@ -16,15 +16,15 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// testBackup dumps a database and restores it as the README has it.
+// testBackup dumps a database and restores it as in the README.
 func testBackup(t *testing.T, on backend, postgres *container.Container) {
 	all := generous().with(on(t))
 	s := start(t, all)
 	slug := newSlug()
-	admin, p, stranger := s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer), s.newPerson(t, newSlug(), access.Analyst)
+	admin, p, foreign := s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer), s.newPerson(t, newSlug(), access.Analyst)
 	promote := request{method: "PUT", path: api + "/users/" + string(p.user.ID) + "/role", token: admin.access, body: map[string]string{"role": "analyst"}}
-	s.want(t, 200, promote) // and is on record
-	for _, token := range []string{p.access, p.access, stranger.access} {
+	s.want(t, 200, promote) // which writes an audit entry
+	for _, token := range []string{p.access, p.access, foreign.access} {
 		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: token, body: anEventDraft()})
 	}
 
@@ -41,7 +41,7 @@ func testBackup(t *testing.T, on backend, postgres *container.Container) {
 	postgres.Admin(t, name,
 		`CREATE ROLE `+backup+` LOGIN BYPASSRLS PASSWORD 'a-password-for-backups'`,
 		`GRANT pg_read_all_data TO `+backup,
-		`REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC`, // as the full stack has it
+		`REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC`, // as in the full stack
 		`GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO `+backup)
 	mustRun(t, postgres, u.String(), "pg_dump", "--format=custom", "--file=/tmp/"+name)
 	restored := "restored_" + name
@@ -57,14 +57,14 @@ func testBackup(t *testing.T, on backend, postgres *container.Container) {
 		"MIGRATION_DATABASE_URL": strings.Replace(owner, "/"+name, "/"+restored, 1),
 	}))
 	again.signIn(t, &p)
-	list.token = p.access // of the session there
+	list.token = p.access // of a session in the restored database
 	if after := again.want(t, 200, list).raw; before != after || strings.Count(after, `"id"`) != 2 {
 		t.Errorf("the events were %s and are %s", before, after)
 	}
 	again.want(t, 201, request{method: "POST", path: list.path, token: p.access, body: anEventDraft()})
 }
 
-// testOwnersDump: the owner's dump fails, and where row level security is enabled for it, it ends well and lacks rows.
+// testOwnersDump: a dump by the owner fails; with --enable-row-security it succeeds without the rows.
 func testOwnersDump(t *testing.T, postgres *container.Container, owner string) {
 	t.Helper()
 	const refusal = "query would be affected by row-level security policy"
@@ -120,14 +120,14 @@ func countRows(t *testing.T, databaseURL string) map[string]int {
 	return counts
 }
 
-// TestBackup_of_SQLite: VACUUM INTO copies a database that is written to, with all that was acknowledged before.
+// TestBackup_of_SQLite: VACUUM INTO copies a database while it is written, with all events acknowledged before.
 func TestBackup_of_SQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
 	s := start(t, generous().with(settings{"DATABASE_URL": "sqlite://" + path}))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	l := underLoad(t, s.url, p.access)
-	l.goesOn(t)
-	before := l.soFar()
+	l := startLoad(t, s.url, p.access)
+	l.awaitMore(t)
+	before := l.snapshot()
 
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestBackup_of_SQLite(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	l.goesOn(t) // nobody had to stop for it
+	l.awaitMore(t) // the service kept on writing
 	l.compare(t, s)
 	l.failedOnly(t)
 

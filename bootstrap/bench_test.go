@@ -19,8 +19,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
-// BenchmarkMe is the path of an authenticated request without the network: token, revocation list, database, limit,
-// log. Its yardstick answers the same bytes on Echo with none of that.
+// BenchmarkMe measures an authenticated request without the network: token, revocation list, database, limit, log. The baseline
+// answers the same bytes on Echo with none of that.
 func BenchmarkMe(b *testing.B) {
 	var answer []byte
 	run := func(name string, handler http.Handler, token string) {
@@ -45,16 +45,16 @@ func BenchmarkMe(b *testing.B) {
 	run("bare", bare, "")
 }
 
-// BenchmarkNeighbour measures GET /auth/me of one tenant over HTTP: alone, and while 50 clients of another tenant, which
-// has 300,000 events, keep heavy questions coming and come back when they are told to. An error of the one is a failure.
-func BenchmarkNeighbour(b *testing.B) {
+// BenchmarkNoisyNeighbour measures GET /auth/me of one tenant over HTTP: alone, and while 50 clients of another tenant, which has
+// 300,000 events, send expensive queries and honour Retry-After. An error of the first tenant is a failure.
+func BenchmarkNoisyNeighbour(b *testing.B) {
 	const clients, events, samples, pace = 50, 300_000, 2000, 5 * time.Millisecond
 	all := generous().with(onSQLite(b))
 	s := start(b, all)
 	loud, quiet := s.newPerson(b, newSlug(), access.Analyst), s.newPerson(b, newSlug(), access.Viewer)
 	fill(b, all, loud.user.TenantID, events)
 	profile := request{method: http.MethodGet, path: api + "/auth/me", token: quiet.access}
-	measure := func() (half, most time.Duration) {
+	measure := func() (p50, p99 time.Duration) {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
 		took := make([]time.Duration, samples)
@@ -69,19 +69,19 @@ func BenchmarkNeighbour(b *testing.B) {
 		slices.Sort(took)
 		return took[samples/2], took[samples*99/100]
 	}
-	crowd := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
-	questions := []request{summary(loud.access), {method: http.MethodPost, path: api + "/analytics/query", token: loud.access, body: `{"group_by":"source"}`}}
+	noisy := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	queries := []request{summary(loud.access), {method: http.MethodPost, path: api + "/analytics/query", token: loud.access, body: `{"group_by":"source"}`}}
 	for b.Loop() {
-		half, most := measure()
+		p50, p99 := measure()
 		var (
-			asking          sync.WaitGroup
+			clientsDone     sync.WaitGroup
 			served, refused atomic.Int32
-			ctx, enough     = context.WithCancel(b.Context())
+			ctx, stop       = context.WithCancel(b.Context())
 		)
 		for i := range clients {
-			asking.Go(func() {
-				for turn := i; ctx.Err() == nil; turn++ {
-					switch status, later := s.status(ctx, crowd, questions[turn%len(questions)]); status {
+			clientsDone.Go(func() {
+				for n := i; ctx.Err() == nil; n++ {
+					switch status, later := s.status(ctx, noisy, queries[n%len(queries)]); status {
 					case http.StatusOK:
 						served.Add(1)
 					case http.StatusTooManyRequests:
@@ -94,19 +94,19 @@ func BenchmarkNeighbour(b *testing.B) {
 				}
 			})
 		}
-		halfBeside, mostBeside := measure()
-		enough()
-		asking.Wait()
-		for unit, d := range map[string]time.Duration{"p50": half, "p99": most, "p50-beside": halfBeside, "p99-beside": mostBeside} {
+		p50Beside, p99Beside := measure()
+		stop()
+		clientsDone.Wait()
+		for unit, d := range map[string]time.Duration{"p50": p50, "p99": p99, "p50-beside": p50Beside, "p99-beside": p99Beside} {
 			b.ReportMetric(float64(d.Microseconds())/1000, unit+"-ms")
 		}
-		b.ReportMetric(float64(mostBeside)/float64(most), "p99-ratio")
+		b.ReportMetric(float64(p99Beside)/float64(p99), "p99-ratio")
 		b.ReportMetric(float64(served.Load()), "served")
 		b.ReportMetric(float64(refused.Load()), "refused")
 	}
 }
 
-// status asks and returns the status, 0 where no answer came, and when to ask again.
+// status sends a request and returns its status, or 0 if there is no response, and Retry-After.
 func (s *service) status(ctx context.Context, client *http.Client, r request) (status int, later time.Duration) {
 	body, _ := r.body.(string)
 	q, err := http.NewRequestWithContext(ctx, r.method, s.url+r.path, strings.NewReader(body))

@@ -30,7 +30,7 @@ func testHeaders(t *testing.T, on backend) {
 	}
 }
 
-// testCrossSite: another site's page can't sign in, register or refresh by a form (ASVS 3.5.1, 3.5.2).
+// testCrossSite: a page of another site can't sign in, register or refresh with a form (ASVS 3.5.1, 3.5.2).
 func testCrossSite(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"CORS_ORIGINS": "https://app.example.com", "RATE_LIMIT_REFRESH": "5/minute"}))
 	p := s.newPerson(t, newSlug(), access.Analyst)
@@ -41,7 +41,7 @@ func testCrossSite(t *testing.T, on backend) {
 	}
 	for _, header := range []map[string]string{
 		{}, {"Content-Type": form}, // curl
-		{"Origin": s.url}, {"Origin": s.url, "Sec-Fetch-Site": "same-origin"}, // the documentation's page
+		{"Origin": s.url}, {"Origin": s.url, "Sec-Fetch-Site": "same-origin"}, // the documentation page
 		{"Sec-Fetch-Site": "none"},
 		{"Origin": ours}, {"Origin": ours, "Sec-Fetch-Site": "cross-site"},
 	} {
@@ -52,7 +52,7 @@ func testCrossSite(t *testing.T, on backend) {
 		{"Origin": evil}, {"Origin": evil, "Content-Type": form}, {"Origin": "null", "Content-Type": form},
 		{"Origin": evil, "Sec-Fetch-Site": "cross-site"}, {"Origin": evil, "Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "cross-site"},
 		{"Origin": ours + ".evil.example"}, {"Origin": "http://app.example.com"},
-		{"Origin": evil, "Authorization": "Basic YTpi"}, // which browsers add by themselves
+		{"Origin": evil, "Authorization": "Basic YTpi"}, // browsers add it by themselves
 	}
 	for _, header := range refused {
 		if a := login(403, header); a.body["code"] != "cross_site" || a.header.Get("Content-Type") != "application/problem+json" {
@@ -61,14 +61,14 @@ func testCrossSite(t *testing.T, on backend) {
 	}
 	denied := s.log.lines(t, "access.denied")[before:]
 	if len(denied) != len(refused) || denied[0]["severity"] != "WARNING" {
-		t.Errorf("%d refusals are on record, want %d: %v", len(denied), len(refused), denied)
+		t.Errorf("%d refusals are recorded, want %d: %v", len(denied), len(refused), denied)
 	}
-	for range 5 { // counted
+	for range 5 { // counted against the rate limit
 		s.want(t, 403, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": p.refresh}, header: refused[0]})
 	}
 	s.want(t, 429, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": p.refresh}})
 
-	// A page can't know a token, and can't send the header without being asked about it first.
+	// A page of another site does not know a token, and can't send the header without a preflight.
 	s.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: `{}`, header: refused[0]})
 	s.want(t, 401, request{method: "POST", path: api + "/analytics/query", body: `{}`, header: refused[0]})
 	s.want(t, 200, request{method: "GET", path: "/health", header: refused[3]})

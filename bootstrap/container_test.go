@@ -19,7 +19,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestOnContainers runs the service as replicas run: on Postgres and Redis.
+// TestOnContainers runs the service on Postgres and Redis.
 func TestOnContainers(t *testing.T) {
 	postgres, redis := container.Postgres(t), container.Redis(t)
 	on := func(t testing.TB) settings {
@@ -35,7 +35,7 @@ func TestOnContainers(t *testing.T) {
 	}
 	t.Run("end to end", func(t *testing.T) { endToEnd(t, on) })
 	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
-	t.Run("clocks that differ", func(t *testing.T) { testClocks(t, on) })
+	t.Run("clock skew", func(t *testing.T) { testClockSkew(t, on) })
 	t.Run("behind pgbouncer", func(t *testing.T) {
 		container.Require(t, container.PgBouncerImage())
 		for name, test := range map[string]func(*testing.T, backend){
@@ -44,11 +44,11 @@ func TestOnContainers(t *testing.T) {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, pooled) })
 		}
 	})
-	t.Run("refused at start", func(t *testing.T) { testRefusedAtStart(t, postgres) })
-	t.Run("refused while it runs", func(t *testing.T) { testRefusedWhileRunning(t, on) })
-	t.Run("rates and roles change", func(t *testing.T) { testRatesChange(t, on) })
+	t.Run("database errors at start", func(t *testing.T) { testStartErrors(t, postgres) })
+	t.Run("wrong password while running", func(t *testing.T) { testPasswordChanged(t, on) })
+	t.Run("changed rates and roles", func(t *testing.T) { testRatesChange(t, on) })
 	t.Run("outcome unknown", func(t *testing.T) { testOutcomeUnknown(t, on) })
-	t.Run("audited or not at all", func(t *testing.T) { testAuditedOrNotAtAll(t, on) })
+	t.Run("changes without an audit entry", func(t *testing.T) { testAuditFailure(t, on) })
 	t.Run("backup", func(t *testing.T) { testBackup(t, on, postgres) })
 	t.Run("service killed", func(t *testing.T) { testKill(t, on) })
 	t.Run("pools", func(t *testing.T) { testPools(t, on, "query", "super_admin", "write") })
@@ -95,8 +95,8 @@ func testReplicas(t *testing.T, on backend) {
 	}
 }
 
-// testClocks: the grace of a refresh is told by the database's clock. To a replica whose own is ahead it is not over.
-func testClocks(t *testing.T, on backend) {
+// testClockSkew: the grace period of a refresh token goes by the database's clock, also on a replica whose own clock is ahead.
+func testClockSkew(t *testing.T, on backend) {
 	all := generous().with(on(t), settings{"REFRESH_TOKEN_GRACE_SECONDS": "10"})
 	one := start(t, all)
 	clock := porttest.NewClock()
@@ -106,13 +106,12 @@ func testClocks(t *testing.T, on backend) {
 	next := one.refresh(t, 200, p.refresh)
 	ahead.refresh(t, 401, p.refresh)
 	one.me(t, 200, next.text(t, "access_token"))
-	one.pass(t, 10*time.Second)
+	one.advance(t, 10*time.Second)
 	ahead.refresh(t, 401, p.refresh) // which ends the session
 	one.me(t, 401, next.text(t, "access_token"))
 }
 
-// testRatesChange: what was counted against one rate is not held against another, neither after the operator has changed
-// the rate nor after the user has another role.
+// testRatesChange: counting starts anew after the operator has changed a rate, and after a user's role has changed.
 func testRatesChange(t *testing.T, on backend) {
 	daily := generous().with(on(t), settings{"RATE_LIMIT_VIEWER": "3/day", "RATE_LIMIT_ANALYST": "3/day"})
 	s := start(t, daily)
@@ -134,8 +133,8 @@ func testRatesChange(t *testing.T, on backend) {
 	}
 }
 
-// testAuditedOrNotAtAll: where the entry can't be written, the change that it tells of is not made (ASVS 16.2.1).
-func testAuditedOrNotAtAll(t *testing.T, on backend) {
+// testAuditFailure: if the audit entry of a change can't be written, the change is rolled back (ASVS 16.2.1).
+func testAuditFailure(t *testing.T, on backend) {
 	all := generous().with(on(t))
 	s := start(t, all)
 	slug := newSlug()
@@ -148,16 +147,16 @@ func testAuditedOrNotAtAll(t *testing.T, on backend) {
 		{method: "POST", path: api + "/auth/password", token: p.access, body: map[string]string{"current_password": password, "new_password": "another Pass 2"}},
 	} {
 		if a := s.want(t, 500, r); strings.Contains(a.raw, "audit") {
-			t.Errorf("the answer shows what is inside: %s", a.raw)
+			t.Errorf("the response shows internals: %s", a.raw)
 		}
 	}
 	if a := s.me(t, 200, p.access); a.body["role"] != "viewer" || a.body["is_active"] != true {
-		t.Errorf("a change was made and is not on record: %s", a.raw)
+		t.Errorf("a change was made without an audit entry: %s", a.raw)
 	}
-	s.signIn(t, &p) // with the old password; a sign-in is on the log alone
+	s.signIn(t, &p) // with the old password; a sign-in is only logged
 }
 
-// load reports events, each under a key of its own, and repeats what failed under the same key until it is acknowledged.
+// load ingests events, each with its own key, and retries failures with the same key until they are acknowledged.
 type load struct {
 	url, token string
 	workers    sync.WaitGroup
@@ -169,19 +168,19 @@ type load struct {
 	failures     map[string]int    // by status and code
 }
 
-// underLoad starts a load. It ends with the test, or by end.
-func underLoad(t *testing.T, url, token string) *load {
+// startLoad starts a load. It stops at the end of the test, or by end.
+func startLoad(t *testing.T, url, token string) *load {
 	l := &load{url: url, token: token, stopping: make(chan struct{}), acknowledged: map[string]string{}, failures: map[string]int{}}
 	l.end = sync.OnceFunc(func() { close(l.stopping); l.workers.Wait() })
 	for worker := range 8 {
 		l.workers.Go(func() {
 			for n := 0; ; n++ {
 				key := fmt.Sprintf("%d-%d", worker, n)
-				for !l.report(t, key) {
+				for !l.ingest(t, key) {
 					select {
 					case <-l.stopping:
 						return
-					case <-time.After(5 * time.Millisecond): // a client that waits before it repeats
+					case <-time.After(5 * time.Millisecond): // as a client waits before it retries
 					}
 				}
 				select {
@@ -196,8 +195,8 @@ func underLoad(t *testing.T, url, token string) *load {
 	return l
 }
 
-// report sends one event and says whether it was acknowledged.
-func (l *load) report(t *testing.T, key string) bool {
+// ingest sends one event and reports whether it was acknowledged.
+func (l *load) ingest(t *testing.T, key string) bool {
 	body := fmt.Sprintf(`{"event_type":"load","user_identifier":%q}`, key)
 	q, err := http.NewRequest(http.MethodPost, l.url+api+"/analytics/events", strings.NewReader(body))
 	if err != nil {
@@ -207,7 +206,7 @@ func (l *load) report(t *testing.T, key string) bool {
 	q.Header.Set("Content-Type", "application/json")
 	q.Header.Set("Authorization", "Bearer "+l.token)
 	q.Header.Set("Idempotency-Key", key)
-	outcome := "no answer"
+	outcome := "no response"
 	var answer struct{ ID, Code string }
 	if response, err := client.Do(q); err == nil {
 		err = json.NewDecoder(response.Body).Decode(&answer)
@@ -216,7 +215,7 @@ func (l *load) report(t *testing.T, key string) bool {
 		switch {
 		case err == nil:
 			outcome = fmt.Sprint(response.StatusCode, " ", answer.Code)
-		case response.StatusCode == http.StatusBadGateway: // a balancer's, which has no words
+		case response.StatusCode == http.StatusBadGateway: // the load balancer's, which has no body
 			outcome = "502"
 		}
 	}
@@ -230,8 +229,8 @@ func (l *load) report(t *testing.T, key string) bool {
 	return true
 }
 
-// soFar returns what has been acknowledged.
-func (l *load) soFar() map[string]string {
+// snapshot returns the events acknowledged so far.
+func (l *load) snapshot() map[string]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.acknowledged)
@@ -243,14 +242,14 @@ func (l *load) count() int {
 	return len(l.acknowledged)
 }
 
-// goesOn waits until many more events have been acknowledged.
-func (l *load) goesOn(t *testing.T) {
+// awaitMore waits until 200 more events have been acknowledged.
+func (l *load) awaitMore(t *testing.T) {
 	t.Helper()
 	enough := l.count() + 200
 	porttest.Eventually(t, "more acknowledged events", func() bool { return l.count() >= enough })
 }
 
-// failedOnly fails for a failure that is none of the allowed ones.
+// failedOnly fails the test if a request failed with an outcome that is not allowed.
 func (l *load) failedOnly(t *testing.T, allowed ...string) {
 	t.Helper()
 	l.mu.Lock()
@@ -267,7 +266,7 @@ func (l *load) failedOnly(t *testing.T, allowed ...string) {
 	}
 }
 
-// compare holds what is stored against what was acknowledged: nothing is lost and nothing is there twice.
+// compare stops the load and compares the stored events with the acknowledged ones: none is lost and none is stored twice.
 func (l *load) compare(t *testing.T, s *service) {
 	t.Helper()
 	l.end()
@@ -302,8 +301,8 @@ func (l *load) compare(t *testing.T, s *service) {
 func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	s := start(t, generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"}))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	l := underLoad(t, s.url, p.access)
-	l.goesOn(t)
+	l := startLoad(t, s.url, p.access)
+	l.awaitMore(t)
 
 	begin(t)
 	s.untilReady(t, 503)
@@ -313,12 +312,12 @@ func testPostgresOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 
 	end(t)
 	s.untilReady(t, 200)
-	l.goesOn(t)
+	l.awaitMore(t)
 	l.compare(t, s)
 	l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
 }
 
-// testRedisOutage: no request fails, what is revoked stays dead, and the gauge and the log tell each change once.
+// testRedisOutage: no request fails, revoked tokens stay revoked, and the gauge and the log show each change once.
 func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": freeAddress(t), "RATE_LIMIT_VIEWER": "5/minute"}))
 	slug := newSlug()
@@ -339,13 +338,13 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	if c := s.metrics(t).of("secure_data_api_redis_connections"); len(c) != 2 || c[0].value+c[1].value == 0 {
 		t.Errorf("connections to redis: %v", c)
 	}
-	l := underLoad(t, s.url, p.access)
-	l.goesOn(t)
+	l := startLoad(t, s.url, p.access)
+	l.awaitMore(t)
 	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: out.access})
 
 	begin(t)
 	gauge(0)
-	l.goesOn(t)
+	l.awaitMore(t)
 	s.me(t, 401, out.access)
 	s.signIn(t, &out)
 	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: out.access})
@@ -353,17 +352,17 @@ func testRedisOutage(t *testing.T, on backend, begin, end func(testing.TB)) {
 	for range 5 {
 		s.me(t, 200, viewer.access)
 	}
-	s.me(t, 429, viewer.access) // limits go on
+	s.me(t, 429, viewer.access) // limits still apply
 
 	end(t)
 	gauge(1)
-	l.goesOn(t)
+	l.awaitMore(t)
 	s.me(t, 401, out.access)
 	l.compare(t, s)
 	l.failedOnly(t)
 	for _, use := range []string{"limits", "revocation"} {
-		if told := strings.Count(s.log.String(), `"use":"`+use+`"`); told != 2 {
-			t.Errorf("of redis for %s the log tells %d times, where it went and came back", use, told)
+		if lines := strings.Count(s.log.String(), `"use":"`+use+`"`); lines != 2 {
+			t.Errorf("redis for %s: %d log lines, want 2", use, lines)
 		}
 	}
 }
@@ -378,28 +377,28 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// cutter stands between the service and Postgres.
+// cutter is a proxy between the service and Postgres that can cut or silence connections.
 type cutter struct {
 	address  string
-	atCommit atomic.Int32 // what becomes of the next COMMIT, and of all that follows where it is dropped
-	silent   atomic.Bool  // what the service says is dropped
-	unheard  atomic.Int32 // how many times
+	atCommit atomic.Int32 // the verdict on the next COMMIT; Drop silences the proxy
+	silent   atomic.Bool  // whether data from the service is dropped
+	dropped  atomic.Int32 // number of dropped chunks
 }
 
-// newCutter stands before the server at an address until the test ends.
+// newCutter starts a cutter to a server until the test ends.
 func newCutter(t *testing.T, server string) *cutter {
 	t.Helper()
 	c := &cutter{}
-	c.address = container.Proxy(t, server, func(piece []byte) container.Verdict {
+	c.address = container.Proxy(t, server, func(chunk []byte) container.Verdict {
 		verdict := container.Pass
-		if bytes.Contains(piece, []byte("COMMIT\x00")) {
+		if bytes.Contains(chunk, []byte("COMMIT\x00")) {
 			verdict = container.Verdict(c.atCommit.Swap(int32(container.Pass)))
 		}
 		if verdict == container.Drop {
 			c.silent.Store(true)
 		}
 		if c.silent.Load() {
-			c.unheard.Add(1)
+			c.dropped.Add(1)
 			return container.Drop
 		}
 		return verdict
@@ -407,8 +406,8 @@ func newCutter(t *testing.T, server string) *cutter {
 	return c
 }
 
-// testOutcomeUnknown cuts the connection to Postgres at a commit. The service says that it does not know what became of
-// the event, and whoever repeats the request has it stored once.
+// testOutcomeUnknown cuts the connection to Postgres at a commit. The service answers 503 outcome_unknown, and after a retry with
+// the same key the event is stored once.
 func testOutcomeUnknown(t *testing.T, on backend) {
 	all := generous().with(on(t))
 	u := parse(t, all["DATABASE_URL"])
@@ -432,7 +431,7 @@ func testOutcomeUnknown(t *testing.T, on backend) {
 		r.header = map[string]string{"Idempotency-Key": key}
 		s.want(t, 201, r)
 		if n := strings.Count(s.want(t, 200, list).raw, `"id"`); n != 1 {
-			t.Errorf("cut %s the commit and repeated, %d events are stored", name, n)
+			t.Errorf("cut %s the commit and retried, %d events are stored", name, n)
 		}
 	}
 }

@@ -10,21 +10,22 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
-// TestDrain: told to stop, the service says that it is not ready, and goes on answering until balancers have seen it.
+// TestDrain: on shutdown the service is not ready, and continues to answer for SHUTDOWN_DELAY_SECONDS, so that load balancers
+// notice.
 func TestDrain(t *testing.T) {
-	asked, over := make(chan time.Duration, 1), make(chan time.Time)
-	s := startIn(t, generous().with(onSQLite(t), settings{"SHUTDOWN_DELAY_SECONDS": "7"}), porttest.NewClock(), func(d time.Duration) <-chan time.Time {
-		asked <- d
+	waited, over := make(chan time.Duration, 1), make(chan time.Time)
+	s := startWith(t, generous().with(onSQLite(t), settings{"SHUTDOWN_DELAY_SECONDS": "7"}), porttest.NewClock(), func(d time.Duration) <-chan time.Time {
+		waited <- d
 		return over
 	})
-	pass := sync.OnceFunc(func() { close(over) })
-	t.Cleanup(pass) // where the test does not come to its end
+	elapse := sync.OnceFunc(func() { close(over) })
+	t.Cleanup(elapse) // if the test fails early
 	p := s.newPerson(t, newSlug(), access.Analyst)
 	s.want(t, 200, request{method: "GET", path: "/health/ready"})
 
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	if wait := <-asked; wait != 7*time.Second {
+	if wait := <-waited; wait != 7*time.Second {
 		t.Errorf("the service waits for %s", wait)
 	}
 	for _, path := range []string{"/health/ready", "/health"} {
@@ -33,10 +34,10 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	s.want(t, 200, request{method: "GET", path: "/health/live"})
-	for range 2 { // on connections of their own, since each answer ends the one that it came over
+	for range 2 { // each response closes its connection
 		a := s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()})
 		if !a.closed {
-			t.Error("the connection is kept, and its next request may meet its end")
+			t.Error("the connection is kept alive")
 		}
 	}
 	select {
@@ -45,7 +46,7 @@ func TestDrain(t *testing.T) {
 	default:
 	}
 
-	pass()
+	elapse()
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
@@ -55,9 +56,9 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrain_without_a_delay: nothing waits where nobody asked for it.
+// TestDrain_without_a_delay: by default there is no delay.
 func TestDrain_without_a_delay(t *testing.T) {
-	s := startIn(t, generous().with(onSQLite(t)), porttest.NewClock(), func(time.Duration) <-chan time.Time {
+	s := startWith(t, generous().with(onSQLite(t)), porttest.NewClock(), func(time.Duration) <-chan time.Time {
 		t.Error("the service waits")
 		return nil
 	})
@@ -66,7 +67,7 @@ func TestDrain_without_a_delay(t *testing.T) {
 	}
 }
 
-// TestStop_at_once: who is told twice to stop does not wait.
+// TestStop_at_once: a second SIGTERM stops the service at once.
 func TestStop_at_once(t *testing.T) {
 	p := newProgram(t, onSQLite(t).with(settings{"SHUTDOWN_DELAY_SECONDS": "60"}))
 	process := p.serve(t)
@@ -79,6 +80,6 @@ func TestStop_at_once(t *testing.T) {
 	porttest.Eventually(t, "a service that is not ready", func() bool { return !p.healthy(t) })
 	terminate()
 	if err := process.Wait(); err == nil {
-		t.Error("the service waited to the end")
+		t.Error("the service waited for the whole delay")
 	}
 }

@@ -18,7 +18,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"matrix", testMatrix},
 		{"absence is hidden", testAbsenceIsHidden},
 		{"registration modes", testRegistrationModes},
-		{"credentials do not tell who exists", testNoEnumeration},
+		{"no enumeration", testNoEnumeration},
 		{"rotation", testRotation},
 		{"concurrent refreshes", testConcurrentRefresh},
 		{"sign out", testSignOut},
@@ -26,7 +26,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"session limit", testSessionLimit},
 		{"registrations at once", testRegistrationsAtOnce},
 		{"address throttled", testAddressThrottled},
-		{"thief", testThief},
+		{"stolen token", testStolenToken},
 		{"grace", testGrace},
 		{"changes count at once", testChangesCountAtOnce},
 		{"password", testPassword},
@@ -35,17 +35,17 @@ func endToEnd(t *testing.T, on backend) {
 		{"role rules", testRoleRules},
 		{"rate limits", testRateLimits},
 		{"events", testEvents},
-		{"events and their answers", testResults},
+		{"expected results", testResults},
 		{"idempotency", testIdempotency},
 		{"export", testExport},
 		{"bad input", testBadInput},
-		{"told at once", testToldAtOnce},
-		{"read as the contract has it", testReadAsTheContractHasIt},
-		{"look-alikes", testLookAlikes},
+		{"all field errors", testAllFieldErrors},
+		{"formats", testFormats},
+		{"homographs", testHomographs},
 		{"malformed query", testMalformedQuery},
 		{"cross-site", testCrossSite},
 		{"open routes", testOpenRoutes},
-		{"too large is counted", testTooLargeIsCounted},
+		{"too large is counted", testTooLargeCounted},
 		{"audit log", testAuditLog},
 		{"headers", testHeaders},
 		{"docs", testDocs},
@@ -56,7 +56,7 @@ func endToEnd(t *testing.T, on backend) {
 	}
 }
 
-// testWalkthrough is the walkthrough of the README.
+// testWalkthrough sends the requests of the README's walkthrough.
 func testWalkthrough(t *testing.T, on backend) {
 	s := start(t, settings{"JWT_SECRET_KEY": secret, "PORT": "0"}.with(on(t)))
 	slug, email := newSlug(), uuid.NewString()+"@acme.com"

@@ -24,9 +24,9 @@ func testEvents(t *testing.T, on backend) {
 		full.body["occurred_at"] != now.Add(-48*time.Hour).Format(time.RFC3339Nano) {
 		t.Errorf("stored %s", full.raw)
 	}
-	least := post(map[string]any{"event_type": "click", "user_identifier": "u2", "value": nil})
-	if v, given := least.body["session_id"]; !given || v != nil {
-		t.Errorf("an absent part is not null: %s", least.raw)
+	minimal := post(map[string]any{"event_type": "click", "user_identifier": "u2", "value": nil})
+	if v, given := minimal.body["session_id"]; !given || v != nil {
+		t.Errorf("an absent field is not null: %s", minimal.raw)
 	}
 	post(map[string]any{"event_type": "view", "user_identifier": "u2", "occurred_at": now.AddDate(0, 0, -20).Format(time.RFC3339)})
 
@@ -35,7 +35,7 @@ func testEvents(t *testing.T, on backend) {
 	if err := json.Unmarshal([]byte(list.raw), &events); err != nil || len(events) != 2 || events[0]["event_type"] != "click" || events[1]["id"] != full.body["id"] {
 		t.Errorf("the newest are %s", list.raw)
 	}
-	s.clock.Advance(time.Second) // a window ends before now
+	s.clock.Advance(time.Second) // a window excludes its end
 	for period, want := range map[string]string{
 		"?period=7d": `[{"count":1,"event_type":"click"},{"count":1,"event_type":"view"}] 2 2`,
 		"":           `[{"count":2,"event_type":"view"},{"count":1,"event_type":"click"}] 3 2`,
@@ -75,7 +75,7 @@ func testIdempotency(t *testing.T, on backend) {
 	s.clock.Advance(time.Minute)
 	again := post(201, p, "order 66", view)
 	if first.raw != again.raw || again.header.Get("Idempotency-Key") != "order 66" {
-		t.Errorf("the repetition is another:\n%s%s", first.raw, again.raw)
+		t.Errorf("the retry has another response:\n%s%s", first.raw, again.raw)
 	}
 	a := post(422, p, "order 66", map[string]any{"event_type": "click", "user_identifier": "u"})
 	if a.body["code"] != "idempotency_key_reused" {
@@ -84,11 +84,11 @@ func testIdempotency(t *testing.T, on backend) {
 	if foreign := post(201, other, "order 66", view); foreign.body["id"] == first.body["id"] {
 		t.Error("two tenants share an event")
 	}
-	made := s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: view}).header.Get("Idempotency-Key")
-	if made == "" {
-		t.Error("no key was made")
+	generated := s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: view}).header.Get("Idempotency-Key")
+	if generated == "" {
+		t.Error("no key was generated")
 	}
-	post(201, p, made, view)
+	post(201, p, generated, view)
 	list := s.want(t, 200, request{method: "GET", path: api + "/analytics/events", token: p.access})
 	if n := strings.Count(list.raw, `"id"`); n != 2 {
 		t.Errorf("%d events are stored, want 2", n)
@@ -100,16 +100,16 @@ func testIdempotency(t *testing.T, on backend) {
 func testExport(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	stranger := s.newPerson(t, newSlug(), access.Analyst)
+	other := s.newPerson(t, newSlug(), access.Analyst)
 	export := request{method: "GET", path: api + "/analytics/export", token: p.access}
 	if a := s.want(t, 200, export); a.raw != "" {
-		t.Errorf("nothing is exported as %q", a.raw)
+		t.Errorf("the export of no events is %q", a.raw)
 	}
-	const many = 1200 // more than one piece
+	const many = 1200 // more than one chunk
 	for i := range many {
 		by := p
 		if i%100 == 99 {
-			by = stranger
+			by = other
 		}
 		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: by.access, body: map[string]any{
 			"event_type": "view", "user_identifier": "=cmd()\"\n"[:6], "occurred_at": s.clock.Now().Add(-time.Duration(i) * time.Second).Format(time.RFC3339Nano)}})
@@ -143,6 +143,6 @@ func testExport(t *testing.T, on backend) {
 	}
 	entries := s.log.lines(t, "analytics.exported")
 	if len(entries) != 2 || entries[0]["severity"] != "WARNING" || entries[0]["user_id"] != string(p.user.ID) {
-		t.Errorf("on record: %v", entries)
+		t.Errorf("recorded: %v", entries)
 	}
 }

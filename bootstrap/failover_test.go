@@ -8,9 +8,9 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestFailover: the primary dies under load and a true standby takes its place, behind the same address or as the second
-// of two hosts. Until it is promoted nothing is written, no request fails in another way than 503, and then all goes on
-// without a restart (ASVS 16.5.2, 16.5.3).
+// TestFailover: the primary dies under load and a hot standby replaces it, behind the same address or as the second of two
+// hosts. Until it is promoted nothing is written and requests fail only with 503; then the service continues without a restart
+// (ASVS 16.5.2, 16.5.3).
 func TestFailover(t *testing.T) {
 	container.Require(t, container.PostgresImage())
 	for name, at := range map[string]func(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()){
@@ -24,8 +24,8 @@ func TestFailover(t *testing.T) {
 			serviceURL, failOver := at(t, primary, standby, serviceURL)
 			s := start(t, generous().with(settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4"}))
 			p := s.newPerson(t, newSlug(), access.Analyst)
-			l := underLoad(t, s.url, p.access)
-			l.goesOn(t)
+			l := startLoad(t, s.url, p.access)
+			l.awaitMore(t)
 
 			failOver()
 			failOverOwner()
@@ -36,7 +36,7 @@ func TestFailover(t *testing.T) {
 
 			standby.Promote(t)
 			s.untilReady(t, 200)
-			l.goesOn(t)
+			l.awaitMore(t)
 			l.compare(t, s)
 			l.failedOnly(t, "503 unavailable", "503 outcome_unknown")
 			if !strings.Contains(s.log.String(), "the server is read-only") {
@@ -46,7 +46,7 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// behindOneAddress returns a URL whose address leads to the primary, and what leads it to the standby.
+// behindOneAddress returns a URL of a proxy to the primary, and a function that switches it to the standby.
 func behindOneAddress(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()) {
 	t.Helper()
 	to := container.NewSwitchableProxy(t, primary.Address)
@@ -55,7 +55,7 @@ func behindOneAddress(t *testing.T, primary, standby *container.Container, datab
 	return u.String(), func() { to.To(standby.Address) }
 }
 
-// asOneOfTwoHosts returns a URL that names both, with nothing to be done at a failover.
+// asOneOfTwoHosts returns a URL that names both, and a function that does nothing.
 func asOneOfTwoHosts(t *testing.T, primary, standby *container.Container, databaseURL string) (string, func()) {
 	t.Helper()
 	u := parse(t, databaseURL)

@@ -13,7 +13,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
-// testAnswers reports the events of testdata and holds the answers against what another program has worked out.
+// testResults ingests the events of testdata and compares the results with those that another program computed.
 func testResults(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Analyst)
@@ -70,7 +70,7 @@ func TestEventFiles(t *testing.T) {
 	}
 }
 
-// TestWalkthrough runs the walkthrough as a person does, with curl.
+// TestWalkthrough runs the commands of the README's walkthrough, with curl.
 func TestWalkthrough(t *testing.T) {
 	for _, program := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -42,14 +42,14 @@ const (
 // settings are names and values of the configuration.
 type settings map[string]string
 
-// backend is what a service runs on: it returns the settings of a database of its own.
+// backend returns the settings of a new database for a service.
 type backend func(t testing.TB) settings
 
 func onSQLite(t testing.TB) settings {
 	return settings{"DATABASE_URL": "sqlite://" + filepath.Join(t.TempDir(), "data.db")}
 }
 
-// generous are limits that no test meets by accident.
+// generous returns settings with rate limits that no test reaches by accident.
 func generous() settings {
 	s := settings{"JWT_SECRET_KEY": secret, "PORT": "0"}
 	for _, setting := range config.Settings() {
@@ -69,7 +69,7 @@ func (s settings) with(others ...settings) settings {
 	return all
 }
 
-// log is what a service writes.
+// log is the output of a service, which may be read while it is written.
 type log struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -87,14 +87,14 @@ func (l *log) String() string {
 	return l.buffer.String()
 }
 
-// lines returns the lines with the event's name.
+// lines returns the lines of an event.
 func (l *log) lines(t *testing.T, event string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
 	for line := range strings.Lines(l.String()) {
 		var fields map[string]any
 		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Fatalf("the log has a line that is no JSON: %s", line)
+			t.Fatalf("a log line is not JSON: %s", line)
 		}
 		if fields["event"] == event {
 			found = append(found, fields)
@@ -106,7 +106,7 @@ func (l *log) lines(t *testing.T, event string) []map[string]any {
 // service is a running service, as main runs it.
 type service struct {
 	app *bootstrap.App
-	// operator is what commands work with.
+	// operator opens an App as the commands do, once.
 	operator func() *bootstrap.App
 	url      string
 	clock    *porttest.Clock
@@ -121,7 +121,7 @@ func start(t testing.TB, s settings) *service {
 	return startAt(t, s, porttest.NewClock())
 }
 
-// open opens a service with the settings. It is the caller's to close.
+// open opens a service with the settings. The caller closes it.
 func open(t testing.TB, s settings, in bootstrap.Runtime) *bootstrap.App {
 	t.Helper()
 	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, ok := s[name]; return v, ok }})
@@ -137,11 +137,11 @@ func open(t testing.TB, s settings, in bootstrap.Runtime) *bootstrap.App {
 
 func startAt(t testing.TB, s settings, clock *porttest.Clock) *service {
 	t.Helper()
-	return startIn(t, s, clock, time.After)
+	return startWith(t, s, clock, time.After)
 }
 
-// startIn is startAt where waiting is the test's own.
-func startIn(t testing.TB, s settings, clock *porttest.Clock, after func(time.Duration) <-chan time.Time) *service {
+// startWith is startAt with a replacement of time.After.
+func startWith(t testing.TB, s settings, clock *porttest.Clock, after func(time.Duration) <-chan time.Time) *service {
 	t.Helper()
 	running := &service{clock: clock, log: &log{}, settings: s}
 	running.app = open(t, s, bootstrap.Runtime{Output: running.log, Version: "test", Clock: clock, After: after, Serving: true})
@@ -183,8 +183,8 @@ func startIn(t testing.TB, s settings, clock *porttest.Clock, after func(time.Du
 	return running
 }
 
-// pass lets time pass since each session was used last, which Postgres tells by a clock of its own.
-func (s *service) pass(t testing.TB, d time.Duration) {
+// advance moves the clock forward. Postgres has its own clock, so there it moves the last use of each session back.
+func (s *service) advance(t testing.TB, d time.Duration) {
 	t.Helper()
 	s.clock.Advance(d)
 	if s.settings["MIGRATION_DATABASE_URL"] != "" {
@@ -192,7 +192,7 @@ func (s *service) pass(t testing.TB, d time.Duration) {
 	}
 }
 
-// asOwner runs a statement in a Postgres as the owner of its tables.
+// asOwner runs a statement in Postgres as the owner of the tables.
 func asOwner(t testing.TB, s settings, statement string) {
 	t.Helper()
 	db, err := sql.Open("postgres", s["MIGRATION_DATABASE_URL"])
@@ -221,25 +221,25 @@ func roleIn(t testing.TB, raw string) (role, database string) {
 	return u.User.Username(), strings.TrimPrefix(u.Path, "/")
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status int
 	header http.Header
 	raw    string
-	body   map[string]any // nil where the body is no object
-	closed bool           // whether it ends its connection
+	body   map[string]any // nil if the body is not an object
+	closed bool           // whether it closes the connection
 }
 
 func (a answer) text(t testing.TB, name string) string {
 	t.Helper()
 	s, ok := a.body[name].(string)
 	if !ok {
-		t.Fatalf("the answer has no text %s: %d %s", name, a.status, a.raw)
+		t.Fatalf("the response has no string %s: %d %s", name, a.status, a.raw)
 	}
 	return s
 }
 
-// fields returns the names of the fields that a problem blames.
+// fields returns the fields that a problem names.
 func (a answer) fields() (names []string) {
 	list, _ := a.body["errors"].([]any)
 	for _, e := range list {
@@ -248,7 +248,7 @@ func (a answer) fields() (names []string) {
 	return names
 }
 
-// request is what to ask. A body that is no string is sent as JSON.
+// request is a request to send. A body that is not a string is encoded as JSON.
 type request struct {
 	method, path string
 	token        string
@@ -261,7 +261,7 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// send asks and holds the question (where it is answered well) and the answer against the contract.
+// send sends a request. It validates the response, and the request if it was accepted, against the contract.
 func (s *service) send(t testing.TB, r request) answer {
 	t.Helper()
 	var body []byte
@@ -301,19 +301,19 @@ func (s *service) send(t testing.TB, r request) answer {
 		t.Fatal(err)
 	}
 	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw), closed: response.Close}
-	_ = json.Unmarshal(raw, &a.body) // an array or a stream is no object
+	_ = json.Unmarshal(raw, &a.body) // an array or a stream is not an object
 	if a.header.Get("X-Request-ID") == "" {
-		t.Errorf("%s %s: the answer has no X-Request-ID", r.method, r.path)
+		t.Errorf("%s %s: the response has no X-Request-ID", r.method, r.path)
 	}
 	q.Body = io.NopCloser(bytes.NewReader(body))
-	holdAgainstContract(t, q, a, raw)
+	validateAgainstContract(t, q, a, raw)
 	return a
 }
 
-// behindProxy lets a request say by X-Forwarded-For where it comes from.
+// behindProxy lets requests set their address by X-Forwarded-For.
 var behindProxy = settings{"TRUSTED_PROXIES": "127.0.0.1"}
 
-// from sends a request from an address, by a program of that name.
+// from returns the request with an address and a User-Agent.
 func (r request) from(address, device string) request {
 	r.header = map[string]string{"X-Forwarded-For": address, "User-Agent": device}
 	return r
@@ -329,15 +329,15 @@ func (s *service) want(t testing.TB, status int, r request) answer {
 	return a
 }
 
-// untilReady waits until readiness has a status.
+// untilReady waits until /health/ready answers with a status.
 func (s *service) untilReady(t *testing.T, status int) {
 	t.Helper()
-	porttest.Eventually(t, "another readiness", func() bool {
+	porttest.Eventually(t, fmt.Sprintf("/health/ready answers %d", status), func() bool {
 		return s.send(t, request{method: "GET", path: "/health/ready"}).status == status
 	})
 }
 
-// wantUnavailable wants to be told of each use of the database that it does not answer, and when to come back.
+// wantUnavailable expects 503 with Retry-After from each request that uses the database.
 func (s *service) wantUnavailable(t *testing.T, p person) {
 	t.Helper()
 	for _, r := range []request{
@@ -373,7 +373,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 	return legacy.NewRouter(document)
 })
 
-func holdAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
+func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
 	t.Helper()
 	router, err := contract()
 	if err != nil {
@@ -407,7 +407,7 @@ func holdAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
 			q.Header.Set("Content-Type", "application/json") // as the service reads it
 		}
 		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
-			t.Errorf("%s %s was answered with %d and is not as the contract has it: %v", q.Method, q.URL, a.status, err)
+			t.Errorf("%s %s was answered %d, but does not match the contract: %v", q.Method, q.URL, a.status, err)
 		}
 	}
 	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
@@ -415,7 +415,7 @@ func holdAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	})
 	if err != nil {
-		t.Errorf("the answer to %s %s is not as the contract has it: %v", q.Method, q.URL, err)
+		t.Errorf("the response to %s %s does not match the contract: %v", q.Method, q.URL, err)
 	}
 }
 
@@ -427,7 +427,7 @@ type person struct {
 	refresh string
 }
 
-// newPerson makes a user with a role in a tenant, which is made where it is new, and signs it in.
+// newPerson creates a user with a role in a tenant, which it creates if it does not exist, and signs the user in.
 func (s *service) newPerson(t testing.TB, tenantSlug string, role access.Role) person {
 	t.Helper()
 	email := uuid.NewString() + "@example.com"
@@ -465,7 +465,7 @@ func (s *service) refresh(t *testing.T, status int, token string) answer {
 	return s.want(t, status, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": token}})
 }
 
-// newSlug returns the slug of a tenant that no other test has.
+// newSlug returns a unique slug of a tenant.
 func newSlug() string { return "t-" + uuid.NewString() }
 
 func query(values ...string) string {

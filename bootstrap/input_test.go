@@ -26,9 +26,9 @@ func testBadInput(t *testing.T, on backend) {
 		return string(raw)
 	}
 	set := func(name string, value any) string { return account(func(m map[string]any) { m[name] = value }) }
-	const register, login, events, ask = "/auth/register", "/auth/login", "/analytics/events", "/analytics/query"
+	const register, login, events, analyticsQuery = "/auth/register", "/auth/login", "/analytics/events", "/analytics/query"
 	view := func(rest string) string { return `{"event_type":"view","user_identifier":"u"` + rest + `}` }
-	nowhere := uuid.NewString()
+	unknownID := uuid.NewString()
 	var members []string
 	for i := range 50_000 {
 		members = append(members, fmt.Sprintf(`"f%d":0`, i))
@@ -42,25 +42,25 @@ func testBadInput(t *testing.T, on backend) {
 		{"empty body", "POST", register, "", 400, "body"},
 		{"spaces", "POST", register, "  \n", 400, "body"},
 		{"not JSON", "POST", register, "email=a", 400, "body"},
-		{"cut off", "POST", register, `{"email":"a`, 400, "body"},
+		{"truncated", "POST", register, `{"email":"a`, 400, "body"},
 		{"two values", "POST", login, `{"email":"a@b.cd","password":"x"}{}`, 400, "body"},
 		{"an array", "POST", register, `[]`, 422, "body"},
 		{"null", "POST", login, `null`, 422, "body"},
 		{"wrong type", "POST", login, `{"email":7,"password":"x"}`, 422, "email"},
 		{"unknown field", "POST", login, `{"email":"a@b.cd","password":"x","remember":true}`, 422, "remember"},
-		{"server's field", "POST", register, set("role", "super_admin"), 422, "role"},
-		{"server's id", "POST", events, view(`,"tenant_id":"` + nowhere + `"`), 422, "tenant_id"},
+		{"field that the server sets", "POST", register, set("role", "super_admin"), 422, "role"},
+		{"tenant that the server sets", "POST", events, view(`,"tenant_id":"` + unknownID + `"`), 422, "tenant_id"},
 		{"key twice", "POST", login, `{"email":"a@b.cd","email":"c@d.ef","password":"x"}`, 400, "email"},
 		{"key in capitals", "POST", login, `{"EMAIL":"a@b.cd","password":"x"}`, 422, "EMAIL"},
 		{"10 MB", "POST", login, `{"email":"` + strings.Repeat("a", 10<<20) + `"}`, 413, ""},
-		{"deep nesting", "POST", ask, strings.Repeat(`{"a":`, 100_000), 400, "body"},
-		{"many unknown fields", "POST", ask, unknown, 422, "f0"},
+		{"deep nesting", "POST", analyticsQuery, strings.Repeat(`{"a":`, 100_000), 400, "body"},
+		{"many unknown fields", "POST", analyticsQuery, unknown, 422, "f0"},
 		{"NUL in JSON", "POST", register, "{\"email\":\"a\x00\"}", 400, "body"},
 		{"NUL in a name", "POST", register, set("full_name", "a\x00b"), 422, "full_name"},
 		{"NUL in a type", "POST", events, `{"event_type":"\u0000","user_identifier":"u"}`, 422, "event_type"},
 		{"invalid UTF-8", "POST", register, "{\"email\":\"\xff\xfe\"}", 400, "body"},
 		{"lone surrogate", "POST", events, `{"event_type":"\ud800","user_identifier":"u"}`, 400, "body"},
-		{"no e-mail", "POST", register, set("email", "alice"), 422, "email"},
+		{"not an e-mail address", "POST", register, set("email", "alice"), 422, "email"},
 		{"e-mail with spaces", "POST", register, set("email", "a b@example.com"), 422, "email"},
 		{"slug with dots", "POST", register, set("tenant_slug", "acme.com"), 422, "tenant_slug"},
 		{"short name", "POST", register, set("full_name", "A"), 422, "full_name"},
@@ -77,12 +77,12 @@ func testBadInput(t *testing.T, on backend) {
 		{"value in quotes", "POST", events, view(`,"value":"1"`), 422, "value"},
 		{"year 9999", "POST", events, view(`,"occurred_at":"9999-12-31T23:59:59Z"`), 422, "occurred_at"},
 		{"year 1", "POST", events, view(`,"occurred_at":"0001-01-01T00:00:00Z"`), 422, "occurred_at"},
-		{"no time", "POST", events, view(`,"occurred_at":"yesterday"`), 422, "occurred_at"},
+		{"not a time", "POST", events, view(`,"occurred_at":"yesterday"`), 422, "occurred_at"},
 		{"limit -1", "GET", "/users?limit=-1", "", 422, "limit"},
 		{"limit 0", "GET", "/users?limit=0", "", 422, "limit"},
 		{"limit 201", "GET", "/users?limit=201", "", 422, "limit"},
 		{"limit 1001", "GET", events + "?limit=1001", "", 422, "limit"},
-		{"limit is no number", "GET", "/users?limit=ten", "", 422, "limit"},
+		{"limit is not a number", "GET", "/users?limit=ten", "", 422, "limit"},
 		{"limit is huge", "GET", "/users?limit=99999999999999999999", "", 422, "limit"},
 		{"limit twice", "GET", "/users?limit=1&limit=2", "", 422, "limit"},
 		{"skip 10^12", "GET", events + "?skip=1000000000000", "", 422, "skip"},
@@ -91,27 +91,27 @@ func testBadInput(t *testing.T, on backend) {
 		{"empty type in a parameter", "GET", events + "?event_type=", "", 422, "event_type"},
 		{"empty period", "GET", "/analytics/metrics/summary?period=", "", 422, "period"},
 		{"unknown parameter", "GET", "/users?limt=1", "", 422, "limt"},
-		{"parameter in capitals", "GET", events + "?Tenant_ID=" + nowhere, "", 422, "Tenant_ID"},
+		{"parameter in capitals", "GET", events + "?Tenant_ID=" + unknownID, "", 422, "Tenant_ID"},
 		{"parameter of another route", "GET", "/analytics/metrics/summary?skip=1", "", 422, "skip"},
-		{"unknown parameter beside a body", "POST", ask + "?dry_run=true", "{}", 422, "dry_run"},
-		{"unknown parameter of an open route", "POST", login + "?next=/", `{"email":"a@b.cd","password":"x"}`, 422, "next"},
+		{"unknown parameter beside a body", "POST", analyticsQuery + "?dry_run=true", "{}", 422, "dry_run"},
+		{"unknown parameter of a public route", "POST", login + "?next=/", `{"email":"a@b.cd","password":"x"}`, 422, "next"},
 		{"unknown period", "GET", "/analytics/metrics/summary?period=1y", "", 422, "period"},
-		{"tenant is no UUID", "GET", "/users?tenant_id=acme", "", 422, "tenant_id"},
-		{"id is no UUID", "GET", "/users/7", "", 422, "id"},
+		{"tenant is not a UUID", "GET", "/users?tenant_id=acme", "", 422, "tenant_id"},
+		{"id is not a UUID", "GET", "/users/7", "", 422, "id"},
 		{"id is SQL", "DELETE", "/users/'%20OR%201=1--", "", 422, "id"},
-		{"role is no role", "PUT", "/users/" + nowhere + "/role", `{"role":"root"}`, 422, "role"},
-		{"group by the tenant", "POST", ask, `{"group_by":"tenant_id"}`, 422, "group_by"},
-		{"limit is a text", "POST", ask, `{"limit":"1"}`, 422, "limit"},
-		{"limit is a fraction", "POST", ask, `{"limit":1.5}`, 422, "limit"},
-		{"limit 10001", "POST", ask, `{"limit":10001}`, 422, "limit"},
-		{"empty type", "POST", ask, `{"event_type":""}`, 422, "event_type"},
-		{"empty start", "POST", ask, `{"start_date":""}`, 422, "start_date"},
-		{"empty end", "POST", ask, `{"end_date":""}`, 422, "end_date"},
-		{"empty dimension", "POST", ask, `{"group_by":""}`, 422, "group_by"},
-		{"no date", "POST", ask, `{"start_date":"2026-13-01"}`, 422, "start_date"},
-		{"end before start", "POST", ask, `{"start_date":"2026-02-01","end_date":"2026-01-01"}`, 422, "end_date"},
-		{"no route", "GET", "/nothing", "", 404, ""},
-		{"no method", "PATCH", "/users", "", 405, ""},
+		{"unknown role", "PUT", "/users/" + unknownID + "/role", `{"role":"root"}`, 422, "role"},
+		{"group by the tenant", "POST", analyticsQuery, `{"group_by":"tenant_id"}`, 422, "group_by"},
+		{"limit is a string", "POST", analyticsQuery, `{"limit":"1"}`, 422, "limit"},
+		{"limit is a fraction", "POST", analyticsQuery, `{"limit":1.5}`, 422, "limit"},
+		{"limit 10001", "POST", analyticsQuery, `{"limit":10001}`, 422, "limit"},
+		{"empty type", "POST", analyticsQuery, `{"event_type":""}`, 422, "event_type"},
+		{"empty start", "POST", analyticsQuery, `{"start_date":""}`, 422, "start_date"},
+		{"empty end", "POST", analyticsQuery, `{"end_date":""}`, 422, "end_date"},
+		{"empty dimension", "POST", analyticsQuery, `{"group_by":""}`, 422, "group_by"},
+		{"not a date", "POST", analyticsQuery, `{"start_date":"2026-13-01"}`, 422, "start_date"},
+		{"end before start", "POST", analyticsQuery, `{"start_date":"2026-02-01","end_date":"2026-01-01"}`, 422, "end_date"},
+		{"unknown route", "GET", "/nothing", "", 404, ""},
+		{"unknown method", "PATCH", "/users", "", 405, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := request{method: c.method, path: api + c.path, token: p.access}
@@ -123,7 +123,7 @@ func testBadInput(t *testing.T, on backend) {
 				t.Errorf("Content-Type: %s", a.header.Get("Content-Type"))
 			}
 			if c.field != "" && !slices.Contains(a.fields(), c.field) {
-				t.Errorf("%s is not blamed: %s", c.field, a.raw)
+				t.Errorf("%s is not named: %s", c.field, a.raw)
 			}
 			if c.status == 405 && a.header.Get("Allow") == "" {
 				t.Error("405 without Allow")
@@ -139,8 +139,8 @@ func testBadInput(t *testing.T, on backend) {
 	s.want(t, 201, request{method: "POST", path: api + register, body: set("email", "  "+strings.ToUpper(uuid.NewString())+"@Example.COM ")})
 }
 
-// testToldAtOnce: one answer names everything that is wrong with a body, and with the parameters beside it.
-func testToldAtOnce(t *testing.T, on backend) {
+// testAllFieldErrors: one response names all invalid fields of a body and all invalid parameters.
+func testAllFieldErrors(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Admin)
 	for _, c := range []struct {
@@ -155,9 +155,9 @@ func testToldAtOnce(t *testing.T, on backend) {
 		{"rules alone", "POST", "/auth/register", `{"tenant_slug":"a b","full_name":"Alice","email":"alice","password":"password123"}`,
 			[]string{"email must be an e-mail address, such as alice@example.com", "tenant_slug may hold only letters a to z, digits and hyphens",
 				"password is one of the most common passwords, which attackers try first"}},
-		{"null is nothing", "POST", "/auth/login", `{"email":"alice","password":null,"remember":true}`,
+		{"null is missing", "POST", "/auth/login", `{"email":"alice","password":null,"remember":true}`,
 			[]string{"remember is not a field of this request", "password is required", "email must be an e-mail address, such as alice@example.com"}},
-		{"empty is nothing", "POST", "/auth/refresh", `{"refresh_token":"","scope":""}`,
+		{"empty is missing", "POST", "/auth/refresh", `{"refresh_token":"","scope":""}`,
 			[]string{"scope is not a field of this request", "refresh_token is required"}},
 		{"a change of password", "POST", "/auth/password", `{"new_password":"short","confirm":"short"}`,
 			[]string{"confirm is not a field of this request", "current_password is required", "new_password must have at least 8 characters"}},
@@ -169,7 +169,7 @@ func testToldAtOnce(t *testing.T, on backend) {
 		{"a query", "POST", "/analytics/query", `{"limit":"1","group_by":"tenant","start_date":"","end_date":"soon"}`,
 			[]string{"limit must be a whole number", "start_date must not be empty", "group_by must be event_type, source or day",
 				"end_date must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"}},
-		{"a role of nobody", "PUT", "/users/7/role", `{"role":"root","reason":""}`,
+		{"a role, and an invalid user id", "PUT", "/users/7/role", `{"role":"root","reason":""}`,
 			[]string{"reason is not a field of this request", "id must be a UUID, such as 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69",
 				"role must be viewer, analyst, admin or super_admin"}},
 		{"parameters alone", "GET", "/users?tenant_id=acme&skip=x&limit=0", "",
@@ -185,7 +185,7 @@ func testToldAtOnce(t *testing.T, on backend) {
 				got = append(got, fmt.Sprint(e["field"], " ", e["message"]))
 			}
 			if !slices.Equal(got, c.want) {
-				t.Errorf("told %q, want %q", got, c.want)
+				t.Errorf("the errors are %q, want %q", got, c.want)
 			}
 			if want := fmt.Sprintf("The request is not valid: %s (and %d more).", c.want[0], len(c.want)-1); a.body["detail"] != want {
 				t.Errorf("the detail is %q, want %q", a.body["detail"], want)
@@ -197,42 +197,42 @@ func testToldAtOnce(t *testing.T, on backend) {
 		t.Errorf("the detail is %q, want %q", a.body["detail"], want)
 	}
 	if list := s.want(t, 200, request{method: "GET", path: api + "/analytics/events", token: p.access}); strings.TrimSpace(list.raw) != "[]" {
-		t.Errorf("what was refused is stored: %s", list.raw)
+		t.Errorf("a refused event is stored: %s", list.raw)
 	}
 }
 
-// testReadAsTheContractHasIt: numbers, times, objects and queries are read as JSON, RFC 3339 and the URL standard have them.
-func testReadAsTheContractHasIt(t *testing.T, on backend) {
+// testFormats: numbers, times and objects are parsed as JSON and RFC 3339 define them.
+func testFormats(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	ask := func(body string) request {
+	query := func(body string) request {
 		return request{method: "POST", path: api + "/analytics/query", token: p.access, body: body}
 	}
-	report := func(occurredAt string) request {
+	ingest := func(occurredAt string) request {
 		return request{method: "POST", path: api + "/analytics/events", token: p.access,
 			body: map[string]any{"event_type": "view", "user_identifier": "u", "occurred_at": occurredAt}}
 	}
 	for limit, want := range map[string]float64{"1.0": 1, "1e2": 100, "10000.00": 10_000} {
-		a := s.want(t, 200, ask(`{"limit":`+limit+`}`))
+		a := s.want(t, 200, query(`{"limit":`+limit+`}`))
 		if echo, _ := a.body["query"].(map[string]any); echo["limit"] != want {
-			t.Errorf("a limit of %s is taken as %s", limit, a.raw)
+			t.Errorf("a limit of %s is read as %s", limit, a.raw)
 		}
 	}
-	s.want(t, 200, ask(`{"start_date":"2026-01-01t00:00:00z","end_date":"2026-01-02T00:00:00.5+23:59"}`))
-	s.want(t, 201, report("2026-01-01T00:00:00.123456789+05:30"))
+	s.want(t, 200, query(`{"start_date":"2026-01-01t00:00:00z","end_date":"2026-01-02T00:00:00.5+23:59"}`))
+	s.want(t, 201, ingest("2026-01-01T00:00:00.123456789+05:30"))
 	for _, c := range []struct {
 		name  string
 		r     request
 		field string
 	}{
-		{"null for a question", ask(`null`), "body"},
+		{"null for a query", query(`null`), "body"},
 		{"null for a refresh", request{method: "POST", path: api + "/auth/refresh", body: `null`}, "body"},
-		{"a comma in a time", report("2026-01-01T00:00:00,5Z"), "occurred_at"},
-		{"a one-digit hour", report("2026-01-01T1:00:00Z"), "occurred_at"},
-		{"an offset of a day", report("2026-01-01T00:00:00+24:00"), "occurred_at"},
-		{"a leap second", report("2016-12-31T23:59:60Z"), "occurred_at"},
-		{"a comma in a date", ask(`{"start_date":"2026-01-01T00:00:00,5Z"}`), "start_date"},
-		{"a leap second as date", ask(`{"end_date":"2016-12-31T23:59:60Z"}`), "end_date"},
+		{"a comma in a time", ingest("2026-01-01T00:00:00,5Z"), "occurred_at"},
+		{"a one-digit hour", ingest("2026-01-01T1:00:00Z"), "occurred_at"},
+		{"an offset of a day", ingest("2026-01-01T00:00:00+24:00"), "occurred_at"},
+		{"a leap second", ingest("2016-12-31T23:59:60Z"), "occurred_at"},
+		{"a comma in a date", query(`{"start_date":"2026-01-01T00:00:00,5Z"}`), "start_date"},
+		{"a leap second as date", query(`{"end_date":"2016-12-31T23:59:60Z"}`), "end_date"},
 	} {
 		if a := s.want(t, 422, c.r); !slices.Equal(a.fields(), []string{c.field}) {
 			t.Errorf("%s: %s", c.name, a.raw)
@@ -240,8 +240,8 @@ func testReadAsTheContractHasIt(t *testing.T, on backend) {
 	}
 }
 
-// testLookAlikes: no letter of Unicode folds into an address or a slug of ASCII, and no name hides what it is.
-func testLookAlikes(t *testing.T, on backend) {
+// testHomographs: no Unicode letter folds into an ASCII address or slug, and names have no invisible or bidirectional characters.
+func testHomographs(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	slug, local := "k"+newSlug(), "k"+uuid.NewString()
 	account := func(email, slug, name string) request {
@@ -270,8 +270,8 @@ func testLookAlikes(t *testing.T, on backend) {
 	s.want(t, 422, request{method: "POST", path: api + "/auth/login", body: credentials("\u212a"+local[1:]+"@example.com", password)})
 }
 
-// testMalformedQuery: a parameter that can't be read, or that there is not, is not lost in silence, or a super_admin would act in another
-// tenant than named. Such requests are counted as any other.
+// testMalformedQuery: a malformed or unknown parameter is refused and not ignored, or a super_admin would act in another tenant
+// than the one named. Such requests are counted against the rate limit.
 func testMalformedQuery(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_SUPER_ADMIN": "20/minute"}))
 	super := s.newPerson(t, newSlug(), access.SuperAdmin)
@@ -293,7 +293,7 @@ func testMalformedQuery(t *testing.T, on backend) {
 	if want := fmt.Sprint(20 - sent); left != want {
 		t.Errorf("%s requests are left, want %s", left, want)
 	}
-	s.want(t, 401, request{method: "GET", path: api + "/users?tenant_id=%zz"}) // who asks comes first
+	s.want(t, 401, request{method: "GET", path: api + "/users?tenant_id=%zz"}) // authentication comes first
 	s.want(t, 422, request{method: "GET", path: api + "/users?tenant_id=" + other + "&tenant_id=" + other, token: super.access})
 	s.want(t, 401, request{method: "GET", path: api + "/users?unknown=1"})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
-// TestKill kills the service itself, as the kernel does when memory runs out.
+// TestKill kills the service, as the kernel does when memory runs out.
 func TestKill(t *testing.T) { testKill(t, onSQLite) }
 
 // build builds the service.
@@ -25,7 +25,7 @@ func build(t *testing.T) string {
 	return path
 }
 
-// program is the service as it was built, with its environment.
+// program is the built service with its environment.
 type program struct {
 	path        string
 	environment []string
@@ -60,23 +60,23 @@ func (p program) serve(t *testing.T) *exec.Cmd {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Process.Kill() }) // where the test did not come to its end
+	t.Cleanup(func() { _ = c.Process.Kill() }) // if the test fails early
 	porttest.Eventually(t, "health", func() bool { return p.healthy(t) })
 	return c
 }
 
-// stop tells the service to stop, which it does in an orderly way.
+// stop sends SIGTERM and expects a clean exit.
 func stop(t *testing.T, c *exec.Cmd) {
 	t.Helper()
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Wait(); err != nil {
-		t.Errorf("told to stop, the service ended with %v", err)
+		t.Errorf("after SIGTERM the service exited with %v", err)
 	}
 }
 
-// TestHangUp: the service outlives the terminal that it was started from.
+// TestHangUp: the service ignores SIGHUP, so that it survives its terminal.
 func TestHangUp(t *testing.T) {
 	p := newProgram(t, onSQLite(t))
 	process := p.serve(t)
@@ -89,8 +89,8 @@ func TestHangUp(t *testing.T) {
 	stop(t, process)
 }
 
-// testKill kills the service with SIGKILL under load, several times, and holds what is stored against what was
-// acknowledged. Told to stop, it stops in an orderly way.
+// testKill kills the service with SIGKILL under load, several times, and compares the stored events with the acknowledged ones. After
+// SIGTERM it exits cleanly.
 func testKill(t *testing.T, on backend) {
 	built := newProgram(t, on(t))
 	s := &service{url: "http://" + built.address}
@@ -102,19 +102,19 @@ func testKill(t *testing.T, on backend) {
 	}
 	process := built.serve(t)
 	s.signIn(t, &p)
-	l := underLoad(t, s.url, p.access)
+	l := startLoad(t, s.url, p.access)
 	for range 3 {
-		l.goesOn(t)
+		l.awaitMore(t)
 		if err := process.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		if err := process.Wait(); err == nil {
-			t.Fatal("a killed service ended well")
+			t.Fatal("a killed service exited with 0")
 		}
 		process = built.serve(t)
 	}
-	l.goesOn(t)
+	l.awaitMore(t)
 	l.compare(t, s)
-	l.failedOnly(t, "no answer", "503 outcome_unknown", "503 unavailable")
+	l.failedOnly(t, "no response", "503 outcome_unknown", "503 unavailable")
 	stop(t, process)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
-// TestShutdown stops the service while a request is in flight: the request is answered, new ones are not taken.
+// TestShutdown stops the service while a request is in flight: the request is answered, new connections are refused.
 func TestShutdown(t *testing.T) {
 	s := start(t, generous().with(onSQLite(t)))
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -29,14 +29,14 @@ func TestShutdown(t *testing.T) {
 	fmt.Fprintf(connection, "POST %s/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", api, len(body))
 	reader := bufio.NewReader(connection)
 	if line, err := reader.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
-		t.Fatalf("got %q, %v", line, err) // the handler is reading the body from here on
+		t.Fatalf("got %q, %v", line, err) // the handler is reading the body now
 	}
 	if _, err := reader.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	for { // until it takes no more connections
+	for { // until it accepts no more connections
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		if err != nil {
 			break
@@ -55,7 +55,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestSigningKey: in development a key is made once and kept for its owner alone, so that a restart signs nobody out.
+// TestSigningKey: in development a key is generated once and stored with mode 0600, so that sessions survive a restart.
 func TestSigningKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	all := generous().with(settings{"DATA_DIR": dir})
@@ -68,7 +68,7 @@ func TestSigningKey(t *testing.T) {
 	again := startAt(t, all, s.clock)
 	again.me(t, 200, p.access)
 	if !strings.Contains(again.log.String(), "JWT_SECRET_KEY is not set") {
-		t.Error("nobody was warned")
+		t.Error("there is no warning")
 	}
 	info, err := os.Stat(filepath.Join(dir, "jwt-secret-key"))
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -76,7 +76,7 @@ func TestSigningKey(t *testing.T) {
 	}
 }
 
-// restarted runs a service whose one user was made under other settings.
+// restarted runs a service with one user, who was created under other settings.
 func restarted(t *testing.T, before, now settings) (*service, person) {
 	t.Helper()
 	all := generous().with(onSQLite(t))
@@ -88,7 +88,7 @@ func restarted(t *testing.T, before, now settings) (*service, person) {
 	return startAt(t, all.with(now), old.clock), p
 }
 
-// TestRehash: the cost of a hash rises with the next sign-in (ASVS 11.4.2).
+// TestRehash: the next sign-in rehashes the password with the new cost (ASVS 11.4.2).
 func TestRehash(t *testing.T) {
 	s, p := restarted(t, nil, settings{"ARGON2_ITERATIONS": "3"})
 	db, err := sql.Open("sqlite", strings.TrimPrefix(s.settings["DATABASE_URL"], "sqlite://"))
@@ -107,15 +107,15 @@ func TestRehash(t *testing.T) {
 	s.signIn(t, &p)
 	after := hash()
 	if !strings.Contains(before, ",t=2,") || !strings.Contains(after, ",t=3,") {
-		t.Error("the hash was not made anew")
+		t.Error("the password was not rehashed")
 	}
 	s.signIn(t, &p)
 	if hash() != after {
-		t.Error("a hash of today was made anew")
+		t.Error("an up-to-date hash was rehashed")
 	}
 }
 
-// TestRehash_at_once: of several devices that sign in after the cost was raised, one makes the hash anew, and all get in.
+// TestRehash_at_once: of several simultaneous sign-ins after the cost was raised, one rehashes, and all succeed.
 func TestRehash_at_once(t *testing.T) {
 	s, p := restarted(t, nil, settings{"ARGON2_ITERATIONS": "3"})
 	var wg sync.WaitGroup
@@ -126,13 +126,13 @@ func TestRehash_at_once(t *testing.T) {
 	}
 	wg.Wait()
 	if failed := s.log.lines(t, "auth.sign_in_failed"); len(failed) > 0 {
-		t.Errorf("on record: %v", failed)
+		t.Errorf("recorded: %v", failed)
 	}
 }
 
-// TestDearestHash: the service finds at its start what the dearest stored hash costs, and takes that time for an account
-// that does not exist, too, also where the cost has been lowered since (ASVS 6.3.8).
-func TestDearestHash(t *testing.T) {
+// TestDummyHashCost: at its start the service finds the highest cost of the stored hashes, so that a sign-in to an account that
+// does not exist takes as long, also after the cost was lowered (ASVS 6.3.8).
+func TestDummyHashCost(t *testing.T) {
 	s, p := restarted(t, settings{"ARGON2_ITERATIONS": "24"}, nil)
 	signIn := func(email string) time.Duration {
 		t.Helper()
@@ -140,13 +140,13 @@ func TestDearestHash(t *testing.T) {
 		s.want(t, 401, request{method: "POST", path: api + "/auth/login", body: credentials(email, "wrong")})
 		return time.Since(began)
 	}
-	nobody, somebody := signIn("nobody@example.com"), signIn(p.email) // the first knows nothing of the second
-	if ratio := float64(somebody) / float64(nobody); ratio > 3 || ratio < 1.0/3 {
-		t.Errorf("nobody takes %v, somebody %v", nobody, somebody)
+	unknown, existing := signIn("nobody@example.com"), signIn(p.email) // in this order: the first can't learn the cost from the second
+	if ratio := float64(existing) / float64(unknown); ratio > 3 || ratio < 1.0/3 {
+		t.Errorf("an unknown account takes %v, an existing one %v", unknown, existing)
 	}
 }
 
-// TestTrustedProxies: the address of a client is its own word only behind a proxy that is trusted (ASVS 4.1.3).
+// TestTrustedProxies: X-Forwarded-For counts only if the connection comes from a trusted proxy (ASVS 4.1.3).
 func TestTrustedProxies(t *testing.T) {
 	for trusted, want := range map[string]string{"": "127.0.0.1", "127.0.0.1": "203.0.113.9", "10.0.0.0/8": "127.0.0.1"} {
 		s := start(t, generous().with(onSQLite(t), settings{"TRUSTED_PROXIES": trusted}))

@@ -10,7 +10,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
-// TestUnlimited: without limits nobody is refused, and no answer speaks of a limit.
+// TestUnlimited: without limits no request is refused, and no response has a rate limit header.
 func TestUnlimited(t *testing.T) {
 	s := generous()
 	for name := range s {
@@ -30,7 +30,7 @@ func TestUnlimited(t *testing.T) {
 	} {
 		for _, name := range slices.Sorted(maps.Keys(a.header)) {
 			if strings.Contains(strings.ToLower(name), "ratelimit") {
-				t.Errorf("an answer has %s: %s", name, a.header.Get(name))
+				t.Errorf("a response has %s: %s", name, a.header.Get(name))
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func testRateLimits(t *testing.T, on backend) {
 	slug := newSlug()
 	viewer, neighbour, analyst := s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Viewer), s.newPerson(t, slug, access.Analyst)
 
-	// Forged tokens that name the viewer spend the address's requests and none of the viewer's.
+	// Forged tokens that name the viewer count against the address and not against the viewer.
 	parts := strings.Split(viewer.access, ".")
 	for range 4 {
 		s.me(t, 401, parts[0]+"."+parts[1]+".AAAA")
@@ -69,7 +69,7 @@ func testRateLimits(t *testing.T, on backend) {
 		s.want(t, 200, export)
 	}
 	s.want(t, 429, export)
-	for range 5 { // counted apart
+	for range 5 { // a separate limit
 		s.me(t, 200, analyst.access)
 	}
 	s.me(t, 429, analyst.access)
@@ -78,20 +78,20 @@ func testRateLimits(t *testing.T, on backend) {
 	}
 }
 
-// testTooLargeIsCounted: a body too large spends the sender's rate, so that it can't be sent without end.
-func testTooLargeIsCounted(t *testing.T, on backend) {
+// testTooLargeCounted: a request whose body is too large counts against the rate limit.
+func testTooLargeCounted(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_ANALYST": "2/minute", "RATE_LIMIT_LOGIN": "3/minute", "RATE_LIMIT_DEFAULT": "1/minute"}))
-	p := s.newPerson(t, newSlug(), access.Analyst) // spends one sign-in
+	p := s.newPerson(t, newSlug(), access.Analyst) // uses one sign-in
 	tooLarge := `{"event_type":"` + strings.Repeat("a", 2<<20) + `"}`
 	login := request{method: "POST", path: api + "/auth/login", body: tooLarge}
-	report := request{method: "POST", path: api + "/analytics/events", token: p.access, body: tooLarge}
-	for _, r := range []request{login, report} {
+	ingest := request{method: "POST", path: api + "/analytics/events", token: p.access, body: tooLarge}
+	for _, r := range []request{login, ingest} {
 		for range 2 {
 			s.want(t, 413, r)
 		}
 		s.want(t, 429, r)
 	}
-	report.token = ""
-	s.want(t, 401, report)
-	s.want(t, 429, report)
+	ingest.token = ""
+	s.want(t, 401, ingest)
+	s.want(t, 429, ingest)
 }

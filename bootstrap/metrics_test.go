@@ -31,7 +31,7 @@ func startMeasured(t *testing.T, more ...settings) *service {
 	return start(t, generous().with(onSQLite(t), settings{"METRICS_ADDRESS": freeAddress(t)}).with(more...))
 }
 
-// metrics are what a page of metrics says.
+// metrics is a parsed metrics page.
 type metrics struct {
 	page    string
 	samples []sample
@@ -97,7 +97,7 @@ func (m metrics) want(t *testing.T, value float64, name string, pairs ...string)
 	}
 }
 
-// TestMetrics_requests: requests are counted by the template of their route, and nothing that a client chooses makes a series.
+// TestMetrics_requests: requests are counted by route template, and no value that a client chooses becomes a label.
 func TestMetrics_requests(t *testing.T) {
 	s := startMeasured(t)
 	p := s.newPerson(t, newSlug(), access.Viewer)
@@ -132,7 +132,7 @@ func TestMetrics_requests(t *testing.T) {
 func TestMetrics_outcomes(t *testing.T) {
 	s := startMeasured(t, settings{"RATE_LIMIT_VIEWER": "2/minute", "RATE_LIMIT_LOGIN_ACCOUNT": "1/minute", "RATE_LIMIT_LOGIN": "4/minute"})
 	before := s.metrics(t)
-	before.want(t, 0, "secure_data_api_audit_entries_total", "act", "auth.sign_in_failed") // from the beginning
+	before.want(t, 0, "secure_data_api_audit_entries_total", "act", "auth.sign_in_failed") // exists from the start
 	p := s.newPerson(t, newSlug(), access.Viewer)
 	signIn := func(status int, email string) {
 		t.Helper()
@@ -155,10 +155,10 @@ func TestMetrics_outcomes(t *testing.T) {
 	if all := m.of("secure_data_api_rate_limit_hits_total"); len(all) != 3 {
 		t.Errorf("counted are %v", all)
 	}
-	m.want(t, 3, "secure_data_api_password_hash_duration_seconds_count") // what was refused was not verified
+	m.want(t, 3, "secure_data_api_password_hash_duration_seconds_count") // throttled sign-ins verify no password
 }
 
-// TestMetrics_in_flight sends a request without its body: it is in flight until its client leaves.
+// TestMetrics_in_flight sends a request without its body: it is in flight until its client disconnects.
 func TestMetrics_in_flight(t *testing.T) {
 	s := startMeasured(t)
 	wantInFlight := func(n float64) {
@@ -184,14 +184,14 @@ func TestMetrics_in_flight(t *testing.T) {
 
 func TestMetrics_pools(t *testing.T) { testPools(t, onSQLite, "query", "read", "write") }
 
-// testPools: the pools of a database, and no others, are told apart by name.
+// testPools: the pools of a database have these names.
 func testPools(t *testing.T, on backend, want ...string) {
 	s := start(t, generous().with(on(t), settings{"METRICS_ADDRESS": freeAddress(t)}))
 	var names []string
 	for _, pool := range s.metrics(t).of("go_sql_max_open_connections") {
 		names = append(names, pool.labels["db_name"])
 		if pool.value == 0 {
-			t.Errorf("the pool %s has no bound", pool.labels["db_name"])
+			t.Errorf("the pool %s is unbounded", pool.labels["db_name"])
 		}
 	}
 	if slices.Sort(names); !slices.Equal(names, want) {
@@ -199,7 +199,7 @@ func testPools(t *testing.T, on backend, want ...string) {
 	}
 }
 
-// TestMetrics_ready: whoever reads the metrics sees that the database is gone.
+// TestMetrics_ready: the gauge is 0 when the database is gone.
 func TestMetrics_ready(t *testing.T) {
 	s := startMeasured(t)
 	s.metrics(t).want(t, 1, "secure_data_api_ready")
@@ -210,8 +210,8 @@ func TestMetrics_ready(t *testing.T) {
 	s.metrics(t).want(t, 0, "secure_data_api_ready")
 }
 
-// TestMetrics_apart: they are not served with the API, and there are none of a Redis that is not set.
-func TestMetrics_apart(t *testing.T) {
+// TestMetrics_separate: metrics are not served with the API, and there are none of Redis if it is not configured.
+func TestMetrics_separate(t *testing.T) {
 	s := startMeasured(t)
 	s.want(t, 404, request{method: "GET", path: "/metrics"})
 	s.want(t, 404, request{method: "GET", path: api + "/metrics"})
@@ -220,41 +220,41 @@ func TestMetrics_apart(t *testing.T) {
 	}
 }
 
-// TestMetrics_throughout looks at all metrics of a service to which all has happened that is counted. Its Redis does not answer.
-func TestMetrics_throughout(t *testing.T) {
+// TestMetrics_all checks all metrics of a service after each counted event has happened. Its Redis does not answer.
+func TestMetrics_all(t *testing.T) {
 	s := startMeasured(t, settings{"REDIS_URL": "redis://" + freeAddress(t), "ARGON2_QUEUE": "1", "RATE_LIMIT_VIEWER": "1/minute"})
 	analyst, viewer := s.newPerson(t, newSlug(), access.Analyst), s.newPerson(t, newSlug(), access.Viewer)
 	s.me(t, 200, viewer.access)
 	s.me(t, 429, viewer.access)
 	s.want(t, 200, summary(analyst.access))
 	s.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: analyst.access, body: map[string]string{}})
-	porttest.Eventually(t, "a sign-in that finds the password queue full", func() bool { return s.stormRefused(t) })
+	porttest.Eventually(t, "a sign-in that finds the password queue full", func() bool { return s.overloadSignIn(t) })
 	m := s.metrics(t)
 	t.Run("lint", func(t *testing.T) { testLint(t, m) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, m) })
 	t.Run("README", func(t *testing.T) { testTable(t, m) })
 }
 
-// stormRefused signs in with many at once, and reports whether one was told to come back.
-func (s *service) stormRefused(t *testing.T) bool {
+// overloadSignIn sends 16 sign-ins at once, and reports whether one was answered 503.
+func (s *service) overloadSignIn(t *testing.T) bool {
 	var (
-		storm sync.WaitGroup
-		mu    sync.Mutex
-		busy  bool
+		all  sync.WaitGroup
+		mu   sync.Mutex
+		busy bool
 	)
 	for range 16 {
-		storm.Go(func() {
+		all.Go(func() {
 			a := s.send(t, request{method: "POST", path: api + "/auth/login", body: credentials(uuid.NewString()+"@example.com", "wrong")})
 			mu.Lock()
 			defer mu.Unlock()
 			busy = busy || a.status == http.StatusServiceUnavailable
 		})
 	}
-	storm.Wait()
+	all.Wait()
 	return busy
 }
 
-// testLint holds names, units, types and help against the rules of Prometheus.
+// testLint validates names, units, types and help against the conventions of Prometheus.
 func testLint(t *testing.T, m metrics) {
 	problems, err := promlint.New(strings.NewReader(m.page)).Lint()
 	if err != nil {
@@ -267,7 +267,7 @@ func testLint(t *testing.T, m metrics) {
 	}
 }
 
-// alertRules are a file of rules of Prometheus.
+// alertRules is a file of Prometheus rules.
 type alertRules struct {
 	Groups []struct {
 		Rules []struct {
@@ -279,8 +279,8 @@ type alertRules struct {
 
 var selector = regexp.MustCompile(`\b(up|(?:secure_data_api|go_sql|process)_\w+)\b(?:\{([^}]*)\})?`)
 
-// testAlerts: whatever the alerts look at is served, down to the values of labels, so that a new name leaves none of them dead.
-// The settings that they speak of exist.
+// testAlerts: the series that the alerts select are served, including the values of labels, so that a renamed metric breaks no
+// alert. The settings that they name exist.
 func testAlerts(t *testing.T, m metrics) {
 	raw, err := os.ReadFile("../adapters/telemetry/alerts.yml")
 	if err != nil {
@@ -301,22 +301,22 @@ func testAlerts(t *testing.T, m metrics) {
 		}
 		selectors := selector.FindAllStringSubmatch(rule.Expr, -1)
 		if len(selectors) == 0 {
-			t.Errorf("%s looks at nothing", rule.Alert)
+			t.Errorf("%s selects nothing", rule.Alert)
 		}
 		for _, s := range selectors {
-			if s[1] != "up" && !slices.ContainsFunc(m.of(s[1]), matcher(t, s[2])) { // up is of Prometheus itself
-				t.Errorf("%s looks at %s, which is not served", rule.Alert, s[0])
+			if s[1] != "up" && !slices.ContainsFunc(m.of(s[1]), matcher(t, s[2])) { // Prometheus itself adds up
+				t.Errorf("%s selects %s, which is not served", rule.Alert, s[0])
 			}
 		}
 	}
 	for _, name := range regexp.MustCompile(`\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b`).FindAllString(string(raw), -1) {
 		if !slices.ContainsFunc(config.Settings(), func(s config.Setting) bool { return s.Name == name }) {
-			t.Errorf("the alerts speak of %s, which is no setting", name)
+			t.Errorf("the alerts name %s, which is not a setting", name)
 		}
 	}
 }
 
-// matcher returns whether the labels of a sample are as a selector has them. The label job is Prometheus' own.
+// matcher returns a function that reports whether a sample matches a selector, without the label job, which Prometheus adds.
 func matcher(t *testing.T, selector string) func(sample) bool {
 	t.Helper()
 	conditions := labelIs.FindAllStringSubmatch(selector, -1)
@@ -338,26 +338,26 @@ func matcher(t *testing.T, selector string) func(sample) bool {
 	}
 }
 
-// testTable: the table of the README names every metric of the service with its labels, and no other.
+// testTable: the table in the README has every metric of the service with its labels, and no other.
 func testTable(t *testing.T, m metrics) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := map[string]string{}
+	documented := map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(secure_data_api_\\w+)` \\| (.*?) \\| .+ \\|$").FindAllStringSubmatch(string(readme), -1) {
-		told[row[1]] = row[2]
+		documented[row[1]] = row[2]
 	}
 	served := map[string]string{}
 	for _, family := range ownFamily.FindAllStringSubmatch(m.page, -1) {
 		served[family[1]] = m.labels(family[1])
 	}
-	if !maps.Equal(told, served) {
-		t.Errorf("the README tells of %v, served are %v", told, served)
+	if !maps.Equal(documented, served) {
+		t.Errorf("the README has %v, served are %v", documented, served)
 	}
 }
 
-// labels returns the names of the labels of a metric, as the README has them.
+// labels returns the names of the labels of a metric, formatted as in the README.
 func (m metrics) labels(family string) string {
 	for _, s := range m.samples {
 		if s.name == family || s.name == family+"_count" {

@@ -20,23 +20,23 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-func TestNeighbour(t *testing.T) { testNeighbour(t, onSQLite) }
+func TestNoisyNeighbour(t *testing.T) { testNoisyNeighbour(t, onSQLite) }
 
-// TestNeighbourOnContainer is the same on Postgres, and what becomes of a statement there.
-func TestNeighbourOnContainer(t *testing.T) {
+// TestNoisyNeighbourOnContainer is the same on Postgres, with tests of how statements are cancelled there.
+func TestNoisyNeighbourOnContainer(t *testing.T) {
 	postgres := container.Postgres(t)
 	on := func(t testing.TB) settings {
 		ownerURL, serviceURL := postgres.Database(t)
 		return settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4"}
 	}
-	t.Run("neighbour", func(t *testing.T) { testNeighbour(t, on) })
-	t.Run("a client leaves", func(t *testing.T) { testLeavingPostgres(t, on) })
-	t.Run("too expensive", func(t *testing.T) { testTooExpensivePostgres(t, on) })
-	t.Run("a client leaves while it is silent", func(t *testing.T) { testLeavingSilent(t, on) })
-	t.Run("a client leaves while it is silent about a commit", func(t *testing.T) { testLeavingSilentCommit(t, on) })
+	t.Run("noisy neighbour", func(t *testing.T) { testNoisyNeighbour(t, on) })
+	t.Run("client disconnects", func(t *testing.T) { testDisconnectPostgres(t, on) })
+	t.Run("query too expensive", func(t *testing.T) { testTooExpensivePostgres(t, on) })
+	t.Run("client disconnects while the database is silent", func(t *testing.T) { testDisconnectSilent(t, on) })
+	t.Run("client disconnects while the database is silent at a commit", func(t *testing.T) { testDisconnectSilentCommit(t, on) })
 }
 
-// openDatabase opens what a service runs on, as the owner of the tables.
+// openDatabase opens the database of a service as the owner of the tables.
 func openDatabase(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
 	t.Helper()
 	path, sqlite := strings.CutPrefix(s["DATABASE_URL"], "sqlite://")
@@ -56,7 +56,7 @@ func openDatabase(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
 	return db, sqlite
 }
 
-// fill adds many events of the last 90 days to a tenant, past the API.
+// fill adds events of the last 90 days to a tenant, directly in the database.
 func fill(t testing.TB, s settings, tenant id.Tenant, events int) {
 	t.Helper()
 	db, sqlite := openDatabase(t, s)
@@ -88,45 +88,46 @@ func summary(token string) request {
 	return request{method: "GET", path: api + "/analytics/metrics/summary" + query("period", "90d"), token: token}
 }
 
-// testNeighbour: while one tenant asks more than the service can work on, the others do not notice, and it is told so.
-func testNeighbour(t *testing.T, on backend) {
+// testNoisyNeighbour: while one tenant sends more queries than the service can execute, some of these are refused with 429, and
+// other tenants are not affected.
+func testNoisyNeighbour(t *testing.T, on backend) {
 	all := generous().with(on(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "1"})
 	s := start(t, all)
 	a, b := s.newPerson(t, newSlug(), access.Viewer), s.newPerson(t, newSlug(), access.Analyst)
 	fill(t, all, a.user.TenantID, 10_000)
 	var (
-		asking          sync.WaitGroup
+		clients         sync.WaitGroup
 		served, refused atomic.Int32
-		enough          atomic.Bool
+		stop            atomic.Bool
 	)
-	defer asking.Wait()
-	defer enough.Store(true)
+	defer clients.Wait()
+	defer stop.Store(true)
 	for range 4 {
-		asking.Go(func() {
-			for !enough.Load() {
+		clients.Go(func() {
+			for !stop.Load() {
 				switch answer := s.send(t, summary(a.access)); {
 				case answer.status == 200:
 					served.Add(1)
 				case answer.status == 429 && answer.body["code"] == "too_many_queries" && answer.header.Get("Retry-After") != "":
 					refused.Add(1)
 				default:
-					t.Errorf("a question was answered %d %v %s", answer.status, answer.header, answer.raw)
+					t.Errorf("a query was answered %d %v %s", answer.status, answer.header, answer.raw)
 				}
 			}
 		})
 	}
-	porttest.Eventually(t, "a question is served and another refused", func() bool { return served.Load() > 0 && refused.Load() > 0 })
+	porttest.Eventually(t, "one query is served and another refused", func() bool { return served.Load() > 0 && refused.Load() > 0 })
 	for range 3 {
 		s.signIn(t, &b)
 		s.me(t, 200, b.access)
 		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: b.access, body: anEventDraft()})
 		s.want(t, 200, request{method: "GET", path: "/health/ready"})
 	}
-	s.want(t, 200, summary(b.access)) // it has its turn, and is not behind all of the other's
+	s.want(t, 200, summary(b.access)) // tenants take turns: it does not wait for all of the other's
 }
 
-// ask sends a request, and returns where its status comes; nothing does once the context has ended.
-func (s *service) ask(ctx context.Context, t *testing.T, r request) <-chan int {
+// begin sends a request, and returns a channel for its status, which is closed without one if the context ends.
+func (s *service) begin(ctx context.Context, t *testing.T, r request) <-chan int {
 	t.Helper()
 	var body bytes.Buffer
 	if r.body != nil {
@@ -151,12 +152,12 @@ func (s *service) ask(ctx context.Context, t *testing.T, r request) <-chan int {
 	return status
 }
 
-// leave asks and goes before there is an answer, as soon as the question has arrived.
-func (s *service) leave(t *testing.T, r request, arrived func() bool) {
+// disconnect sends a request and closes the connection before the response, once the request has arrived.
+func (s *service) disconnect(t *testing.T, r request, arrived func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	answer := s.ask(ctx, t, r)
+	answer := s.begin(ctx, t, r)
 	porttest.Eventually(t, "the request arrives", arrived)
 	cancel()
 	wantStatus(t, <-answer, 0)
@@ -169,7 +170,7 @@ func wantStatus(t *testing.T, got, want int) {
 	}
 }
 
-// wantGone expects that a request whose client has gone ends within a time, and that the log says so and no more.
+// wantGone expects that a request whose client has gone ends within a time, is logged as 499, and logs no error.
 func (s *service) wantGone(t *testing.T, within time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -191,8 +192,8 @@ func (s *service) wantGone(t *testing.T, within time.Duration) {
 	}
 }
 
-// endless makes a view of the events of a tenant that has no end, until it is called.
-func endless(t *testing.T, s settings, tenant id.Tenant) (end func()) {
+// endlessEvents replaces events by a view with endless rows of a tenant, until the returned function is called.
+func endlessEvents(t *testing.T, s settings, tenant id.Tenant) (end func()) {
 	t.Helper()
 	db, _ := openDatabase(t, s)
 	run := func(statements ...string) {
@@ -208,17 +209,17 @@ func endless(t *testing.T, s settings, tenant id.Tenant) (end func()) {
 	return func() { run("DROP VIEW events", "ALTER TABLE stored RENAME TO events") }
 }
 
-// TestNeighbourOfEndless: questions that would never end, more of them than there are connections, keep nobody else from
-// signing in, being known, and finding the service ready.
-func TestNeighbourOfEndless(t *testing.T) {
+// TestEndlessQueries: while endless queries, more than there are connections, are running, other users can sign in and are
+// authenticated, and the service is ready.
+func TestEndlessQueries(t *testing.T) {
 	all := generous().with(onSQLite(t))
 	s := start(t, all)
 	a, b := s.newPerson(t, newSlug(), access.Viewer), s.newPerson(t, newSlug(), access.Viewer)
-	defer endless(t, all, a.user.TenantID)()
+	defer endlessEvents(t, all, a.user.TenantID)()
 	ctx, cancel := context.WithCancel(t.Context())
 	var answers []<-chan int
 	for range 20 {
-		answers = append(answers, s.ask(ctx, t, summary(a.access)))
+		answers = append(answers, s.begin(ctx, t, summary(a.access)))
 	}
 	for range 5 {
 		s.signIn(t, &b)
@@ -228,23 +229,23 @@ func TestNeighbourOfEndless(t *testing.T) {
 	cancel()
 	for _, answer := range answers {
 		if status := <-answer; status != 0 && status != 429 {
-			t.Errorf("a question without end was answered %d", status)
+			t.Errorf("an endless query was answered %d", status)
 		}
 	}
 }
 
-// TestLeaving: a question that would never end ends with its client, and another has its place.
-func TestLeaving(t *testing.T) {
+// TestDisconnect: an endless query is cancelled when its client disconnects, which frees its slot.
+func TestDisconnect(t *testing.T) {
 	all := generous().with(onSQLite(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "0"})
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	end := endless(t, all, p.user.TenantID)
+	end := endlessEvents(t, all, p.user.TenantID)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	withBody := summary(p.access)
-	withBody.body = map[string]any{} // which nobody reads
-	one, other := s.ask(ctx, t, withBody), s.ask(ctx, t, withBody)
-	select { // there is a place for one of them
+	withBody.body = map[string]any{} // which the handler does not read
+	one, other := s.begin(ctx, t, withBody), s.begin(ctx, t, withBody)
+	select { // there is one slot
 	case status := <-one:
 		one = other
 		wantStatus(t, status, 429)
@@ -257,7 +258,7 @@ func TestLeaving(t *testing.T) {
 		}
 	}
 	if lines := s.log.lines(t, "analytics.exported"); len(lines) > 0 {
-		t.Errorf("an export that was refused is on record: %v", lines)
+		t.Errorf("a refused export is recorded: %v", lines)
 	}
 	cancel()
 	wantStatus(t, <-one, 0)
@@ -266,12 +267,12 @@ func TestLeaving(t *testing.T) {
 	s.want(t, 200, summary(p.access))
 }
 
-// TestExportGivesWay: an export that its client does not read holds no place.
-func TestExportGivesWay(t *testing.T) {
+// TestExportReleasesSlot: an export whose client does not read holds no slot.
+func TestExportReleasesSlot(t *testing.T) {
 	all := generous().with(onSQLite(t), settings{"QUERIES_AT_ONCE": "1", "QUERY_QUEUE": "1"})
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	const many = 20_000 // more than the buffers of such a connection hold
+	const many = 20_000 // more than fit into the buffers of the connection
 	slow := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
@@ -301,8 +302,8 @@ func TestExportGivesWay(t *testing.T) {
 	}
 }
 
-// stuck locks the events until the test ends: whoever asks about them waits.
-func stuck(t *testing.T, s settings) *sql.DB {
+// lockEvents locks the table events until the test ends, so that statements on it wait.
+func lockEvents(t *testing.T, s settings) *sql.DB {
 	t.Helper()
 	db, _ := openDatabase(t, s)
 	tx, err := db.BeginTx(t.Context(), nil)
@@ -316,12 +317,12 @@ func stuck(t *testing.T, s settings) *sql.DB {
 	return db
 }
 
-func testLeavingPostgres(t *testing.T, on backend) {
+func testDisconnectPostgres(t *testing.T, on backend) {
 	all := generous().with(on(t))
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	db := stuck(t, all)
-	working := func() (n int) {
+	db := lockEvents(t, all)
+	active := func() (n int) {
 		t.Helper()
 		const ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'secure-data-api' AND state = 'active'"
 		if err := db.QueryRowContext(t.Context(), ours).Scan(&n); err != nil {
@@ -329,21 +330,21 @@ func testLeavingPostgres(t *testing.T, on backend) {
 		}
 		return n
 	}
-	s.leave(t, summary(p.access), func() bool { return working() == 1 })
+	s.disconnect(t, summary(p.access), func() bool { return active() == 1 })
 	began := time.Now()
-	porttest.Eventually(t, "the database works no more", func() bool { return working() == 0 })
-	if took := time.Since(began); took > 3*time.Second { // it is a few milliseconds on a machine that is not busy
-		t.Errorf("the database worked on for %s", took)
+	porttest.Eventually(t, "the statement is cancelled", func() bool { return active() == 0 })
+	if took := time.Since(began); took > 3*time.Second { // a few milliseconds on an idle machine
+		t.Errorf("the statement was cancelled after %s", took)
 	}
 	s.wantGone(t, 3*time.Second)
 }
 
-// testTooExpensivePostgres: a question whose time is up was too large; anything else can be repeated.
+// testTooExpensivePostgres: a query that times out is 422, since a retry would not help; an export is 503.
 func testTooExpensivePostgres(t *testing.T, on backend) {
 	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"})
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
-	stuck(t, all)
+	lockEvents(t, all)
 	for _, r := range []request{
 		summary(p.access), {method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]any{}},
 		{method: "GET", path: api + "/analytics/events", token: p.access},
@@ -358,28 +359,28 @@ func testTooExpensivePostgres(t *testing.T, on backend) {
 		t.Errorf("an export: %v %s", a.header, a.raw)
 	}
 	if lines := s.log.lines(t, "analytics.exported"); len(lines) > 0 {
-		t.Errorf("an export that never began is on record: %v", lines)
+		t.Errorf("an export that did not begin is recorded: %v", lines)
 	}
 }
 
-// testLeavingSilent: a client that goes while the database is silent does not wait for it, nor does what it asked for.
-func testLeavingSilent(t *testing.T, on backend) {
+// testDisconnectSilent: a request ends when its client disconnects, also while the database is silent.
+func testDisconnectSilent(t *testing.T, on backend) {
 	s, cut := startBehindCutter(t, on)
 	p := s.newPerson(t, newSlug(), access.Viewer)
 	cut.silent.Store(true)
-	s.leave(t, request{method: "GET", path: api + "/auth/me", token: p.access}, func() bool { return cut.unheard.Load() > 0 })
-	s.wantGone(t, 5*time.Second) // and not after the time of a statement, which is more
+	s.disconnect(t, request{method: "GET", path: api + "/auth/me", token: p.access}, func() bool { return cut.dropped.Load() > 0 })
+	s.wantGone(t, 5*time.Second) // less than the statement timeout
 	cut.silent.Store(false)
 	s.worksAgain(t, p)
 }
 
-// testLeavingSilentCommit: neither does a commit wait. What became of it is not known.
-func testLeavingSilentCommit(t *testing.T, on backend) {
+// testDisconnectSilentCommit: so does a request that waits for a commit.
+func testDisconnectSilentCommit(t *testing.T, on backend) {
 	s, cut := startBehindCutter(t, on)
 	p := s.newPerson(t, newSlug(), access.Analyst)
 	cut.atCommit.Store(int32(container.Drop))
-	s.leave(t, request{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
-		func() bool { return cut.unheard.Load() > 0 })
+	s.disconnect(t, request{method: "POST", path: api + "/analytics/events", token: p.access, body: anEventDraft()},
+		func() bool { return cut.dropped.Load() > 0 })
 	began := time.Now()
 	porttest.Eventually(t, "the request ends", func() bool {
 		lines := s.log.lines(t, "http.request")
@@ -392,7 +393,7 @@ func testLeavingSilentCommit(t *testing.T, on backend) {
 	s.worksAgain(t, p)
 }
 
-// startBehindCutter runs a service whose database may fall silent, and is waited for 8 s.
+// startBehindCutter runs a service behind a proxy that can silence its database, with a statement timeout of 6 s.
 func startBehindCutter(t *testing.T, on backend) (*service, *cutter) {
 	t.Helper()
 	all := generous().with(on(t), settings{"DATABASE_STATEMENT_TIMEOUT_SECONDS": "6"})
@@ -402,7 +403,7 @@ func startBehindCutter(t *testing.T, on backend) (*service, *cutter) {
 	return start(t, all.with(settings{"DATABASE_URL": u.String()})), cut
 }
 
-// worksAgain waits until the service is ready.
+// worksAgain waits until the service is ready, and authenticates a user.
 func (s *service) worksAgain(t *testing.T, p person) {
 	t.Helper()
 	s.untilReady(t, 200)

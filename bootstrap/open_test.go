@@ -14,7 +14,7 @@ func testDocs(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	page := s.want(t, 200, request{method: "GET", path: "/docs"})
 	if got := page.header.Get("Content-Security-Policy"); !strings.Contains(got, "script-src 'self';") || strings.Contains(got, "unsafe") {
-		t.Errorf("the policy of the page is %s", got)
+		t.Errorf("the page's Content-Security-Policy is %s", got)
 	}
 	for _, path := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page.raw, -1) {
 		if !strings.HasPrefix(path[1], "/") {
@@ -28,13 +28,13 @@ func testDocs(t *testing.T, on backend) {
 	}
 }
 
-// testRoot: whoever finds the service is told what it is and where to read on.
+// testRoot: the root shows the name and version of the service, and the paths of documentation, contract and health.
 func testRoot(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	for _, path := range []string{"/", "", api, api + "/", "/?from=anywhere"} {
 		a := s.want(t, 200, request{method: "GET", path: path})
 		if a.body["name"] != "Secure Data API" || a.body["version"] != "test" {
-			t.Errorf("%q tells %s", path, a.raw)
+			t.Errorf("%q answers %s", path, a.raw)
 		}
 		for _, name := range []string{"documentation", "contract", "health"} {
 			s.want(t, 200, request{method: "GET", path: a.text(t, name)})
@@ -43,12 +43,12 @@ func testRoot(t *testing.T, on backend) {
 	s.want(t, 405, request{method: "POST", path: "/"})
 }
 
-// testContract: what is served is a contract from which clients can be generated, with an example of everything that is
-// sent or received. Validate holds the examples against their schemas.
+// testContract: clients can be generated from the served contract, and it has an example of each parameter, body and property.
+// Validate validates the examples against their schemas.
 func testContract(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	served := s.want(t, 200, request{method: "GET", path: "/openapi.json"})
-	if n := keysOfGenerators(served.body); n != 0 {
+	if n := countExtensions(served.body); n != 0 {
 		t.Errorf("%d keys begin with x-", n)
 	}
 	document, err := openapi3.NewLoader().LoadFromData([]byte(served.raw))
@@ -73,7 +73,7 @@ func testContract(t *testing.T, on backend) {
 			}
 		}
 	}
-	// The page takes some examples away, by these names.
+	// The page removes the examples of these parameters.
 	script := s.want(t, 200, request{method: "GET", path: "/docs/start.js"})
 	for _, name := range []string{"IdempotencyKey", "TenantID", "UserID"} {
 		if document.Components.Parameters[name] == nil || !strings.Contains(script.raw, `"`+name+`"`) {
@@ -82,7 +82,7 @@ func testContract(t *testing.T, on backend) {
 	}
 }
 
-// wantExamples wants an example of each property of a schema.
+// wantExamples expects an example of each property of a schema.
 func wantExamples(t *testing.T, name string, schema *openapi3.Schema) {
 	t.Helper()
 	for property, p := range schema.Properties {
@@ -97,26 +97,26 @@ func wantExamples(t *testing.T, name string, schema *openapi3.Schema) {
 	}
 }
 
-// keysOfGenerators counts the keys that begin with x- in a document.
-func keysOfGenerators(document any) (n int) {
-	switch part := document.(type) {
+// countExtensions counts the keys that begin with x- in a document.
+func countExtensions(document any) (n int) {
+	switch node := document.(type) {
 	case map[string]any:
-		for name, value := range part {
+		for name, value := range node {
 			if strings.HasPrefix(name, "x-") {
 				n++
 			}
-			n += keysOfGenerators(value)
+			n += countExtensions(value)
 		}
 	case []any:
-		for _, value := range part {
-			n += keysOfGenerators(value)
+		for _, value := range node {
+			n += countExtensions(value)
 		}
 	}
 	return n
 }
 
-// testOpenRoutes: the root, health and documentation alone are free of limit and log, by their exact names and methods; what
-// only looks like them is answered, counted and logged as any other request.
+// testOpenRoutes: only the root, health and documentation are neither limited nor logged. A path below them without a route, and
+// another method, are treated as any other request.
 func testOpenRoutes(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_DEFAULT": "100/minute"}))
 	open := []string{
@@ -132,7 +132,7 @@ func testOpenRoutes(t *testing.T, on backend) {
 		}
 	}
 	if lines := s.log.lines(t, "http.request"); len(lines) != 0 {
-		t.Errorf("on the log: %v", lines)
+		t.Errorf("logged: %v", lines)
 	}
 	closed := []struct {
 		method, path string
@@ -156,6 +156,6 @@ func testOpenRoutes(t *testing.T, on backend) {
 		}
 	}
 	if lines := s.log.lines(t, "http.request"); len(lines) != len(closed) {
-		t.Errorf("%d lines on the log, want %d", len(lines), len(closed))
+		t.Errorf("%d lines are logged, want %d", len(lines), len(closed))
 	}
 }

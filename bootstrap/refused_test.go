@@ -11,8 +11,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// testRefusedAtStart: a database that the service can't work with ends its start, with the reason.
-func testRefusedAtStart(t *testing.T, server *container.Container) {
+// testStartErrors: the service does not start on a database that it can't use, and the error names the reason.
+func testStartErrors(t *testing.T, server *container.Container) {
 	ownerURL, serviceURL := server.Database(t)
 	known := settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL}
 	if err := start(t, generous().with(known)).stop(); err != nil {
@@ -30,7 +30,7 @@ func testRefusedAtStart(t *testing.T, server *container.Container) {
 	nowhere.Path = "/nowhere"
 	for name, c := range map[string]struct {
 		settings settings
-		told     []string
+		message  []string
 	}{
 		"the encoding":                 {settings{"DATABASE_URL": server.EncodedDatabase(t, "LATIN1")}, []string{"LATIN1", "UTF8"}},
 		"a newer schema":               {newer, []string{"version 99", "newer"}},
@@ -38,7 +38,7 @@ func testRefusedAtStart(t *testing.T, server *container.Container) {
 		"a database that is not there": {settings{"DATABASE_URL": nowhere.String()}, []string{`"nowhere" does not exist`, "3D000"}},
 	} {
 		err := refusal(t, generous().with(c.settings))
-		for _, part := range c.told {
+		for _, part := range c.message {
 			if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "hush-hush") {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -46,9 +46,9 @@ func testRefusedAtStart(t *testing.T, server *container.Container) {
 	}
 }
 
-// testRefusedWhileRunning: what an operator has set wrong in the database is told as unavailable, with its cause in the
-// log, and all goes on once it is set right (ASVS 16.5.2).
-func testRefusedWhileRunning(t *testing.T, on backend) {
+// testPasswordChanged: while the password of the service's role is wrong, the service answers 503 and logs the cause; it continues
+// when the password is right again (ASVS 16.5.2).
+func testPasswordChanged(t *testing.T, on backend) {
 	all := generous().with(on(t))
 	s := start(t, all)
 	p := s.newPerson(t, newSlug(), access.Analyst)
@@ -59,12 +59,12 @@ func testRefusedWhileRunning(t *testing.T, on backend) {
 		asOwner(t, all, "ALTER ROLE "+pq.QuoteIdentifier(service.User.Username())+" PASSWORD "+pq.QuoteLiteral(to))
 	}
 	setPassword("another one")
-	asOwner(t, all, "GRANT "+pq.QuoteIdentifier(service.User.Username())+" TO CURRENT_USER") // whose connections it may end then
+	asOwner(t, all, "GRANT "+pq.QuoteIdentifier(service.User.Username())+" TO CURRENT_USER") // so that the owner may terminate its connections
 	asOwner(t, all, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+pq.QuoteLiteral(service.User.Username()))
 	s.untilReady(t, 503)
 	s.wantUnavailable(t, p)
 	if !strings.Contains(s.log.String(), "28P01") {
-		t.Error("the log does not tell why")
+		t.Error("the log does not have the cause")
 	}
 	setPassword(right)
 	s.worksAgain(t, p)

@@ -41,12 +41,12 @@ func testRegistrationModes(t *testing.T, on backend) {
 			t.Errorf("%s: an existing tenant: %d %s", c.mode, second.status, second.raw)
 		}
 		if second.status == 201 && second.body["user"].(map[string]any)["role"] != c.joinerRole {
-			t.Errorf("%s: who joins is %s", c.mode, second.raw)
+			t.Errorf("%s: the second user is %s", c.mode, second.raw)
 		}
 	}
 }
 
-// testRegistrationsAtOnce: where anybody may join, whoever comes second joins the tenant that the first has made.
+// testRegistrationsAtOnce: in mode open, simultaneous registrations with one slug create one tenant.
 func testRegistrationsAtOnce(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"REGISTRATION_MODE": "open"}))
 	slug := newSlug()

@@ -20,16 +20,16 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
 )
 
-// TestRoles is about the two roles on Postgres, and what the service does where they are not as they should be.
+// TestRoles tests the two roles on Postgres, and the service when they are misconfigured.
 func TestRoles(t *testing.T) {
 	server := container.Postgres(t)
-	t.Run("the owner leaves", func(t *testing.T) { testOwnerLeaves(t, server) })
+	t.Run("no owner connection", func(t *testing.T) { testNoOwnerConnection(t, server) })
 	t.Run("without the owner", func(t *testing.T) { testWithoutOwner(t, server) })
 	t.Run("two databases", func(t *testing.T) { testTwoDatabases(t, server) })
 	t.Run("row level security off", func(t *testing.T) { testRowLevelSecurityOff(t, server) })
 }
 
-// onPostgres returns the settings for a database of the test's own.
+// onPostgres returns the settings of a new database.
 func onPostgres(t *testing.T, server *container.Container) settings {
 	ownerURL, serviceURL := server.Database(t)
 	return generous().with(settings{"DATABASE_URL": serviceURL, "MIGRATION_DATABASE_URL": ownerURL, "DATABASE_POOL_SIZE": "4"})
@@ -44,8 +44,8 @@ func (s settings) without(names ...string) settings {
 	return left
 }
 
-// put opens a service with the settings, to be closed with the test.
-func put(t *testing.T, s settings) *bootstrap.App {
+// openUntilEnd opens a service with the settings, and closes it at the end of the test.
+func openUntilEnd(t *testing.T, s settings) *bootstrap.App {
 	t.Helper()
 	app := open(t, s, bootstrap.Runtime{Output: &log{}, Version: "test", Clock: porttest.NewClock(), After: time.After, Serving: true})
 	t.Cleanup(func() {
@@ -59,11 +59,11 @@ func put(t *testing.T, s settings) *bootstrap.App {
 // refusal returns why a service with the settings does not start.
 func refusal(t *testing.T, s settings) error {
 	t.Helper()
-	return put(t, s).Serve(t.Context(), func(net.Addr) { t.Fatal("it serves") })
+	return openUntilEnd(t, s).Serve(t.Context(), func(net.Addr) { t.Fatal("it serves") })
 }
 
-// testOwnerLeaves: a service that serves has no connection with which the schema could be changed.
-func testOwnerLeaves(t *testing.T, server *container.Container) {
+// testNoOwnerConnection: while the service serves, it has no connection as the owner, which could change the schema.
+func testNoOwnerConnection(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
 	owner, _ := roleIn(t, all["MIGRATION_DATABASE_URL"])
 	service, _ := roleIn(t, all["DATABASE_URL"])
@@ -88,11 +88,11 @@ func testOwnerLeaves(t *testing.T, server *container.Container) {
 	s.want(t, 200, request{method: "GET", path: api + "/health/ready"})
 }
 
-// testWithoutOwner: a replica that has not been told who the owner is serves a schema that is up to date, and says what is
-// missing of another one. So it does behind a pooler, where turns can't be taken.
+// testWithoutOwner: a replica without MIGRATION_DATABASE_URL serves if the schema is up to date; otherwise it does not start, and
+// says what is missing. The same applies behind a pooler, where advisory locks don't work.
 func testWithoutOwner(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
-	migrating := put(t, all.with(settings{"ENVIRONMENT": "production"}))
+	migrating := openUntilEnd(t, all.with(settings{"ENVIRONMENT": "production"}))
 	alone := all.without("MIGRATION_DATABASE_URL").with(settings{"ENVIRONMENT": "production"})
 	service, database := roleIn(t, all["DATABASE_URL"])
 	password, _ := parse(t, all["DATABASE_URL"]).User.Password()
@@ -122,11 +122,11 @@ func testWithoutOwner(t *testing.T, server *container.Container) {
 	}
 }
 
-// testTwoDatabases: where the URLs lead to different databases nothing is changed in either, whatever the environment.
+// testTwoDatabases: if the URLs lead to different databases, nothing is changed in either, in every environment.
 func testTwoDatabases(t *testing.T, server *container.Container) {
 	one, other := onPostgres(t, server), onPostgres(t, server)
 	for _, s := range []settings{one, other} {
-		if _, err := put(t, s).Migrate(t.Context()); err != nil {
+		if _, err := openUntilEnd(t, s).Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,16 +137,16 @@ func testTwoDatabases(t *testing.T, server *container.Container) {
 			t.Errorf("%s: %v", environment, err)
 		}
 	}
-	if versions, err := put(t, third).SchemaStatus(t.Context()); err != nil || len(versions) == 0 || versions[0].Applied {
+	if versions, err := openUntilEnd(t, third).SchemaStatus(t.Context()); err != nil || len(versions) == 0 || versions[0].Applied {
 		t.Errorf("the other database was migrated: %+v, %v", versions, err)
 	}
 }
 
-// testRowLevelSecurityOff: where row level security does not apply to the service, production does not start and is not
-// recorded as served, and elsewhere the log says why.
+// testRowLevelSecurityOff: if row level security does not apply to the service, production does not start and is not recorded as
+// served, and in other environments the log has a warning.
 func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	all := onPostgres(t, server)
-	if _, err := put(t, all).Migrate(t.Context()); err != nil {
+	if _, err := openUntilEnd(t, all).Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, database := roleIn(t, all["DATABASE_URL"])
@@ -160,15 +160,15 @@ func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
-	onRecord := func(when string, want ...string) {
+	wantServed := func(when string, want ...string) {
 		t.Helper()
 		var served []string
 		err := owner.QueryRowContext(t.Context(), "SELECT array_agg(environment ORDER BY environment) FROM served").Scan(pq.Array(&served))
 		if err != nil || !slices.Equal(served, want) {
-			t.Errorf("%s it is on record for %q, %v", when, served, err)
+			t.Errorf("%s the recorded environments are %q, %v", when, served, err)
 		}
 	}
-	onRecord("after production was refused", config.Development)
+	wantServed("after production was refused", config.Development)
 	s := start(t, all)
 	warnings := s.log.lines(t, "row level security does not apply to the service")
 	if len(warnings) != 1 || !strings.Contains(warnings[0]["reason"].(string), breach) {
@@ -176,5 +176,5 @@ func testRowLevelSecurityOff(t *testing.T, server *container.Container) {
 	}
 	server.Admin(t, database, "ALTER TABLE events ENABLE ROW LEVEL SECURITY")
 	start(t, all.with(settings{"ENVIRONMENT": "production"}))
-	onRecord("after production was served", config.Development, config.Production)
+	wantServed("after production was served", config.Development, config.Production)
 }

@@ -15,20 +15,20 @@ func testRotation(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Viewer)
 	second := s.refresh(t, 200, p.refresh)
-	s.refresh(t, 401, p.refresh) // within the grace: only refused
+	s.refresh(t, 401, p.refresh) // within the grace period: only refused
 	s.me(t, 200, second.text(t, "access_token"))
 	third := s.refresh(t, 200, second.text(t, "refresh_token"))
-	s.pass(t, 10*time.Second)
-	s.refresh(t, 401, second.text(t, "refresh_token")) // after it: the family ends
+	s.advance(t, 10*time.Second)
+	s.refresh(t, 401, second.text(t, "refresh_token")) // after it: ends the session
 	s.refresh(t, 401, third.text(t, "refresh_token"))
-	for _, dead := range []string{p.access, second.text(t, "access_token"), third.text(t, "access_token")} {
-		s.me(t, 401, dead)
+	for _, revoked := range []string{p.access, second.text(t, "access_token"), third.text(t, "access_token")} {
+		s.me(t, 401, revoked)
 	}
 	entries := s.log.lines(t, "auth.refresh_token_replayed")
 	if len(entries) != 1 || entries[0]["severity"] != "WARNING" || entries[0]["user_id"] != string(p.user.ID) {
 		t.Errorf("the log has %v", entries)
 	}
-	s.signIn(t, &p) // nobody is locked out
+	s.signIn(t, &p) // the user can sign in again
 	s.me(t, 200, p.access)
 
 	s.signIn(t, &p)
@@ -58,7 +58,7 @@ func testConcurrentRefresh(t *testing.T, on backend) {
 		if a.status == 200 {
 			won = append(won, a)
 		} else if a.status != 401 {
-			t.Errorf("a loser got %d %s", a.status, a.raw)
+			t.Errorf("a refresh that lost got %d %s", a.status, a.raw)
 		}
 	}
 	if len(won) != 1 {
@@ -105,12 +105,12 @@ func testChangesCountAtOnce(t *testing.T, on backend) {
 	s.want(t, 204, deactivate)
 	s.me(t, 401, p.access)
 	s.refresh(t, 401, p.refresh)
-	s.want(t, 204, deactivate) // again changes nothing
+	s.want(t, 204, deactivate) // idempotent
 	if n := len(s.log.lines(t, "user.deactivated")); n != 1 {
-		t.Errorf("the deactivation is on record %d times", n)
+		t.Errorf("the deactivation is recorded %d times", n)
 	}
 	if n := len(s.log.lines(t, "user.role_changed")); n != 2 {
-		t.Errorf("%d changes of role are on record", n)
+		t.Errorf("%d changes of role are recorded", n)
 	}
 }
 
@@ -133,7 +133,7 @@ func testPassword(t *testing.T, on backend) {
 		}
 	}
 	next := change(200, password, "a good new phrase")
-	for _, ended := range []person{p, other} { // a thief may hold the caller's own session, too (ASVS 7.4.3)
+	for _, ended := range []person{p, other} { // the caller's own session may be stolen, too (ASVS 7.4.3)
 		s.me(t, 401, ended.access)
 		s.refresh(t, 401, ended.refresh)
 	}
@@ -142,15 +142,15 @@ func testPassword(t *testing.T, on backend) {
 	s.want(t, 401, request{method: "POST", path: api + "/auth/login", body: credentials(p.email, password)})
 	s.want(t, 200, request{method: "POST", path: api + "/auth/login", body: credentials(p.email, "a good new phrase")})
 	if n := len(s.log.lines(t, "auth.password_changed")); n != 1 {
-		t.Errorf("the change is on record %d times", n)
+		t.Errorf("the change is recorded %d times", n)
 	}
 	failed := s.log.lines(t, "auth.password_change_failed")
 	if len(failed) != 1 || failed[0]["user_id"] != string(p.user.ID) || failed[0]["severity"] != "WARNING" {
-		t.Errorf("the wrong current password is on record as %v", failed)
+		t.Errorf("the wrong current password is recorded as %v", failed)
 	}
 }
 
-// testRestart: what was revoked stays dead after a restart, and what another process revoked dies at once.
+// testRestart: revoked tokens stay revoked after a restart, and a revocation by another process takes effect at once.
 func testRestart(t *testing.T, on backend) {
 	all := generous().with(on(t))
 	s := start(t, all)
@@ -178,7 +178,7 @@ func testRestart(t *testing.T, on backend) {
 	s.refresh(t, 200, in.refresh)
 }
 
-// testTokens: RFC 8725, RFC 6750. What can be signed only with the key is tested beside the signer.
+// testTokens: RFC 8725, RFC 6750. Tests of tokens that are signed with the key are next to the signer.
 func testTokens(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Viewer)
@@ -188,14 +188,14 @@ func testTokens(t *testing.T, on backend) {
 	unknown := twin.newPerson(t, newSlug(), access.SuperAdmin)
 	parts := strings.Split(p.access, ".")
 	for name, token := range map[string]string{
-		"of another key":   foreign.access,
-		"of nobody":        unknown.access,
-		"refresh":          p.refresh,
-		"without its sign": parts[0] + "." + parts[1] + ".",
-		"alg none":         "eyJhbGciOiJub25lIn0." + parts[1] + ".",
-		"garbage":          "garbage",
-		"NUL":              "a%00b",
-		"10 KB":            strings.Repeat("a", 10_000),
+		"another key":  foreign.access,
+		"unknown user": unknown.access,
+		"refresh":      p.refresh,
+		"no signature": parts[0] + "." + parts[1] + ".",
+		"alg none":     "eyJhbGciOiJub25lIn0." + parts[1] + ".",
+		"garbage":      "garbage",
+		"NUL":          "a%00b",
+		"10 KB":        strings.Repeat("a", 10_000),
 	} {
 		a := s.me(t, 401, token)
 		if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Bearer ") || !strings.Contains(got, `error="invalid_token"`) {
@@ -230,9 +230,9 @@ func testSessionLimit(t *testing.T, on backend) {
 	s.me(t, 200, third.access)
 }
 
-// testThief: who holds a stolen token can't keep its owner from signing out and changing the password, by whatever else
-// the token is used for, and a thief of one session not by guessing in it.
-func testThief(t *testing.T, on backend) {
+// testStolenToken: an attacker with a stolen token can't use up the limits of sign-out and password change by other requests, nor,
+// by guessing the password in one session, those of another session.
+func testStolenToken(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), settings{"RATE_LIMIT_VIEWER": "3/minute", "RATE_LIMIT_LOGIN_ACCOUNT": "2/minute"}))
 	p := s.newPerson(t, newSlug(), access.Viewer)
 	other := p
@@ -254,11 +254,12 @@ func testThief(t *testing.T, on backend) {
 	s.want(t, 204, request{method: "POST", path: api + "/auth/logout", token: p.access})
 	change(200, other.access, password)
 	if n := len(s.log.lines(t, "auth.password_change_failed")); n != 3 {
-		t.Errorf("%d failures are on record", n)
+		t.Errorf("%d failures are recorded", n)
 	}
 }
 
-// testGrace: within the grace a used refresh token is refused to the client that used it, and a replay from any other.
+// testGrace: within the grace period a used refresh token is only refused if it comes from the client that used it; from any other
+// it is a replay, which ends the session.
 func testGrace(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t), behindProxy))
 	p := s.newPerson(t, newSlug(), access.Viewer)
@@ -266,29 +267,29 @@ func testGrace(t *testing.T, on backend) {
 		t.Helper()
 		return s.want(t, status, request{method: "POST", path: api + "/auth/refresh", body: map[string]string{"refresh_token": token}}.from(address, device))
 	}
-	for name, thief := range map[string]struct{ address, device string }{
+	for name, attacker := range map[string]struct{ address, device string }{
 		"from another network": {"203.0.113.9", "browser"},
 		"from another device":  {"192.0.2.1", "script"},
 	} {
 		s.signIn(t, &p)
 		next := refresh(200, p.refresh, "192.0.2.1", "browser")
-		refresh(401, p.refresh, "192.0.2.200", "browser") // another tab, next door
+		refresh(401, p.refresh, "192.0.2.200", "browser") // another tab, in the same network
 		s.me(t, 200, next.text(t, "access_token"))
-		refresh(401, p.refresh, thief.address, thief.device)
+		refresh(401, p.refresh, attacker.address, attacker.device)
 		s.me(t, 401, next.text(t, "access_token"))
 		refresh(401, next.text(t, "refresh_token"), "192.0.2.1", "browser")
 		if t.Failed() {
 			t.Fatal(name)
 		}
 	}
-	// The thief comes first, and the owner finds out.
+	// The attacker refreshes first, and the user's refresh ends the session.
 	s.signIn(t, &p)
 	stolen := refresh(200, p.refresh, "203.0.113.9", "browser")
 	refresh(401, p.refresh, "192.0.2.1", "browser")
 	s.me(t, 401, stolen.text(t, "access_token"))
 
 	if n := len(s.log.lines(t, "auth.refresh_token_replayed")); n != 3 {
-		t.Errorf("%d replays are on record", n)
+		t.Errorf("%d replays are recorded", n)
 	}
 	superseded := 0
 	for _, line := range s.log.lines(t, "auth.refresh_refused") {
@@ -297,6 +298,6 @@ func testGrace(t *testing.T, on backend) {
 		}
 	}
 	if superseded != 2 {
-		t.Errorf("%d refusals within the grace are on record", superseded)
+		t.Errorf("%d refusals within the grace period are recorded", superseded)
 	}
 }

@@ -13,26 +13,26 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
-// TestStack ends a replica behind the balancer of docker-compose.yml under load: it is killed, and later told to stop. No read
-// fails, no event but as TEST_STACK_ALLOWED says, and each acknowledged event is stored once. It is .ci/image that starts the
-// stack, and names here what is in it.
+// TestStack kills and later stops a replica behind the load balancer of docker-compose.yml under load. No read fails, events fail
+// only with the outcomes in TEST_STACK_ALLOWED, and each acknowledged event is stored once. .ci/image starts the stack and sets
+// the variables.
 func TestStack(t *testing.T) {
 	s, analyst, replica := &service{url: os.Getenv("TEST_STACK")}, &person{email: os.Getenv("TEST_STACK_ANALYST")}, os.Getenv("TEST_STACK_REPLICA")
 	if s.url == "" {
 		t.Skip("skipped: .ci/image runs this test, on the stack that it starts")
 	}
 	s.signIn(t, analyst)
-	l, reads := underLoad(t, s.url, analyst.access), readAlong(t, s.url, analyst.access)
-	l.goesOn(t)
+	l, reads := startLoad(t, s.url, analyst.access), startReader(t, s.url, analyst.access)
+	l.awaitMore(t)
 	docker(t, "kill", replica)
-	l.goesOn(t)
+	l.awaitMore(t)
 	docker(t, "start", replica)
-	porttest.Eventually(t, "a replica that is back", func() bool {
+	porttest.Eventually(t, "the replica is healthy again", func() bool {
 		return strings.TrimSpace(docker(t, "inspect", "--format", "{{.State.Health.Status}}", replica)) == "healthy"
 	})
-	l.goesOn(t)
+	l.awaitMore(t)
 	docker(t, "stop", "--time", "40", replica)
-	l.goesOn(t)
+	l.awaitMore(t)
 	reads.end(t)
 	l.compare(t, s)
 	l.failedOnly(t, strings.Fields(os.Getenv("TEST_STACK_ALLOWED"))...)
@@ -47,8 +47,8 @@ func docker(t *testing.T, args ...string) string {
 	return string(output)
 }
 
-// reading asks who one is, over and over.
-type reading struct {
+// reader reads /auth/me over and over.
+type reader struct {
 	workers  sync.WaitGroup
 	stopping chan struct{}
 	stop     func()
@@ -57,9 +57,9 @@ type reading struct {
 	outcomes map[string]int
 }
 
-// readAlong starts to read. It ends with the test, or by end.
-func readAlong(t *testing.T, url, token string) *reading {
-	r := &reading{stopping: make(chan struct{}), outcomes: map[string]int{}}
+// startReader starts a reader. It stops at the end of the test, or by end.
+func startReader(t *testing.T, url, token string) *reader {
+	r := &reader{stopping: make(chan struct{}), outcomes: map[string]int{}}
 	r.stop = sync.OnceFunc(func() { close(r.stopping); r.workers.Wait() })
 	for range 4 {
 		r.workers.Go(func() {
@@ -77,18 +77,18 @@ func readAlong(t *testing.T, url, token string) *reading {
 	return r
 }
 
-func (r *reading) read(t *testing.T, url, token string) {
+func (r *reader) read(t *testing.T, url, token string) {
 	q, err := http.NewRequest(http.MethodGet, url+api+"/auth/me", nil)
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	q.Header.Set("Authorization", "Bearer "+token)
-	outcome := "no answer"
+	outcome := "no response"
 	if response, err := client.Do(q); err == nil {
 		outcome = fmt.Sprint(response.StatusCode)
 		if _, err := io.Copy(io.Discard, response.Body); err != nil {
-			outcome += ", broken off"
+			outcome += ", aborted"
 		}
 		_ = response.Body.Close()
 	}
@@ -97,8 +97,8 @@ func (r *reading) read(t *testing.T, url, token string) {
 	r.outcomes[outcome]++
 }
 
-// end ends the reading, and fails where one was not answered well.
-func (r *reading) end(t *testing.T) {
+// end stops the reader, and fails if a read did not succeed.
+func (r *reader) end(t *testing.T) {
 	t.Helper()
 	r.stop()
 	t.Logf("reads: %v", r.outcomes)

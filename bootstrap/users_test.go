@@ -11,12 +11,12 @@ func testRoleRules(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	slug := newSlug()
 	super, admin, viewer := s.newPerson(t, slug, access.SuperAdmin), s.newPerson(t, slug, access.Admin), s.newPerson(t, slug, access.Viewer)
-	lonely := s.newPerson(t, newSlug(), access.Admin)
-	set := func(by, target person, role string) answer {
+	onlyAdmin := s.newPerson(t, newSlug(), access.Admin)
+	setRole := func(by, target person, role string) answer {
 		t.Helper()
 		return s.send(t, request{method: "PUT", path: api + "/users/" + string(target.user.ID) + "/role", token: by.access, body: map[string]string{"role": role}})
 	}
-	end := func(by, target person) answer {
+	deactivate := func(by, target person) answer {
 		t.Helper()
 		return s.send(t, request{method: "DELETE", path: api + "/users/" + string(target.user.ID), token: by.access})
 	}
@@ -26,23 +26,23 @@ func testRoleRules(t *testing.T, on backend) {
 		status int
 		code   string
 	}{
-		{"an admin gives super_admin", set(admin, viewer, "super_admin"), 403, "role_above_own"},
-		{"an admin ends a super_admin", end(admin, super), 403, "target_not_below"},
-		{"oneself", end(admin, admin), 400, "own_account"},
-		{"the last admin lowers itself", set(lonely, lonely, "viewer"), 409, "last_admin"},
-		{"an unknown role", set(admin, viewer, "root"), 422, "invalid_request"},
-		{"no role", set(admin, viewer, ""), 422, "invalid_request"},
+		{"an admin grants super_admin", setRole(admin, viewer, "super_admin"), 403, "role_above_own"},
+		{"an admin deactivates a super_admin", deactivate(admin, super), 403, "target_not_below"},
+		{"an admin deactivates their own account", deactivate(admin, admin), 400, "own_account"},
+		{"the last admin demotes themselves", setRole(onlyAdmin, onlyAdmin, "viewer"), 409, "last_admin"},
+		{"an unknown role", setRole(admin, viewer, "root"), 422, "invalid_request"},
+		{"no role", setRole(admin, viewer, ""), 422, "invalid_request"},
 	} {
 		if c.got.status != c.status || c.got.body["code"] != c.code {
 			t.Errorf("%s: %d %s", c.name, c.got.status, c.got.raw)
 		}
 	}
-	if a := set(super, viewer, "super_admin"); a.status != 200 {
-		t.Errorf("a super_admin gives super_admin: %s", a.raw)
+	if a := setRole(super, viewer, "super_admin"); a.status != 200 {
+		t.Errorf("a super_admin grants super_admin: %s", a.raw)
 	}
 	own := s.want(t, 200, request{method: "GET", path: api + "/users/" + string(admin.user.ID), token: admin.access})
 	if own.body["email"] != admin.email {
-		t.Errorf("oneself is %s", own.raw)
+		t.Errorf("the own user is %s", own.raw)
 	}
 	list := s.want(t, 200, request{method: "GET", path: api + "/users" + query("limit", "2", "skip", "1"), token: admin.access})
 	if users, _ := list.body["users"].([]any); len(users) != 2 || list.body["count"] != 3.0 || list.body["tenant_id"] != string(admin.user.TenantID) {
