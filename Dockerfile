@@ -1,4 +1,4 @@
-# The bases are build arguments, so that an image can be built from local or mirrored ones.
+# The build image is an argument, so that it can be a local or mirrored one.
 ARG BUILD_IMAGE=golang:1.26
 
 FROM ${BUILD_IMAGE} AS build
@@ -7,7 +7,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-# Static and the same wherever it is built: no cgo, no paths, no build id, the version by argument.
+# Static and reproducible: no cgo, no paths, no build id; the version is an argument.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=${VERSION}" \
       -o /out/secure-data-api ./bootstrap/secure-data-api \
  && mkdir -p /out/data
@@ -21,13 +21,13 @@ LABEL org.opencontainers.image.title="Secure Data API" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# What TLS to Postgres and Redis is verified with.
+# For TLS to Postgres and Redis.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/secure-data-api /secure-data-api
-# Of nobody's group and name: the one folder that the service writes to, and only where it has no Postgres.
+# The only folder that the service writes to, and only without Postgres. 65532 is an unprivileged user without a name.
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
-# Others reach a container, so it is in production unless it is told otherwise, and wants a JWT_SECRET_KEY.
+# A container can be reached from the network, so the default is production, which requires JWT_SECRET_KEY.
 ENV ENVIRONMENT=production DATA_DIR=/data HOST=0.0.0.0
 VOLUME /data
 EXPOSE 8000

@@ -1,5 +1,5 @@
-// Command client calls the service through a client that was generated from its contract: it signs in, ingests an event
-// twice under one key, and expects the summary to count it once. .ci/clients puts the generated code beside it.
+// Command client calls the service with a client generated from its contract: it signs in, ingests an event twice with one key,
+// and expects the summary to count it once. .ci/clients adds the generated code.
 package main
 
 import (
@@ -29,18 +29,18 @@ func run(ctx context.Context, server, email, password string) error {
 	if tokens.JSON200 == nil {
 		return fmt.Errorf("signing in: %s %s", tokens.Status(), tokens.Body)
 	}
-	asCaller := func(_ context.Context, r *http.Request) error {
+	authorize := func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+tokens.JSON200.AccessToken)
 		return nil
 	}
-	before, err := count(ctx, client, asCaller)
+	before, err := count(ctx, client, authorize)
 	if err != nil {
 		return err
 	}
 	key, value := fmt.Sprintf("go-%d", before), 9.5
 	for range 2 {
 		stored, err := client.IngestEventWithResponse(ctx, &IngestEventParams{IdempotencyKey: &key},
-			EventDraft{EventType: "page_view", UserIdentifier: "user-42", Value: &value}, asCaller)
+			EventDraft{EventType: "page_view", UserIdentifier: "user-42", Value: &value}, authorize)
 		if err != nil {
 			return err
 		}
@@ -48,11 +48,11 @@ func run(ctx context.Context, server, email, password string) error {
 			return fmt.Errorf("ingesting: %s %s", stored.Status(), stored.Body)
 		}
 	}
-	after, err := count(ctx, client, asCaller)
+	after, err := count(ctx, client, authorize)
 	if err == nil && after != before+1 {
 		err = fmt.Errorf("the summary counts %d events after %d", after, before)
 	}
-	wrong, failed := client.IngestEventWithResponse(ctx, &IngestEventParams{}, EventDraft{}, asCaller)
+	wrong, failed := client.IngestEventWithResponse(ctx, &IngestEventParams{}, EventDraft{}, authorize)
 	if failed == nil && (wrong.ApplicationproblemJSON422 == nil || len(*wrong.ApplicationproblemJSON422.Errors) != 2) {
 		failed = fmt.Errorf("an empty event: %s %s", wrong.Status(), wrong.Body)
 	}
@@ -60,8 +60,8 @@ func run(ctx context.Context, server, email, password string) error {
 }
 
 // count returns how many events the summary counts.
-func count(ctx context.Context, client *ClientWithResponses, asCaller RequestEditorFn) (int64, error) {
-	summary, err := client.SummarizeWithResponse(ctx, &SummarizeParams{}, asCaller)
+func count(ctx context.Context, client *ClientWithResponses, authorize RequestEditorFn) (int64, error) {
+	summary, err := client.SummarizeWithResponse(ctx, &SummarizeParams{}, authorize)
 	if err != nil {
 		return 0, err
 	}

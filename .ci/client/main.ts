@@ -1,5 +1,5 @@
-// Calls the service through a client whose types were generated from its contract: it signs in, ingests an event twice
-// under one key, and expects the summary to count it once. .ci/clients puts the generated types beside it.
+// Calls the service with a client whose types are generated from its contract: it signs in, ingests an event twice with one key,
+// and expects the summary to count it once. .ci/clients adds the generated types.
 import createClient from "openapi-fetch";
 import type { paths } from "./contract.js";
 
