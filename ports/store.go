@@ -125,6 +125,8 @@ type Sessions interface {
 	ForUpdate(ctx context.Context, tenant id.Tenant, id id.Session, now time.Time) (session.Session, time.Time, error)
 	// Save stores the fields that rotation and revocation change. Errors: session.ErrNotFound.
 	Save(ctx context.Context, s session.Session) error
+	// Live returns a user's live sessions, newest first.
+	Live(ctx context.Context, u user.User, now time.Time) ([]session.Session, error)
 	// RevokeAll revokes a user's live sessions and returns their ids.
 	RevokeAll(ctx context.Context, u user.User, why session.Reason, now time.Time) ([]id.Session, error)
 	// MakeRoom deletes a user's sessions that have expired or were revoked more than session.RevokedKept ago, revokes the

@@ -67,6 +67,17 @@ func (s sessions) Save(ctx context.Context, saved session.Session) error {
 		dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID, saved.TenantID)
 }
 
+func (s sessions) Live(ctx context.Context, owner user.User, now time.Time) ([]session.Session, error) {
+	var rows []sessionRow
+	err := s.in(owner.TenantID, lookUp).list(ctx, &rows, "listing a user's sessions",
+		"SELECT "+sessionColumns+` FROM sessions WHERE user_id = ? AND tenant_id = ? AND revoked_at IS NULL AND expires_at > ?
+		ORDER BY created_at DESC, id DESC`, owner.ID, owner.TenantID, dbTime{now})
+	if err != nil {
+		return nil, err
+	}
+	return convert(rows, func(r sessionRow) (session.Session, error) { return r.session(), nil })
+}
+
 func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Reason, now time.Time) ([]id.Session, error) {
 	var ended []id.Session
 	err := s.in(owner.TenantID, write).list(ctx, &ended, "revoking a user's sessions",

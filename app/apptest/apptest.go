@@ -16,6 +16,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
+	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
@@ -43,6 +44,7 @@ type Setup struct {
 
 // App is the use cases, and what they work with.
 type App struct {
+	Audit     *appaudit.Service
 	Auth      *auth.Service
 	Users     *users.Service
 	Tenants   *tenants.Service
@@ -85,6 +87,7 @@ func New(t *testing.T, edits ...func(*Setup)) *App {
 	store, ids := setup.Store(a.Store), system.IDs{}
 	a.Recorder = recorder.New(store, a.Log, a.Clock, ids)
 	a.Tenants = tenants.NewService(store.Tenants(), a.Recorder, a.Clock, ids)
+	a.Audit = appaudit.NewService(store.Audit(), a.Tenants)
 	a.Users = users.NewService(store.Users(), a.Tenants, a.Recorder, a.Revocations, a.Clock, setup.Auth.AccessLifetime)
 	a.Auth = auth.NewService(auth.Dependencies{
 		Store: store, Recorder: a.Recorder, Tokens: signer, Passwords: a.Hasher, Policy: policy,

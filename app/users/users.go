@@ -131,6 +131,32 @@ func (s *Service) Deactivate(ctx context.Context, p access.Principal, tenantID i
 	return s.revocations.Revoke(ctx, session.Revocation{User: userID, NotBefore: now, Until: now.Add(s.accessLifetime)})
 }
 
+// Activate gives a deactivated user access again. Sessions that were ended stay so. To do it again changes nothing.
+// Errors: access.ErrForbidden, user.ErrNotFound, tenant.ErrNotFound, and those of user.User.Activated.
+func (s *Service) Activate(ctx context.Context, p access.Principal, tenantID id.Tenant, userID id.User) error {
+	scope, err := s.reach(ctx, p, access.ManageTenantUsers, tenantID)
+	if err != nil {
+		return err
+	}
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+		u, _, err := tx.Users().ForUpdate(ctx, scope, userID)
+		if err != nil {
+			return err
+		}
+		activated, err := u.Activated(p)
+		if err != nil || activated == u {
+			return err
+		}
+		if err := tx.Users().SetActive(ctx, scope, activated); err != nil {
+			return err
+		}
+		return tx.Record(ctx, scope, audit.Entry{
+			TenantID: u.TenantID, Severity: audit.Warning, Act: audit.Activated, Subject: string(u.ID),
+		})
+	})
+	return hideAbsence(p, err)
+}
+
 // reach authorizes a principal to look up a user by id: in the given tenant, or if none is given, wherever the principal may.
 func (s *Service) reach(ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant) (access.Scope, error) {
 	if tenantID == "" && seesAll(p) {

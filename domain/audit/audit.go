@@ -27,6 +27,9 @@ const (
 	UserCreated          Act = "user.created"
 	RoleChanged          Act = "user.role_changed"
 	Deactivated          Act = "user.deactivated"
+	Activated            Act = "user.activated"
+	PasswordReset        Act = "user.password_reset"
+	SessionsRevoked      Act = "user.sessions_revoked"
 	SignedIn             Act = "auth.signed_in"
 	SignInFailed         Act = "auth.sign_in_failed"
 	SignInThrottled      Act = "auth.sign_in_throttled"
@@ -42,8 +45,8 @@ const (
 // Acts returns all acts.
 func Acts() []Act {
 	return []Act{
-		TenantCreated, UserCreated, RoleChanged, Deactivated, SignedIn, SignInFailed, SignInThrottled, SignedOut,
-		PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
+		TenantCreated, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
+		SignedIn, SignInFailed, SignInThrottled, SignedOut, PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
 	}
 }
 

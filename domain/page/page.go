@@ -26,6 +26,7 @@ type Sizes struct {
 var (
 	Users  = Sizes{Default: 50, Max: 200}
 	Events = Sizes{Default: 100, Max: 1000}
+	Audit  = Sizes{Default: 100, Max: 1000}
 )
 
 // Page validates skip and limit and returns the page; nil means the default. A fault names skip and limit if they are out

@@ -45,11 +45,13 @@ type Reason string
 
 // The reasons.
 const (
-	SignedOut       Reason = "signed_out"
-	TokenReplayed   Reason = "refresh_token_replayed"
-	PasswordChanged Reason = "password_changed"
-	UserDeactivated Reason = "user_deactivated"
-	TooMany         Reason = "too_many_sessions"
+	SignedOut              Reason = "signed_out"
+	TokenReplayed          Reason = "refresh_token_replayed"
+	PasswordChanged        Reason = "password_changed"
+	PasswordReset          Reason = "password_reset"
+	UserDeactivated        Reason = "user_deactivated"
+	RevokedByAdministrator Reason = "revoked_by_administrator"
+	TooMany                Reason = "too_many_sessions"
 )
 
 // TokenHash is the SHA-256 of a refresh token's id. Nothing else of the token is stored.

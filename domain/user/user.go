@@ -112,6 +112,20 @@ func (u User) Deactivated(by access.Principal, others int) (User, error) {
 	return u, nil
 }
 
+// Activated returns the user with access again. The same rules hold as for a change of role.
+// Errors: ErrTargetOutranks.
+func (u User) Activated(by access.Principal) (User, error) {
+	if err := u.changeableBy(by); err != nil {
+		return User{}, err
+	}
+	u.Active = true
+	return u, nil
+}
+
+// CheckCredentialsBy returns nil where a principal may replace the user's password and end the user's sessions. The same
+// rules hold as for a change of role. Errors: ErrTargetOutranks.
+func (u User) CheckCredentialsBy(by access.Principal) error { return u.changeableBy(by) }
+
 func (u User) changeableBy(by access.Principal) error {
 	amongAdmins := by.Role() == access.Admin && u.Role == access.Admin && by.Tenant() == u.TenantID
 	if !by.Outranks(u.Role) && !amongAdmins {

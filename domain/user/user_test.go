@@ -100,6 +100,35 @@ func TestDeactivated(t *testing.T) {
 	}
 }
 
+// TestAdministered: who may change a user's role may give access again, replace the password and end sessions.
+func TestAdministered(t *testing.T) {
+	elsewhere := user.User{ID: "target", TenantID: "elsewhere", Role: access.Admin}
+	for _, c := range []struct {
+		name   string
+		by     access.Principal
+		target user.User
+		want   error
+	}{
+		{"a viewer", by(access.Admin), target(access.Viewer), nil},
+		{"a fellow admin", by(access.Admin), target(access.Admin), nil},
+		{"an admin of another tenant", by(access.Admin), elsewhere, user.ErrTargetOutranks},
+		{"a superior", by(access.Admin), target(access.SuperAdmin), user.ErrTargetOutranks},
+		{"a peer of a super_admin", by(access.SuperAdmin), target(access.SuperAdmin), user.ErrTargetOutranks},
+		{"a super_admin by the operator", access.Operator(), target(access.SuperAdmin), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.target.Active = false
+			got, err := c.target.Activated(c.by)
+			if !errors.Is(err, c.want) || got.Active != (c.want == nil) {
+				t.Errorf("activated %t, %v, want %v", got.Active, err, c.want)
+			}
+			if err := c.target.CheckCredentialsBy(c.by); !errors.Is(err, c.want) {
+				t.Errorf("credentials: %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 func TestPasswordHashDoesNotPrint(t *testing.T) {
 	u := user.User{PasswordHash: "$argon2id$secret"}
 	var log strings.Builder

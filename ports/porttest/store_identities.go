@@ -264,11 +264,24 @@ func testSessions(t *testing.T, s ports.Store) {
 	wantErr(t, "saving into another tenant", s.Sessions().Save(ctx, elsewhere), session.ErrNotFound)
 
 	at := t0.Add(2 * time.Hour)
+	live := func(owner user.User, now time.Time) (ids []id.Session) {
+		t.Helper()
+		list, err := s.Sessions().Live(ctx, owner, now)
+		must(t, err)
+		for _, one := range list {
+			equal(t, "a listed session", one, find(one.ID))
+			ids = append(ids, one.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	both := []id.Session{second.ID, third.ID}
+	slices.Sort(both)
+	equal(t, "the live sessions", live(u, at), both)
+	equal(t, "the live sessions once they have expired", len(live(u, second.ExpiresAt)), 0)
 	ended, err := s.Sessions().RevokeAll(ctx, u, session.PasswordChanged, at)
 	must(t, err)
 	slices.Sort(ended)
-	both := []id.Session{second.ID, third.ID}
-	slices.Sort(both)
 	equal(t, "what was ended", ended, both)
 	second.Revoke(session.PasswordChanged, at)
 	equal(t, "an ended one", find(second.ID), second)
@@ -311,6 +324,9 @@ func testSessionLimit(t *testing.T, s ports.Store) {
 		must(t, s.Sessions().Add(ctx, one))
 		opened = append(opened, one)
 	}
+	newest, err := s.Sessions().Live(ctx, u, t0)
+	must(t, err)
+	equal(t, "the live sessions", newest, []session.Session{opened[3], opened[2], opened[1], opened[0]})
 	other := newSession(t, s, NewUser(t, s, home, access.Viewer))
 	opened[3].Revoke(session.SignedOut, t0)
 	must(t, s.Sessions().Save(ctx, opened[3]))
