@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -237,6 +238,16 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+// TestTypes: each setting says in a word what its value is.
+func TestTypes(t *testing.T) {
+	words := []string{"text", "boolean", "number", "seconds", "minutes", "days", "rate", "URL", "address", "list", "folder", "mode", "role", "level", "PEM"}
+	for _, s := range config.Settings() {
+		if !slices.Contains(words, s.Type()) {
+			t.Errorf("%s is %q", s.Name, s.Type())
+		}
+	}
+}
+
 // TestREADME holds the table of the README against that of the program.
 func TestREADME(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
@@ -244,11 +255,7 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range config.Settings() {
-		value := s.Default.Development
-		if s.Default.Elsewhere != value {
-			value += " (elsewhere " + s.Default.Elsewhere + ")"
-		}
-		line := fmt.Sprintf("| %s | %s | %s |", s.Name, value, s.Help)
+		line := fmt.Sprintf("| %s | %s | %s |", s.Name, s.Default, s.Help)
 		if !strings.Contains(string(readme), line) {
 			t.Errorf("the README lacks the line\n%s", line)
 		}

@@ -34,12 +34,27 @@ type Setting struct {
 	// Secret settings show as a mask and have no flag, since flags show in the list of processes.
 	Secret bool
 
-	set func(*Config, string) error
+	set parser
+}
+
+// parser reads a value into the configuration.
+type parser struct {
+	// kind is what a value is, in a word: number, URL.
+	kind string
+	read func(*Config, string) error
 }
 
 // Default is the default of a setting, in development and elsewhere.
 type Default struct {
 	Development, Elsewhere string
+}
+
+// String returns the default in development and, where that is another, elsewhere.
+func (d Default) String() string {
+	if d.Development == d.Elsewhere {
+		return d.Development
+	}
+	return d.Development + " (elsewhere " + d.Elsewhere + ")"
 }
 
 func (d Default) in(environment string) string {
@@ -53,6 +68,9 @@ func same(value string) Default { return Default{value, value} }
 
 // Flag returns the name of the setting's flag.
 func (s Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")) }
+
+// Type returns in a word what a value of the setting is, such as number or URL.
+func (s Setting) Type() string { return s.set.kind }
 
 // show returns a value as it may be shown.
 func (s Setting) show(value string) string {
@@ -70,7 +88,7 @@ func Settings() []Setting {
 		{Name: "DEBUG", Default: same("false"), Help: "true logs in more detail, whatever LOG_LEVEL says",
 			set: boolean(func(c *Config) *bool { return &c.Debug })},
 		{Name: "HOST", Default: Default{"127.0.0.1", "0.0.0.0"}, Help: "address to listen on",
-			set: text(func(c *Config) *string { return &c.Host })},
+			set: text("address", func(c *Config) *string { return &c.Host })},
 		{Name: "DEVELOPMENT_ON_NETWORK", Default: same("false"), Help: "true lets a service in development listen on other addresses than loopback",
 			set: boolean(func(c *Config) *bool { return &c.OnNetwork })},
 		{Name: "PORT", Default: same("8000"), Help: "port to listen on, 1 to 65535; 0 takes any that is free",
@@ -78,10 +96,10 @@ func Settings() []Setting {
 		{Name: "SHUTDOWN_DELAY_SECONDS", Default: Default{"0", "5"}, Help: "how long the service, told to stop, is not ready and goes on answering, so that balancers turn elsewhere before it refuses connections, 0 to 60",
 			set: duration(func(c *Config) *time.Duration { return &c.ShutdownDelay }, time.Second, 0, 60)},
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
-			set: text(func(c *Config) *string { return &c.DataDir })},
-		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: databaseURL},
+			set: text("folder", func(c *Config) *string { return &c.DataDir })},
+		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: parser{"URL", databaseURL}},
 		{Name: "MIGRATION_DATABASE_URL", Secret: true, Help: "the same Postgres as the owner of its tables, to migrate and for commands; not through a pooler",
-			set: migrationURL},
+			set: parser{"URL", migrationURL}},
 		{Name: "DATABASE_POOL_SIZE", Default: same("20"), Help: "most connections to Postgres besides those for questions, 1 to 1000",
 			set: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},
 		{Name: "DATABASE_STATEMENT_TIMEOUT_SECONDS", Default: same("10"), Help: "longest that Postgres may work on a statement, 1 to 20",
@@ -93,10 +111,10 @@ func Settings() []Setting {
 		{Name: "QUERY_QUEUE", Default: same("8"), Help: "how many questions of a tenant may wait, for at most 5 s, before more are told to come back, 0 to 10000",
 			set: integer(func(c *Config) *int { return &c.QueryQueue }, 0, 10_000)},
 		{Name: "REDIS_URL", Secret: true, Help: "redis:// or rediss://USER:PASSWORD@HOST:PORT, to share limits and revocation between replicas; master_name=NAME for sentinels, cluster=true for a cluster",
-			set: redisURL},
+			set: parser{"URL", redisURL}},
 
 		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens, 32 bytes or more; required outside development, made and kept in DATA_DIR there",
-			set: func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }},
+			set: parser{"text", func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }}},
 		{Name: "JWT_ALGORITHM", Default: same("HS256"), Help: "HS256, HS384 or HS512",
 			set: oneOf(func(c *Config) *string { return &c.JWTAlgorithm }, "HS256", "HS384", "HS512")},
 		{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Default: same("15"), Help: "life of an access token, 1 to 60",
@@ -109,9 +127,9 @@ func Settings() []Setting {
 			set: integer(func(c *Config) *int { return &c.SessionsPerUser }, 1, 10_000)},
 
 		{Name: "REGISTRATION_MODE", Default: Default{"open", "invite"}, Help: "open: anyone makes a tenant or joins one; invite: anyone makes a tenant; closed: nobody registers",
-			set: func(c *Config, s string) (err error) { c.Join, err = tenant.ParseJoinPolicy(s); return err }},
+			set: parser{"mode", func(c *Config, s string) (err error) { c.Join, err = tenant.ParseJoinPolicy(s); return err }}},
 		{Name: "REGISTRATION_FOUNDER_ROLE", Default: same("viewer"), Help: "role of the first user of a tenant made by registration: viewer or admin",
-			set: founderRole},
+			set: parser{"role", founderRole}},
 		{Name: "PASSWORD_MIN_LENGTH", Default: same("8"), Help: "shortest password in characters, 8 to 128",
 			set: integer(func(c *Config) *int { return &c.PasswordMinLength }, user.MinPasswordLength, user.MaxPasswordLength)},
 		{Name: "ARGON2_MEMORY_KIB", Default: same("19456"), Help: "memory of a password hash in KiB, 19456 to 1048576",
@@ -134,42 +152,42 @@ func Settings() []Setting {
 		rateSetting("RATE_LIMIT_REFRESH", "20/minute", "refreshes from an address", func(c *Config) *ports.Rate { return &c.RateRefresh }),
 		rateSetting("RATE_LIMIT_EXPORT", "10/minute", "exports of a user, counted apart", func(c *Config) *ports.Rate { return &c.RateExport }),
 
-		{Name: "CORS_ORIGINS", Help: "origins whose pages may call the API, with commas between them, such as https://app.example.com", set: corsOrigins},
-		{Name: "TRUSTED_PROXIES", Help: "networks whose X-Forwarded-For is believed, with commas between them, such as 10.0.0.0/8", set: trustedProxies},
+		{Name: "CORS_ORIGINS", Help: "origins whose pages may call the API, with commas between them, such as https://app.example.com", set: parser{"list", corsOrigins}},
+		{Name: "TRUSTED_PROXIES", Help: "networks whose X-Forwarded-For is believed, with commas between them, such as 10.0.0.0/8", set: parser{"list", trustedProxies}},
 		{Name: "TLS_CERT", Help: "certificate chain in PEM, to serve HTTPS (TLS_CERT_FILE names a file)",
-			set: func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }},
+			set: parser{"PEM", func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }}},
 		{Name: "TLS_KEY", Secret: true, Help: "private key of the certificate in PEM (TLS_KEY_FILE names a file)",
-			set: func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }},
-		{Name: "METRICS_ADDRESS", Help: "HOST:PORT to serve metrics for Prometheus on, apart from the API; empty is nowhere", set: metricsAddress},
-		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", set: logLevel},
+			set: parser{"PEM", func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }}},
+		{Name: "METRICS_ADDRESS", Help: "HOST:PORT to serve metrics for Prometheus on, apart from the API; empty is nowhere", set: parser{"address", metricsAddress}},
+		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", set: parser{"level", logLevel}},
 		{Name: "LOG_FORMAT", Default: same("json"), Help: "json, or console for people",
 			set: oneOf(func(c *Config) *string { return &c.LogFormat }, auditlog.Formats()...)},
 	}
 }
 
-func text(field func(*Config) *string) func(*Config, string) error {
-	return func(c *Config, s string) error { *field(c) = s; return nil }
+func text(kind string, field func(*Config) *string) parser {
+	return parser{kind, func(c *Config, s string) error { *field(c) = s; return nil }}
 }
 
-func oneOf(field func(*Config) *string, allowed ...string) func(*Config, string) error {
-	return func(c *Config, s string) error {
+func oneOf(field func(*Config) *string, allowed ...string) parser {
+	return parser{"text", func(c *Config, s string) error {
 		if !slices.Contains(allowed, s) {
 			return fmt.Errorf("must be one of %s", strings.Join(allowed, ", "))
 		}
 		*field(c) = s
 		return nil
-	}
+	}}
 }
 
-func boolean(field func(*Config) *bool) func(*Config, string) error {
-	return func(c *Config, s string) error {
+func boolean(field func(*Config) *bool) parser {
+	return parser{"boolean", func(c *Config, s string) error {
 		b, err := strconv.ParseBool(s)
 		if err != nil {
 			return errors.New("must be true or false")
 		}
 		*field(c) = b
 		return nil
-	}
+	}}
 }
 
 func number(s string, low, high int) (int, error) {
@@ -180,32 +198,33 @@ func number(s string, low, high int) (int, error) {
 	return n, nil
 }
 
-func integer(field func(*Config) *int, low, high int) func(*Config, string) error {
-	return func(c *Config, s string) (err error) {
+func integer(field func(*Config) *int, low, high int) parser {
+	return parser{"number", func(c *Config, s string) (err error) {
 		*field(c), err = number(s, low, high)
 		return err
-	}
+	}}
 }
 
-func unsigned[T uint8 | uint32](field func(*Config) *T, low, high int) func(*Config, string) error {
-	return func(c *Config, s string) error {
+func unsigned[T uint8 | uint32](field func(*Config) *T, low, high int) parser {
+	return parser{"number", func(c *Config, s string) error {
 		n, err := number(s, low, high)
 		*field(c) = T(n)
 		return err
-	}
+	}}
 }
 
-func duration(field func(*Config) *time.Duration, unit time.Duration, low, high int) func(*Config, string) error {
-	return func(c *Config, s string) error {
+func duration(field func(*Config) *time.Duration, unit time.Duration, low, high int) parser {
+	kind := map[time.Duration]string{time.Second: "seconds", time.Minute: "minutes", 24 * time.Hour: "days"}[unit]
+	return parser{kind, func(c *Config, s string) error {
 		n, err := number(s, low, high)
 		*field(c) = time.Duration(n) * unit
 		return err
-	}
+	}}
 }
 
 func rateSetting(name, value, help string, field func(*Config) *ports.Rate) Setting {
 	return Setting{Name: name, Default: same(value), Help: help + "; NUMBER/second, minute, hour or day, or unlimited",
-		set: func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}
+		set: parser{"rate", func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}}
 }
 
 func parseRate(s string) (ports.Rate, error) {
