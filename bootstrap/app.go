@@ -23,6 +23,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/telemetry"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
+	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
@@ -53,10 +54,13 @@ type Runtime struct {
 	// Serving is whether requests will be answered, which needs a persistent signing key. Commands sign nothing, and run with
 	// the privileges of the database's owner.
 	Serving bool
+	// Existing is whether the database must exist already: a missing SQLite file is ErrNoDatabase, and is not created.
+	Existing bool
 }
 
 // App is the assembled service.
 type App struct {
+	Audit   *appaudit.Service
 	Auth    *auth.Service
 	Users   *users.Service
 	Tenants *tenants.Service
@@ -86,6 +90,7 @@ type database interface {
 }
 
 // Open assembles the service and opens its database, without migrating it. Close must be called.
+// Errors: ErrNoDatabase, and what can't be opened.
 func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	logger, err := auditlog.New(in.Output, c.LogFormat, c.LogLevel, in.Colour)
 	if err != nil {
@@ -111,7 +116,7 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 		return nil, err
 	}
 	app := &App{config: c, clock: in.Clock, after: in.After, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics(in.Version)}
-	if err := app.openDatabase(ctx, in.Serving); err != nil {
+	if err := app.openDatabase(ctx, in); err != nil {
 		return nil, err
 	}
 	app.metrics.WatchReadiness(app.ready)
@@ -128,6 +133,7 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	log := measuredLog{auditlog.NewLog(auditLogger), app.metrics}
 	record := recorder.New(app.database, log, in.Clock, system.IDs{})
 	app.Tenants = tenants.NewService(app.database.Tenants(), record, in.Clock, system.IDs{})
+	app.Audit = appaudit.NewService(app.database.Audit(), app.Tenants)
 	app.Users = users.NewService(app.database.Users(), app.Tenants, record, revocations, in.Clock, c.AccessLifetime)
 	app.Auth = auth.NewService(auth.Dependencies{
 		Store: app.database, Recorder: record, Tokens: signer, Passwords: app.metrics.MeasureHasher(hasher, hashesAtOnce, c.HashQueue),
@@ -195,8 +201,13 @@ func (a *App) ready() bool {
 	return !a.draining.Load() && a.database.Ping(context.Background()) == nil // which has a time limit of its own
 }
 
-func (a *App) openDatabase(ctx context.Context, serving bool) error {
+func (a *App) openDatabase(ctx context.Context, in Runtime) error {
 	if path, ok := a.config.SQLitePath(); ok {
+		if in.Existing {
+			if err := checkExists(path); err != nil {
+				return err
+			}
+		}
 		db, err := sqlite.Open(ctx, path, a.config.QueriesAtOnce)
 		if err != nil {
 			return err
@@ -205,7 +216,7 @@ func (a *App) openDatabase(ctx context.Context, serving bool) error {
 		return nil
 	}
 	db, err := postgres.Open(postgres.Options{
-		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, AsOwner: !serving, PoolSize: a.config.DatabasePoolSize,
+		URL: a.config.DatabaseURL, MigrationURL: a.config.MigrationURL, AsOwner: !in.Serving, PoolSize: a.config.DatabasePoolSize,
 		Queries: a.config.QueriesAtOnce, StatementTimeout: a.config.StatementTimeout, ApplicationName: "secure-data-api",
 	})
 	if err != nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
@@ -181,6 +184,51 @@ func (a *App) learnCosts(ctx context.Context) error {
 		if err := a.hasher.AddCost(hash); err != nil { // only its own account can't sign in
 			a.logger.WarnContext(ctx, "a stored password hash can't be read", "error", err)
 		}
+	}
+	return nil
+}
+
+// Faults of a database that is not ready to work with.
+var (
+	// ErrNoDatabase: the SQLite file is not there.
+	ErrNoDatabase = errors.New("there is no database")
+	// ErrSchemaOutdated: the schema lacks versions that this program needs.
+	ErrSchemaOutdated = errors.New("the schema of the database is not up to date")
+)
+
+// checkExists makes sure that a SQLite file is there. Errors: ErrNoDatabase.
+func checkExists(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever else is wrong shows when it is opened
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("finding the database: %w", err)
+	}
+	return fmt.Errorf("%w at %s: start the service or run 'secure-data-api migrate up' to make it, or set DATA_DIR or DATABASE_URL to where it is",
+		ErrNoDatabase, absolute)
+}
+
+// CheckSchema makes sure that the schema is the one that this program needs. It only reads.
+// Errors: ErrSchemaOutdated, migrations.ErrNewer.
+func (a *App) CheckSchema(ctx context.Context) error {
+	versions, err := a.SchemaStatus(ctx)
+	if err != nil {
+		return err
+	}
+	var current int64
+	pending := false
+	for _, v := range versions {
+		pending = pending || !v.Applied
+		if v.Applied {
+			current = v.Version
+		}
+	}
+	switch {
+	case current > migrations.Newest:
+		return fmt.Errorf("%w: it has version %d, and this program knows versions up to %d", migrations.ErrNewer, current, migrations.Newest)
+	case pending:
+		return fmt.Errorf("%w: it has version %d, and version %d is needed: run 'secure-data-api migrate up'", ErrSchemaOutdated, current, migrations.Newest)
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ type Status struct {
 type Runner struct {
 	provider *goose.Provider
 	db       *sql.DB
+	hasTable string         // query for whether goose's version table exists
 	applied  database.Store // goose's version table
 }
 
@@ -57,7 +58,11 @@ func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goos
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	return &Runner{provider: provider, db: db, applied: applied}, nil
+	hasTable := "SELECT to_regclass('" + goose.DefaultTablename + "') IS NOT NULL"
+	if dialect == goose.DialectSQLite3 {
+		hasTable = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '" + goose.DefaultTablename + "')"
+	}
+	return &Runner{provider: provider, db: db, hasTable: hasTable, applied: applied}, nil
 }
 
 // Up applies all pending versions and returns their number. Errors: ErrNewer.
@@ -113,26 +118,38 @@ func (r *Runner) Down(ctx context.Context) (string, error) {
 	return result.Source.Path, nil
 }
 
-// Status returns all versions in order: those that this program knows and those applied to the database.
+// Status returns all versions in order: those that this program knows and those applied to the database. It only reads, and
+// finds nothing applied in a database without a schema.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
-	known, err := r.provider.Status(ctx)
+	applied, err := r.listApplied(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of the schema: %w", err)
 	}
-	statuses := make([]Status, 0, len(known))
-	for _, s := range known {
-		statuses = append(statuses, Status{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied})
+	var statuses []Status
+	for _, source := range r.provider.ListSources() {
+		_, isApplied := applied[source.Version]
+		statuses = append(statuses, Status{Version: source.Version, Name: source.Path, Applied: isApplied})
+		delete(applied, source.Version)
 	}
-	applied, err := r.applied.ListMigrations(ctx, r.db)
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of the schema: %w", err)
-	}
-	for _, a := range applied {
-		isKnown := func(s Status) bool { return s.Version == a.Version }
-		if a.Version > 0 && !slices.ContainsFunc(statuses, isKnown) { // 0 means an empty database
-			statuses = append(statuses, Status{Version: a.Version, Applied: true})
-		}
+	for version := range applied { // by a newer program
+		statuses = append(statuses, Status{Version: version, Applied: true})
 	}
 	slices.SortFunc(statuses, func(a, b Status) int { return cmp.Compare(a.Version, b.Version) })
 	return statuses, nil
+}
+
+// listApplied returns the versions applied to the database. Unlike goose's provider it creates no version table.
+func (r *Runner) listApplied(ctx context.Context) (map[int64]struct{}, error) {
+	versions := map[int64]struct{}{}
+	var hasTable bool
+	if err := r.db.QueryRowContext(ctx, r.hasTable).Scan(&hasTable); err != nil || !hasTable {
+		return versions, err
+	}
+	applied, err := r.applied.ListMigrations(ctx, r.db)
+	for _, a := range applied {
+		if a.Version > 0 { // 0 stands for an empty database
+			versions[a.Version] = struct{}{}
+		}
+	}
+	return versions, err
 }
