@@ -30,6 +30,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"grace", testGrace},
 		{"changes count at once", testChangesCountAtOnce},
 		{"password", testPassword},
+		{"operator", testOperator},
 		{"restart and other processes", testRestart},
 		{"tokens", testTokens},
 		{"role rules", testRoleRules},

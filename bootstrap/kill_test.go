@@ -95,7 +95,10 @@ func testKill(t *testing.T, on backend) {
 	built := newProgram(t, on(t))
 	s := &service{url: "http://" + built.address}
 	p := person{email: "ann@example.com"}
-	create := built.command(t, "user", "create", "--tenant", newSlug(), "--email", p.email, "--name", "Ann", "--role", "analyst", "--password-stdin")
+	if output, err := built.command(t, "migrate", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	create := built.command(t, "user", "create", "--tenant", newSlug(), "--email", p.email, "--name", "Ann", "--role", "analyst")
 	create.Stdin = strings.NewReader(password)
 	if output, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)

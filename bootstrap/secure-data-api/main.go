@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/spf13/cobra"
 )
 
 // version is set by the linker: -ldflags "-X main.version=1.2.3".
@@ -29,20 +27,24 @@ func main() {
 	signal.Ignore(syscall.SIGHUP)
 	// The first signal stops the service in an orderly way, the second one at once.
 	context.AfterFunc(ctx, stop)
-	code := run(ctx, os.Args[1:], terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env"})
+	code := run(ctx, os.Args[1:], terminal{
+		in: os.Stdin, hidden: hiddenLines(os.Stdin), out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env",
+	})
 	stop()
 	os.Exit(code)
 }
 
 // terminal is what the command talks to.
 type terminal struct {
-	in       io.Reader
+	in io.Reader
+	// hidden reads a line from in without showing it; nil where in is no terminal.
+	hidden   func(ctx context.Context) (string, error)
 	out, err io.Writer
 	env      func(string) (string, bool)
 	envFile  string
 }
 
-// usageError is a mistake in how the command was called.
+// usageError is a mistake in the command line.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
@@ -61,18 +63,8 @@ func run(ctx context.Context, args []string, t terminal) int {
 	fmt.Fprintln(t.err, "secure-data-api:", err)
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(t.err, "Run '%s --help' to see how it is used.\n", command.CommandPath())
+		fmt.Fprintf(t.err, "Run '%s --help' to see how to use it.\n", command.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
-}
-
-// exactly makes a wrong number of arguments a mistake of usage.
-func exactly(n int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(c, args); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+// column is what a list tells of each of its rows.
+type column[T any] struct {
+	name string // in snake_case, as it is in JSON; capitals of it head the table
+	of   func(T) any
+}
+
+// addJSON adds the flag that every list has.
+func addJSON(c *cobra.Command, asJSON *bool) {
+	c.Flags().BoolVar(asJSON, "json", false, "print a JSON array")
+}
+
+// printList prints rows as a table for people, or as a JSON array of objects with times as in RFC 3339.
+func printList[T any](out io.Writer, asJSON bool, rows []T, columns ...column[T]) error {
+	var text bytes.Buffer
+	if asJSON {
+		if err := writeJSON(&text, rows, columns); err != nil {
+			return fmt.Errorf("printing a list: %w", err)
+		}
+	} else {
+		table := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
+		heads := make([]string, len(columns))
+		for i, c := range columns {
+			heads[i] = strings.ToUpper(strings.ReplaceAll(c.name, "_", " "))
+		}
+		fmt.Fprintln(table, strings.Join(heads, "\t"))
+		for _, row := range rows {
+			cells := make([]string, len(columns))
+			for i, c := range columns {
+				cells[i] = cell(c.of(row))
+			}
+			fmt.Fprintln(table, strings.Join(cells, "\t"))
+		}
+		if err := table.Flush(); err != nil {
+			return fmt.Errorf("printing a list: %w", err)
+		}
+	}
+	if _, err := text.WriteTo(out); err != nil {
+		return fmt.Errorf("printing a list: %w", err)
+	}
+	return nil
+}
+
+// writeJSON writes the members of each object in the order of the columns.
+func writeJSON[T any](out *bytes.Buffer, rows []T, columns []column[T]) error {
+	out.WriteString("[")
+	for i, row := range rows {
+		out.WriteString(separator(i) + "\n  {")
+		for j, c := range columns {
+			value := c.of(row)
+			if at, isTime := value.(time.Time); isTime && at.IsZero() {
+				value = nil
+			}
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				return err
+			}
+			out.WriteString(separator(j) + strconv.Quote(c.name) + ":")
+			out.Write(encoded)
+		}
+		out.WriteString("}")
+	}
+	out.WriteString("\n]\n")
+	return nil
+}
+
+func separator(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ","
+}
+
+// cell returns a value as people read it. What could change the screen, or the table, is quoted: some values come from
+// whoever sent a request.
+func cell(value any) string {
+	var text string
+	switch v := value.(type) {
+	case time.Time:
+		if !v.IsZero() {
+			text = v.Format(time.RFC3339)
+		}
+	case map[string]string:
+		var pairs []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, name+"="+v[name])
+		}
+		text = strings.Join(pairs, " ")
+	default:
+		text = fmt.Sprint(v)
+	}
+	switch {
+	case text == "":
+		return "-"
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return strconv.Quote(text)
+	}
+	return text
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
+)
+
+func migrateCommand(t terminal) *cobra.Command {
+	return group("migrate", "Bring the schema up to date, or show its state",
+		migrateUpCommand(t), migrateStatusCommand(t), migrateDownCommand(t), migrateDistributeCommand(t))
+}
+
+// withDatabase runs fn on a service whose schema may be any. The log is written as things happen, to standard error, so that
+// what the command prints can be piped. existing is whether the database must be there already.
+func withDatabase(c *cobra.Command, t terminal, existing bool, fn func(ctx context.Context, app *bootstrap.App) error) error {
+	app, err := open(c, t, bootstrap.Runtime{Output: t.err, Colour: isTerminal(t.err), Existing: existing})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(c.Context(), app), app.Close())
+}
+
+func migrateUpCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: "up", Short: "Apply the versions of the schema that are missing; makes a SQLite database that is not there", Args: arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDatabase(c, t, false, func(ctx context.Context, app *bootstrap.App) error {
+				applied, err := app.Migrate(ctx)
+				if err == nil {
+					fmt.Fprintf(t.out, "%d versions applied; the schema is up to date\n", applied)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func migrateStatusCommand(t terminal) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "status [--json]", Short: "Show the versions of the schema: applied, pending, or newer than this program",
+		Args: arguments(), DisableFlagsInUseLine: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+				versions, err := app.SchemaStatus(ctx)
+				if err != nil {
+					return err
+				}
+				return printList(t.out, asJSON, versions,
+					column[migrations.Status]{"version", func(s migrations.Status) any { return s.Version }},
+					column[migrations.Status]{"name", func(s migrations.Status) any { return s.Name }},
+					column[migrations.Status]{"state", func(s migrations.Status) any { return stateOf(s) }})
+			})
+		},
+	}
+	addJSON(c, &asJSON)
+	return c
+}
+
+func stateOf(s migrations.Status) string {
+	switch {
+	case !s.Applied:
+		return "pending"
+	case s.Name == "":
+		return "newer"
+	default:
+		return "applied"
+	}
+}
+
+func migrateDownCommand(t terminal) *cobra.Command {
+	var database string
+	c := &cobra.Command{
+		Use: "down --database NAME", Short: "Take the newest version of the schema back, with all data that it holds",
+		Args: arguments(), DisableFlagsInUseLine: true,
+		Long: `Takes the newest version of the schema back, with all data that it holds. NAME is the name of the database, or of its
+file where it is SQLite, so that it can't be another one than you mean. A database that has ever served production is
+never taken back, whatever the environment of this command; nor is one without a record of that, such as one from which
+the version that keeps it was taken back.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+				name, err := app.MigrateDown(ctx, database)
+				if err == nil {
+					fmt.Fprintf(t.out, "taken back: %s\n", cmp.Or(name, "nothing, there was no version"))
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&database, "database", "", "`name` of the database whose version is taken back")
+	require(c, "database")
+	return c
+}
+
+func migrateDistributeCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: "distribute", Short: "Bring the schema up to date and spread the tables of a Postgres over a Citus cluster, by tenant", Args: arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+				if _, err := app.Migrate(ctx); err != nil {
+					return err
+				}
+				if err := app.Distribute(ctx); err != nil {
+					return err
+				}
+				fmt.Fprintln(t.out, "the tables are distributed by tenant")
+				return nil
+			})
+		},
+	}
+}

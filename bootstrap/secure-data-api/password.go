@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
+)
+
+// maxPasswordInput bounds what is read of a password: 128 characters of at most 4 bytes, and a line end.
+const maxPasswordInput = user.MaxPasswordLength*4 + 2
+
+var (
+	errPasswordsDiffer = errors.New("the two passwords differ; nothing was changed")
+	errInterrupted     = errors.New("interrupted; nothing was changed")
+	errNoPassword      = errors.New("no password was given; it is asked for on a terminal, and else the first line of standard input")
+)
+
+// choosePassword has a password chosen for an account: asked for twice on a terminal, and else the first line of the input.
+func choosePassword(ctx context.Context, t terminal, email string) (string, error) {
+	if t.hidden == nil {
+		return readPassword(t.in)
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprintf(t.err, "%s for %s: ", prompt, email)
+		line, err := t.hidden(ctx)
+		fmt.Fprintln(t.err) // the end of the line did not show either
+		switch {
+		case errors.Is(err, io.EOF):
+			return "", errNoPassword
+		case errors.Is(err, errInterrupted):
+			return "", err
+		case err != nil:
+			return "", fmt.Errorf("reading the password: %w", err)
+		}
+		return line, nil
+	}
+	chosen, err := ask("Password")
+	if err != nil {
+		return "", err
+	}
+	again, err := ask("The same password again")
+	if err != nil {
+		return "", err
+	}
+	if chosen != again {
+		return "", errPasswordsDiffer
+	}
+	return chosen, nil
+}
+
+// readPassword reads the first line of an input, without its end.
+func readPassword(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxPasswordInput+1)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	if len(line) > maxPasswordInput {
+		return "", errors.New("the password is too long")
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", errNoPassword
+	}
+	return line, nil
+}
+
+// hiddenLines returns what reads a line from a terminal without showing it, and nil where f is none. Where the context ends
+// or the terminal is closed before the line is, the terminal is left as it was; what was waiting for the line waits on, and
+// ends with the program. Errors: errInterrupted.
+func hiddenLines(f *os.File) func(ctx context.Context) (string, error) {
+	fd := int(f.Fd())
+	if !term.IsTerminal(fd) {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // after which the terminal has no line any more
+		defer stop()
+		before, err := term.GetState(fd)
+		if err != nil {
+			return "", err
+		}
+		type result struct {
+			line []byte
+			err  error
+		}
+		read := make(chan result, 1)
+		go func() {
+			line, err := term.ReadPassword(fd)
+			read <- result{line, err}
+		}()
+		select {
+		case r := <-read:
+			return string(r.line), r.err
+		case <-ctx.Done():
+			return "", errors.Join(errInterrupted, term.Restore(fd, before))
+		}
+	}
+}

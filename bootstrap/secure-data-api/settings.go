@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
+)
+
+// settingFlag is the value of a setting as a flag. What it may be is checked with all other settings; see config.Load.
+type settingFlag struct{ value, kind string }
+
+func (f *settingFlag) String() string     { return f.value }
+func (f *settingFlag) Set(s string) error { f.value = s; return nil }
+func (f *settingFlag) Type() string       { return f.kind }
+
+// addSettings adds a flag for each setting that is no secret.
+func addSettings(flags *pflag.FlagSet) {
+	for _, s := range config.Settings() {
+		if s.Secret {
+			continue
+		}
+		help := s.Help
+		if s.Default.String() != "" {
+			help += "; default " + s.Default.String()
+		}
+		flags.Var(&settingFlag{kind: s.Type()}, s.Flag(), help)
+	}
+	flags.SortFlags = false
+}
+
+// hideSettings leaves the flags of the settings out of the help.
+func hideSettings(flags *pflag.FlagSet) {
+	for _, s := range config.Settings() {
+		if f := flags.Lookup(s.Flag()); f != nil {
+			f.Hidden = true
+		}
+	}
+}
+
+// load reads the configuration with the flags that were given.
+func load(c *cobra.Command, t terminal) (config.Config, error) {
+	given := map[string]string{}
+	for _, s := range config.Settings() {
+		if f := c.Flags().Lookup(s.Flag()); f != nil && f.Changed {
+			given[s.Name] = f.Value.String()
+		}
+	}
+	return config.Load(config.Sources{Flags: given, Env: t.env, EnvFile: t.envFile})
+}
+
+func configCommand(t terminal) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "config", Short: "Show each setting, its value and where that comes from; secrets are masked", Args: arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := load(c, t)
+			if err != nil {
+				return err
+			}
+			err = printList(t.out, asJSON, settings.Effective,
+				column[config.Effective]{"name", func(e config.Effective) any { return e.Name }},
+				column[config.Effective]{"value", func(e config.Effective) any { return e.Value }},
+				column[config.Effective]{"source", func(e config.Effective) any { return e.Source }})
+			for _, warning := range settings.Warnings {
+				fmt.Fprintln(t.err, "secure-data-api: warning:", warning)
+			}
+			return err
+		},
+	}
+	addJSON(c, &asJSON)
+	addSettings(c.Flags())
+	return c
+}
