@@ -1,5 +1,5 @@
 // Package config reads the service's configuration: one struct, read once from flags, the environment, files and a
-// .env file, and checked whole, so that all that is wrong is told at once.
+// .env file, and validated as a whole, so that all errors are reported at once.
 package config
 
 import (
@@ -53,7 +53,7 @@ type Config struct {
 	QueriesPerTenant int
 	QueryQueue       int // of each tenant
 
-	JWTSecret       []byte // empty: to be made, in development
+	JWTSecret       []byte // empty: generated, in development
 	JWTAlgorithm    string
 	AccessLifetime  time.Duration
 	SessionLifetime time.Duration

@@ -12,7 +12,7 @@ import (
 )
 
 func auditCommand(t terminal) *cobra.Command {
-	return group("audit", "Read what is on record", auditListCommand(t))
+	return group("audit", "Read the audit log", auditListCommand(t))
 }
 
 func auditListCommand(t terminal) *cobra.Command {
@@ -24,9 +24,9 @@ func auditListCommand(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use: "list --tenant SLUG [--limit N] [--skip N] [--json]", Short: "List the audit entries of a tenant, newest first",
 		Args: arguments(), DisableFlagsInUseLine: true,
-		Long: `Lists the audit entries of a tenant, newest first. The actor is the id of the user who acted, and empty for the operator;
-the subject is the id of whom or what it was done to. 'user list' shows who has which id. --json has also the ids of entries
-and requests, and the user agent.`,
+		Long: `Lists the audit entries of a tenant, newest first. The actor is the id of the acting user, and empty for the operator; the
+subject is the id of the affected user. 'user list' shows the ids of users. --json also has the ids of entries and requests,
+and the user agent.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			part, err := page.Audit.Page(&skip, &limit)
 			if err != nil {
@@ -45,14 +45,14 @@ and requests, and the user agent.`,
 			})
 		},
 	}
-	c.Flags().IntVar(&limit, "limit", page.Audit.Default, "most entries to list, a `number` from 1 to 1000")
-	c.Flags().IntVar(&skip, "skip", 0, "how many of the newest to leave out, a `number` from 0 to 1000000")
+	c.Flags().IntVar(&limit, "limit", page.Audit.Default, "maximum `number` of entries, 1 to 1000")
+	c.Flags().IntVar(&skip, "skip", 0, "`number` of newest entries to skip, 0 to 1000000")
 	addJSON(c, &asJSON)
 	addTenant(c, &slug)
 	return c
 }
 
-// entryColumns are what is told of an entry; to programs all of it.
+// entryColumns are the columns of the table; all is for JSON, which has every field.
 func entryColumns(all bool) []column[audit.Entry] {
 	columns := []column[audit.Entry]{
 		{"at", func(e audit.Entry) any { return e.At }},

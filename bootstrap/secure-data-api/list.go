@@ -16,18 +16,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// column is what a list tells of each of its rows.
+// column is a column of a list.
 type column[T any] struct {
-	name string // in snake_case, as it is in JSON; capitals of it head the table
+	name string // in snake_case, as in JSON; the table's header has it in capitals
 	of   func(T) any
 }
 
-// addJSON adds the flag that every list has.
+// addJSON adds the flag --json, which every list has.
 func addJSON(c *cobra.Command, asJSON *bool) {
 	c.Flags().BoolVar(asJSON, "json", false, "print a JSON array")
 }
 
-// printList prints rows as a table for people, or as a JSON array of objects with times as in RFC 3339.
+// printList prints rows as a table, or as a JSON array of objects with times in RFC 3339.
 func printList[T any](out io.Writer, asJSON bool, rows []T, columns ...column[T]) error {
 	var text bytes.Buffer
 	if asJSON {
@@ -88,8 +88,8 @@ func separator(i int) string {
 	return ","
 }
 
-// cell returns a value as people read it. What could change the screen, or the table, is quoted: some values come from
-// whoever sent a request.
+// cell formats a value for the table. Unprintable characters are quoted: some values come from clients, and could contain
+// escape sequences of the terminal.
 func cell(value any) string {
 	var text string
 	switch v := value.(type) {

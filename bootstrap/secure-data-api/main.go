@@ -23,9 +23,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A terminal that closes, or whoever means "read the settings anew", does not end the service.
+	// SIGHUP, sent by a closing terminal or to reload settings, does not stop the service.
 	signal.Ignore(syscall.SIGHUP)
-	// The first signal stops the service in an orderly way, the second one at once.
+	// The first signal shuts the service down gracefully, the second one at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], terminal{
 		in: os.Stdin, hidden: hiddenLines(os.Stdin), out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env",
@@ -34,10 +34,10 @@ func main() {
 	os.Exit(code)
 }
 
-// terminal is what the command talks to.
+// terminal is the input, the output and the environment of the command.
 type terminal struct {
 	in io.Reader
-	// hidden reads a line from in without showing it; nil where in is no terminal.
+	// hidden reads a line from in without echo; nil if in is not a terminal.
 	hidden   func(ctx context.Context) (string, error)
 	out, err io.Writer
 	env      func(string) (string, bool)
@@ -49,7 +49,7 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// run carries out a command line and returns the exit code.
+// run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
 	root := rootCommand(t)
 	root.SetArgs(args)

@@ -13,12 +13,12 @@ import (
 )
 
 func migrateCommand(t terminal) *cobra.Command {
-	return group("migrate", "Bring the schema up to date, or show its state",
+	return group("migrate", "Migrate the schema, or show its version",
 		migrateUpCommand(t), migrateStatusCommand(t), migrateDownCommand(t), migrateDistributeCommand(t))
 }
 
-// withDatabase runs fn on a service whose schema may be any. The log is written as things happen, to standard error, so that
-// what the command prints can be piped. existing is whether the database must be there already.
+// withDatabase runs fn on a service with any schema. The log is written live, to standard error, so that the output of the
+// command can be piped. existing is whether the database must exist already.
 func withDatabase(c *cobra.Command, t terminal, existing bool, fn func(ctx context.Context, app *bootstrap.App) error) error {
 	app, err := open(c, t, bootstrap.Runtime{Output: t.err, Colour: isTerminal(t.err), Existing: existing})
 	if err != nil {
@@ -29,7 +29,7 @@ func withDatabase(c *cobra.Command, t terminal, existing bool, fn func(ctx conte
 
 func migrateUpCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "up", Short: "Apply the versions of the schema that are missing; makes a SQLite database that is not there", Args: arguments(),
+		Use: "up", Short: "Apply all pending versions of the schema; creates the SQLite database if it does not exist", Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDatabase(c, t, false, func(ctx context.Context, app *bootstrap.App) error {
 				applied, err := app.Migrate(ctx)
@@ -78,9 +78,9 @@ func stateOf(s migrations.Status) string {
 func migrateDownCommand(t terminal) *cobra.Command {
 	var database string
 	c := &cobra.Command{
-		Use: "down --database NAME", Short: "Take the newest version of the schema back, with all data that it holds",
+		Use: "down --database NAME", Short: "Roll back the newest version of the schema, and delete its data",
 		Args: arguments(), DisableFlagsInUseLine: true,
-		Long: `Takes the newest version of the schema back, with all data that it holds. NAME is the name of the database, or of its
+		Long: `Rolls back the newest version of the schema, and deletes all data in it. NAME is the name of the database, or of its
 file where it is SQLite, so that it can't be another one than you mean. A database that has ever served production is
 never taken back, whatever the environment of this command; nor is one without a record of that, such as one from which
 the version that keeps it was taken back.`,
@@ -88,20 +88,20 @@ the version that keeps it was taken back.`,
 			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
 				name, err := app.MigrateDown(ctx, database)
 				if err == nil {
-					fmt.Fprintf(t.out, "taken back: %s\n", cmp.Or(name, "nothing, there was no version"))
+					fmt.Fprintf(t.out, "rolled back: %s\n", cmp.Or(name, "nothing, no version was applied"))
 				}
 				return err
 			})
 		},
 	}
-	c.Flags().StringVar(&database, "database", "", "`name` of the database whose version is taken back")
+	c.Flags().StringVar(&database, "database", "", "`name` of the database")
 	require(c, "database")
 	return c
 }
 
 func migrateDistributeCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "distribute", Short: "Bring the schema up to date and spread the tables of a Postgres over a Citus cluster, by tenant", Args: arguments(),
+		Use: "distribute", Short: "Migrate the schema and distribute the tables of a Postgres over a Citus cluster, by tenant", Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
 				if _, err := app.Migrate(ctx); err != nil {

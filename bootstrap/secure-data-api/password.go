@@ -16,16 +16,16 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// maxPasswordInput bounds what is read of a password: 128 characters of at most 4 bytes, and a line end.
+// maxPasswordInput limits the bytes read for a password: 128 characters of at most 4 bytes, and a line end.
 const maxPasswordInput = user.MaxPasswordLength*4 + 2
 
 var (
 	errPasswordsDiffer = errors.New("the two passwords differ; nothing was changed")
 	errInterrupted     = errors.New("interrupted; nothing was changed")
-	errNoPassword      = errors.New("no password was given; it is asked for on a terminal, and else the first line of standard input")
+	errNoPassword      = errors.New("no password was given; enter it on a terminal, or pass it as the first line of standard input")
 )
 
-// choosePassword has a password chosen for an account: asked for twice on a terminal, and else the first line of the input.
+// choosePassword prompts for a new password twice on a terminal, or reads it from the first line of the input.
 func choosePassword(ctx context.Context, t terminal, email string) (string, error) {
 	if t.hidden == nil {
 		return readPassword(t.in)
@@ -33,7 +33,7 @@ func choosePassword(ctx context.Context, t terminal, email string) (string, erro
 	ask := func(prompt string) (string, error) {
 		fmt.Fprintf(t.err, "%s for %s: ", prompt, email)
 		line, err := t.hidden(ctx)
-		fmt.Fprintln(t.err) // the end of the line did not show either
+		fmt.Fprintln(t.err) // the line end was not echoed either
 		switch {
 		case errors.Is(err, io.EOF):
 			return "", errNoPassword
@@ -48,7 +48,7 @@ func choosePassword(ctx context.Context, t terminal, email string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	again, err := ask("The same password again")
+	again, err := ask("Repeat password")
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +58,7 @@ func choosePassword(ctx context.Context, t terminal, email string) (string, erro
 	return chosen, nil
 }
 
-// readPassword reads the first line of an input, without its end.
+// readPassword reads the first line of the input, without the line end.
 func readPassword(in io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(in, maxPasswordInput+1)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -74,16 +74,16 @@ func readPassword(in io.Reader) (string, error) {
 	return line, nil
 }
 
-// hiddenLines returns what reads a line from a terminal without showing it, and nil where f is none. Where the context ends
-// or the terminal is closed before the line is, the terminal is left as it was; what was waiting for the line waits on, and
-// ends with the program. Errors: errInterrupted.
+// hiddenLines returns a function that reads a line from a terminal without echo, or nil if f is not a terminal. If the context
+// ends or the terminal is closed first, it restores the terminal and returns errInterrupted; the goroutine that still reads
+// ends with the program.
 func hiddenLines(f *os.File) func(ctx context.Context) (string, error) {
 	fd := int(f.Fd())
 	if !term.IsTerminal(fd) {
 		return nil
 	}
 	return func(ctx context.Context) (string, error) {
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // after which the terminal has no line any more
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 		defer stop()
 		before, err := term.GetState(fd)
 		if err != nil {

@@ -111,7 +111,7 @@ func (s *screen) start(t *testing.T, c command, out *bytes.Buffer, args ...strin
 
 // TestPasswordOnTerminal: a password is asked for twice, does not show, and leaves the terminal as it was.
 func TestPasswordOnTerminal(t *testing.T) {
-	const first, again = "Password for ann@acme.com: ", "The same password again for ann@acme.com: "
+	const first, again = "Password for ann@acme.com: ", "Repeat password for ann@acme.com: "
 	for _, c := range []struct {
 		name    string
 		answers [][2]string // prompts, and what is typed

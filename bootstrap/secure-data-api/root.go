@@ -27,16 +27,16 @@ func rootCommand(t terminal) *cobra.Command {
 		Use:   "secure-data-api",
 		Short: "Multi-tenant analytics over REST that a team can run itself",
 		Long: `Secure Data API ingests events from many tenants, answers queries about them and exports them, and no tenant ever sees
-another's data. Without a command it serves.
+another's data. Without a command it runs the service.
 
 Start it, and open http://localhost:8000/docs:
   secure-data-api
 
-Make a tenant and its first admin, whose password is asked for:
+Create a tenant and its first admin; the command prompts for the password:
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin
 
-Settings come from flags, the environment and a file .env; 'secure-data-api serve --help' explains them, and
-'secure-data-api config' shows what they are.`,
+Settings are read from flags, the environment and a file .env; 'secure-data-api serve --help' explains them, and
+'secure-data-api config' shows their values.`,
 		Args:          commandsOnly,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -81,7 +81,7 @@ func versionCommand(t terminal) *cobra.Command {
 	}
 }
 
-// group returns a command that only groups others.
+// group returns a command that has only subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Args: commandsOnly,
@@ -93,7 +93,7 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// commandsOnly takes what follows a command that has others for a command that there is not, and suggests the nearest.
+// commandsOnly reports an argument of a command with subcommands as an unknown command, and suggests a similar one.
 func commandsOnly(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -106,7 +106,7 @@ func commandsOnly(c *cobra.Command, args []string) error {
 	return usageError{errors.New(text)}
 }
 
-// arguments makes any other arguments than those named a usage error.
+// arguments accepts exactly the named arguments; anything else is a usage error.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
@@ -137,7 +137,7 @@ func require(c *cobra.Command, flags ...string) {
 	}
 }
 
-// open reads the configuration and puts the service together.
+// open reads the configuration and opens the service.
 func open(c *cobra.Command, t terminal, in bootstrap.Runtime) (*bootstrap.App, error) {
 	settings, err := load(c, t)
 	if err != nil {
@@ -147,8 +147,8 @@ func open(c *cobra.Command, t terminal, in bootstrap.Runtime) (*bootstrap.App, e
 	return bootstrap.Open(c.Context(), settings, in)
 }
 
-// withApp runs fn on a service whose database is there, with its schema up to date. What fn prints comes first: the log is
-// written to standard error after it, also where fn fails.
+// withApp runs fn on a service with an existing database whose schema is up to date. The output of fn comes first: the log is
+// written to standard error afterwards, also if fn fails.
 func withApp(c *cobra.Command, t terminal, fn func(ctx context.Context, app *bootstrap.App) error) (err error) {
 	log := &heldLog{}
 	defer func() { err = errors.Join(err, log.release(t.err)) }()
@@ -162,20 +162,20 @@ func withApp(c *cobra.Command, t terminal, fn func(ctx context.Context, app *boo
 	return errors.Join(err, app.Close())
 }
 
-// heldLog keeps a log until it is released.
+// heldLog buffers a log until it is released.
 type heldLog struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
 }
 
-// Write keeps lines.
+// Write appends to the buffer.
 func (l *heldLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.Write(p)
 }
 
-// release writes what was kept.
+// release writes the buffer to w.
 func (l *heldLog) release(w io.Writer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

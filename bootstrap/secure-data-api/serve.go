@@ -21,7 +21,7 @@ const healthTimeout = 5 * time.Second
 func serveCommand(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer requests until told to stop (this is what happens without a command)",
+		Short: "Run the service (the default without a command)",
 		Long: `Answers requests until told to stop. The schema of the database is brought up to date first; a SQLite database that is not
 there is made.
 
@@ -43,7 +43,7 @@ Each flag below is a setting, and can also be given in the environment or in the
 
 func healthCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "healthcheck", Short: "Ask the service on this machine whether it is ready; exit code 0 if it is", Args: arguments(),
+		Use: "healthcheck", Short: "Check whether the service on this machine is ready; exit code 0 if it is", Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := load(c, t)
 			if err != nil {
@@ -63,20 +63,20 @@ func checkHealth(ctx context.Context, settings config.Config) error {
 	}
 	scheme, transport := "http", &http.Transport{}
 	if len(settings.TLSCert) > 0 {
-		// The certificate is for the name by which clients know the service, not for this address; nothing secret is sent.
+		// The certificate is not for this address; nothing secret is sent.
 		scheme, transport.TLSClientConfig = "https", &tls.Config{InsecureSkipVerify: true}
 	}
 	url := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(settings.Port)) + "/health/ready"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("asking for health: %w", err)
+		return fmt.Errorf("checking health: %w", err)
 	}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return fmt.Errorf("asking for health: %w", err)
+		return fmt.Errorf("checking health: %w", err)
 	}
 	if err := response.Body.Close(); err != nil {
-		return fmt.Errorf("asking for health: %w", err)
+		return fmt.Errorf("checking health: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the service is not ready: %s", response.Status)

@@ -14,7 +14,7 @@ import (
 )
 
 func sessionCommand(t terminal) *cobra.Command {
-	return group("session", "List and end the sessions of users; works while the service runs",
+	return group("session", "List and revoke sessions; works while the service is running",
 		sessionListCommand(t), sessionRevokeCommand(t))
 }
 
@@ -23,8 +23,8 @@ func sessionListCommand(t terminal) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "list --user USER_ID [--json]", Short: "List a user's live sessions, newest first", Args: arguments(), DisableFlagsInUseLine: true,
-		Long: `Lists a user's live sessions, newest first. A session is one sign-in with all refreshes that follow it. Device and address
-are those of its last sign-in or refresh. 'user list' shows the ids of users.`,
+		Long: `Lists a user's live sessions, newest first. A session is a sign-in with all its refreshes. Device and address are those of
+the last sign-in or refresh. 'user list' shows the ids of users.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			userID, err := id.Parse[id.User]("--user", owner)
 			if err != nil {
@@ -54,9 +54,9 @@ are those of its last sign-in or refresh. 'user list' shows the ids of users.`,
 func sessionRevokeCommand(t terminal) *cobra.Command {
 	var owner string
 	c := &cobra.Command{
-		Use: "revoke {SESSION_ID | --user USER_ID}", Short: "End a session, or all of a user's", DisableFlagsInUseLine: true,
-		Long: `Ends a session, or all of a user's. Its tokens are refused from the next request on, also by a service that runs.
-'session list' shows the ids of a user's sessions, and 'audit list' those that were in an incident.`,
+		Use: "revoke {SESSION_ID | --user USER_ID}", Short: "Revoke a session, or all sessions of a user", DisableFlagsInUseLine: true,
+		Long: `Revokes a session, or all sessions of a user. A running service refuses its tokens from the next request on.
+'session list' shows the ids of a user's sessions, and 'audit list' those that were part of an incident.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if c.Flags().Changed("user") == (len(args) > 0) || len(args) > 1 {
 				return usageError{errors.New("session revoke takes either a SESSION_ID or --user USER_ID")}
@@ -70,7 +70,7 @@ func sessionRevokeCommand(t terminal) *cobra.Command {
 			return revokeSessions(c, t, owner)
 		},
 	}
-	c.Flags().StringVar(&owner, "user", "", "`id` of the user whose sessions are all ended")
+	c.Flags().StringVar(&owner, "user", "", "`id` of the user whose sessions are revoked")
 	return c
 }
 
@@ -83,7 +83,7 @@ func revokeSession(c *cobra.Command, t terminal, named string) error {
 		if err := app.Auth.RevokeSession(ctx, access.Operator(), sessionID); err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "session %s has ended\n", sessionID)
+		fmt.Fprintf(t.out, "revoked session %s\n", sessionID)
 		return nil
 	})
 }
@@ -98,7 +98,7 @@ func revokeSessions(c *cobra.Command, t terminal, owner string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "ended %d sessions of %s\n", ended, userID)
+		fmt.Fprintf(t.out, "revoked %d sessions of %s\n", ended, userID)
 		return nil
 	})
 }

@@ -19,7 +19,7 @@ func TestSessionsOfNobody(t *testing.T) {
 		{"list --user " + ann, 0, "LAST USED AT"},
 		{"list --user " + ann + " --json", 0, "["},
 		{"list --user " + nobody, 1, "user_not_found"},
-		{"revoke --user " + ann, 0, "ended 0 sessions"},
+		{"revoke --user " + ann, 0, "revoked 0 sessions"},
 		{"revoke --user " + nobody, 1, "user_not_found"},
 		{"revoke " + nobody, 1, "session_not_found"},
 	} {
@@ -29,6 +29,6 @@ func TestSessionsOfNobody(t *testing.T) {
 		}
 	}
 	if out, _ := c.want(t, 0, "", "audit", "list", "--tenant", "acme"); strings.Contains(out, "sessions_revoked") {
-		t.Errorf("on record is %s", out)
+		t.Errorf("the audit log has %s", out)
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
-// settingFlag is the value of a setting as a flag. What it may be is checked with all other settings; see config.Load.
+// settingFlag is a setting as a flag. Its value is validated with all other settings; see config.Load.
 type settingFlag struct{ value, kind string }
 
 func (f *settingFlag) String() string     { return f.value }
 func (f *settingFlag) Set(s string) error { f.value = s; return nil }
 func (f *settingFlag) Type() string       { return f.kind }
 
-// addSettings adds a flag for each setting that is no secret.
+// addSettings adds a flag for each setting that is not secret.
 func addSettings(flags *pflag.FlagSet) {
 	for _, s := range config.Settings() {
 		if s.Secret {
@@ -31,7 +31,7 @@ func addSettings(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 }
 
-// hideSettings leaves the flags of the settings out of the help.
+// hideSettings hides the flags of the settings from the help.
 func hideSettings(flags *pflag.FlagSet) {
 	for _, s := range config.Settings() {
 		if f := flags.Lookup(s.Flag()); f != nil {
@@ -40,7 +40,7 @@ func hideSettings(flags *pflag.FlagSet) {
 	}
 }
 
-// load reads the configuration with the flags that were given.
+// load reads the configuration, including the given flags.
 func load(c *cobra.Command, t terminal) (config.Config, error) {
 	given := map[string]string{}
 	for _, s := range config.Settings() {

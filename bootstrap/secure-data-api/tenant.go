@@ -12,12 +12,12 @@ import (
 )
 
 func tenantCommand(t terminal) *cobra.Command {
-	return group("tenant", "Make and list tenants", tenantCreateCommand(t), tenantListCommand(t))
+	return group("tenant", "Create and list tenants", tenantCreateCommand(t), tenantListCommand(t))
 }
 
 func tenantCreateCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "create SLUG", Short: "Make a tenant that nobody is in yet; users come with 'user create --join'", Args: arguments("SLUG"),
+		Use: "create SLUG", Short: "Create a tenant without users; add them with 'user create --join'", Args: arguments("SLUG"),
 		RunE: func(c *cobra.Command, args []string) error {
 			slug, err := tenant.ParseSlug(args[0])
 			if err != nil {
@@ -62,7 +62,7 @@ func addTenant(c *cobra.Command, slug *string) {
 	require(c, "tenant")
 }
 
-// tenantBySlug returns a tenant by the slug that a flag names.
+// tenantBySlug returns the tenant with the slug of the flag.
 func tenantBySlug(ctx context.Context, app *bootstrap.App, slug string) (tenant.Tenant, error) {
 	parsed, err := tenant.ParseSlug(slug)
 	if err != nil {

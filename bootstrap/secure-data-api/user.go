@@ -16,10 +16,10 @@ import (
 )
 
 func userCommand(t terminal) *cobra.Command {
-	return group("user", "Make, list and change users; works while the service runs",
+	return group("user", "Create, list and change users; works while the service is running",
 		userCreateCommand(t), userListCommand(t), userSetRoleCommand(t), userResetPasswordCommand(t),
-		onUser("deactivate", "End a user's access and all its sessions", t, deactivateUser),
-		onUser("activate", "Give a deactivated user access again; sessions that have ended stay so", t, activateUser))
+		onUser("deactivate", "Deactivate a user and revoke all of the user's sessions", t, deactivateUser),
+		onUser("activate", "Reactivate a user; revoked sessions stay revoked", t, activateUser))
 }
 
 func userCreateCommand(t terminal) *cobra.Command {
@@ -30,13 +30,12 @@ func userCreateCommand(t terminal) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "create --tenant SLUG --email EMAIL --name NAME --role ROLE [--join]",
-		Short: "Make a user and its tenant, or with --join a user of a tenant that exists",
-		Long: `Makes a tenant and its first user, with any role. This is how the first admin and the first super_admin come to be.
-In a tenant that exists already, a user is made only with --join, which shows who is in it: whoever registered its slug
-first may be a stranger.
+		Short: "Create a user with a new tenant, or with --join in an existing tenant",
+		Long: `Creates a tenant and its first user, with any role, such as the first admin or the first super_admin. To create a user in
+an existing tenant, pass --join; it also lists the users of that tenant, since a stranger may have registered its slug first.
 
-The password is asked for twice on a terminal, and is else the first line of standard input, so that it shows neither in the
-list of processes nor in the history of the shell:
+On a terminal the command prompts for the password twice. Otherwise it reads the password from the first line of standard
+input. So the password shows neither in the list of processes nor in the history of the shell:
 
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin <password.txt`,
@@ -55,7 +54,7 @@ list of processes nor in the history of the shell:
 	c.Flags().StringVar(&account.Email, "email", "", "e-mail `address`")
 	c.Flags().StringVar(&account.FullName, "name", "", "full `name`")
 	c.Flags().StringVar(&role, "role", "", "`role`: viewer, analyst, admin or super_admin")
-	c.Flags().BoolVar(&join, "join", false, "add the user to a tenant that exists, and show who is in it")
+	c.Flags().BoolVar(&join, "join", false, "add the user to an existing tenant, and list its users")
 	require(c, "tenant", "email", "name", "role")
 	return c
 }
@@ -72,7 +71,7 @@ func createUser(ctx context.Context, app *bootstrap.App, t terminal, account use
 	}
 	u, err := app.Auth.CreateUser(ctx, access.Operator(), account, role, join)
 	if errors.Is(err, tenant.ErrSlugTaken) {
-		return fmt.Errorf("%w See who is in it with 'secure-data-api user list --tenant %s', and add a user to it with --join", err, account.Tenant)
+		return fmt.Errorf("%w List its users with 'secure-data-api user list --tenant %s', and add a user to it with --join", err, account.Tenant)
 	}
 	if err != nil {
 		return err
@@ -127,7 +126,7 @@ func printUsers(ctx context.Context, app *bootstrap.App, t terminal, slug string
 
 func userSetRoleCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "set-role USER_ID ROLE", Short: "Give a user another role: viewer, analyst, admin or super_admin", Args: arguments("USER_ID", "ROLE"),
+		Use: "set-role USER_ID ROLE", Short: "Change a user's role: viewer, analyst, admin or super_admin", Args: arguments("USER_ID", "ROLE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			userID, err := id.Parse[id.User]("USER_ID", args[0])
 			if err != nil {
@@ -142,7 +141,7 @@ func userSetRoleCommand(t terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(t.out, "%s is %s now\n", u.Email, u.Role)
+				fmt.Fprintf(t.out, "%s is now %s\n", u.Email, u.Role)
 				return nil
 			})
 		},
@@ -150,13 +149,14 @@ func userSetRoleCommand(t terminal) *cobra.Command {
 }
 
 func userResetPasswordCommand(t terminal) *cobra.Command {
-	c := onUser("reset-password", "Give a user another password and end all its sessions", t, resetPassword)
-	c.Long = `Gives a user another password, by the same rules as one that the user chooses, and ends all the user's sessions. The password
-is asked for twice on a terminal, and is else the first line of standard input. 'user list' shows the ids of users.`
+	c := onUser("reset-password", "Set a user's password and revoke all of the user's sessions", t, resetPassword)
+	c.Long = `Sets a user's password, by the same rules as for one chosen by the user, and revokes all of the user's sessions. On a terminal
+the command prompts for the password twice; otherwise it reads it from the first line of standard input. 'user list' shows the
+ids of users.`
 	return c
 }
 
-// onUser returns a command that does something to the user with an id.
+// onUser returns a command with a user's id as its argument.
 func onUser(name, short string, t terminal, do func(ctx context.Context, app *bootstrap.App, t terminal, userID id.User) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " USER_ID", Short: short, Args: arguments("USER_ID"),
@@ -198,6 +198,6 @@ func resetPassword(ctx context.Context, app *bootstrap.App, t terminal, userID i
 	if err := app.Auth.ResetPassword(ctx, access.Operator(), userID, chosen); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s has another password, and all its sessions have ended\n", u.Email)
+	fmt.Fprintf(t.out, "the password of %s was set, and all sessions were revoked\n", u.Email)
 	return nil
 }

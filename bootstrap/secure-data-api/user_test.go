@@ -78,7 +78,7 @@ func TestResetPassword(t *testing.T) {
 		code                int
 		want                string
 	}{
-		{"a good one", ann, "CorrectHorse9\n", 0, "ann.lee@acme.com has another password"},
+		{"a good one", ann, "CorrectHorse9\n", 0, "the password of ann.lee@acme.com was set"},
 		{"common", ann, "password123\n", 1, "most common"},
 		{"made of the tenant and the name", ann, "acme-lee-ann\n", 1, "must not be made of"},
 		{"nothing", ann, "", 1, "no password"},
