@@ -205,7 +205,7 @@ func checkExists(path string) error {
 	if err != nil {
 		return fmt.Errorf("finding the database: %w", err)
 	}
-	return fmt.Errorf("%w at %s: start the service or run 'secure-data-api migrate up' to make it, or set DATA_DIR or DATABASE_URL to where it is",
+	return fmt.Errorf("%w at %s: start the service or run 'secure-data-api migrate up' to create it, or set DATA_DIR or DATABASE_URL",
 		ErrNoDatabase, absolute)
 }
 

@@ -22,11 +22,11 @@ func serveCommand(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service (the default without a command)",
-		Long: `Answers requests until told to stop. The schema of the database is brought up to date first; a SQLite database that is not
-there is made.
+		Long: `Runs the service until it receives SIGINT or SIGTERM. At start it migrates the schema, and creates the SQLite database if it does
+not exist.
 
 Each flag below is a setting, and can also be given in the environment or in the file .env, in capitals with underscores:
---log-level is LOG_LEVEL. Elsewhere means outside of development. Secrets, such as DATABASE_URL and JWT_SECRET_KEY, have no flags;
+--log-level is LOG_LEVEL. "elsewhere" means staging and production. Secrets, such as DATABASE_URL and JWT_SECRET_KEY, have no flags;
 'secure-data-api config' shows all settings.`,
 		Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -54,7 +54,7 @@ func load(c *cobra.Command, t terminal) (config.Config, error) {
 func configCommand(t terminal) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "config", Short: "Show each setting, its value and where that comes from; secrets are masked", Args: arguments(),
+		Use: "config", Short: "Show all settings, their values and where they come from; secrets are masked", Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := load(c, t)
 			if err != nil {
