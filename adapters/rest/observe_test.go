@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -19,10 +18,7 @@ import (
 )
 
 // failingExport accepts every token, and has an export that fails after its first event.
-type failingExport struct {
-	waiting
-	rest.Analytics
-}
+type failingExport struct{ waiting }
 
 func (*failingExport) Authenticate(context.Context, string) (session.Caller, error) {
 	return session.Caller{}, nil
@@ -39,9 +35,7 @@ func (*failingExport) Export(context.Context, access.Principal, id.Tenant) (iter
 // TestObserve_export_aborted: a response that was aborted after its status 200 is logged as 500.
 func TestObserve_export_aborted(t *testing.T) {
 	b := &failingExport{}
-	e, err := rest.New(rest.Dependencies{
-		Auth: b, Analytics: b, Database: b, Draining: func() bool { return false }, AuditLog: b, Clock: b, IDs: b, Logger: slog.New(slog.DiscardHandler),
-	}, rest.Settings{RequestTimeout: time.Second, Limits: rest.Limits{Export: ports.Rate{Unlimited: true}}})
+	e, err := rest.New(dependencies(b), rest.Settings{RequestTimeout: time.Second, Limits: rest.Limits{Export: ports.Rate{Unlimited: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 	"time"
 
@@ -90,6 +91,33 @@ type Dependencies struct {
 	Logger    *slog.Logger // for unexpected errors
 }
 
+// check returns an error that names the dependencies that are nil. Each would panic in the first request that needs it.
+func (d Dependencies) check() error {
+	var missing []string
+	all := reflect.ValueOf(d)
+	for i := range all.NumField() {
+		if isNil(all.Field(i)) {
+			missing = append(missing, all.Type().Field(i).Name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the API has no %s", strings.Join(missing, ", no "))
+	}
+	return nil
+}
+
+// isNil reports whether an interface, a pointer or a function is nil, or an interface holds a nil pointer.
+func isNil(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Interface:
+		return v.IsNil() || isNil(v.Elem())
+	case reflect.Pointer, reflect.Func:
+		return v.IsNil()
+	default:
+		return false
+	}
+}
+
 // Limits are the rate limits of the API. Those of Roles are counted by tenant and user, Export by user, the others by the
 // client's address.
 type Limits struct {
@@ -126,8 +154,11 @@ type Server struct {
 // handlers answer the operations of the contract.
 type handlers struct{ *Server }
 
-// New returns the API as a handler.
+// New returns the API as a handler. It fails if a dependency is nil, and names it.
 func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
+	if err := deps.check(); err != nil {
+		return nil, err
+	}
 	contract, err := readContract()
 	if err != nil {
 		return nil, err

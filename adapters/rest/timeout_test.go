@@ -19,7 +19,30 @@ import (
 // waiting is a fake of the dependencies that blocks until the request's context ends, and keeps the requests that are logged.
 type waiting struct {
 	rest.Auth
+	rest.Users
+	rest.Analytics
+	ports.RateLimiter
 	requests []audit.Request
+}
+
+// everything is what the API needs, in one.
+type everything interface {
+	rest.Auth
+	rest.Users
+	rest.Analytics
+	rest.AuditLog
+	rest.Database
+	ports.RateLimiter
+	ports.Clock
+	ports.IDs
+}
+
+// dependencies returns what the API works with, all of it one thing.
+func dependencies(on everything) rest.Dependencies {
+	return rest.Dependencies{
+		Auth: on, Users: on, Analytics: on, AuditLog: on, Database: on, Draining: func() bool { return false },
+		Limiter: on, LimitHit: func(string) {}, Clock: on, IDs: on, Logger: slog.New(slog.DiscardHandler),
+	}
 }
 
 func (*waiting) Authenticate(ctx context.Context, _ string) (session.Caller, error) {
@@ -55,9 +78,7 @@ func TestRequestTimeout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &waiting{}
-				e, err := rest.New(rest.Dependencies{
-					Auth: w, Database: w, Draining: func() bool { return false }, AuditLog: w, Clock: w, IDs: w, Logger: slog.New(slog.DiscardHandler),
-				}, rest.Settings{RequestTimeout: timeout})
+				e, err := rest.New(dependencies(w), rest.Settings{RequestTimeout: timeout})
 				if err != nil {
 					t.Fatal(err)
 				}
