@@ -12,8 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -324,9 +324,27 @@ func (s *service) want(t testing.TB, status int, r request) answer {
 	t.Helper()
 	a := s.send(t, r)
 	if a.status != status {
-		t.Errorf("%s %s: %d, want %d: %s", r.method, r.path, a.status, status, a.raw)
+		t.Errorf("%s %s: %d, want %d: %s%s", r.method, r.path, a.status, status, a.raw, s.cause(a))
 	}
 	return a
+}
+
+// cause returns what the service logged for a request that it failed to answer, such as the stack of a panic; of other
+// requests nothing. Where the log does not name the request, it returns the last lines.
+func (s *service) cause(a answer) string {
+	if a.status < http.StatusInternalServerError {
+		return ""
+	}
+	const last = 10
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	own := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		return !strings.Contains(line, a.header.Get("X-Request-ID"))
+	})
+	if len(own) == 0 {
+		own = lines[max(0, len(lines)-last):]
+	}
+	readable := strings.NewReplacer(`\n`, "\n", `\t`, "\t")
+	return "\nthe service logged:\n" + readable.Replace(strings.Join(own, "\n"))
 }
 
 // untilReady waits until /health/ready answers with a status.
@@ -352,33 +370,32 @@ func (s *service) wantUnavailable(t *testing.T, p person) {
 	}
 }
 
-var contract = sync.OnceValues(func() (routers.Router, error) {
-	raw, err := os.ReadFile("../adapters/rest/openapi.yaml")
-	if err != nil {
-		return nil, err
-	}
-	document, err := openapi3.NewLoader().LoadFromData(raw)
-	if err != nil {
-		return nil, err
-	}
-	if err := document.Validate(context.Background()); err != nil {
-		return nil, err
-	}
+// contract is what the service promises. The tests of adapters/rest say what is wrong with it.
+var contract = sync.OnceValues(func() (*openapi3.T, error) {
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
 	// T and Z may be in lower case (RFC 3339 5.6).
 	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
 		_, err := time.Parse(time.RFC3339, strings.ToUpper(s))
 		return err
 	}))
-	return legacy.NewRouter(document)
+	return openapi3.NewLoader().LoadFromFile("../adapters/rest/openapi.yaml")
+})
+
+var contractRoutes = sync.OnceValues(func() (routers.Router, error) {
+	document, err := contract()
+	if err != nil {
+		return nil, err
+	}
+	return legacy.NewRouter(document) // which validates it
 })
 
 func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte) {
 	t.Helper()
-	router, err := contract()
+	router, err := contractRoutes()
 	if err != nil {
 		t.Fatal(err)
 	}
+	sent := q.Method + " " + q.URL.RequestURI() // validation fills in defaults
 	q = q.Clone(t.Context())
 	q.URL.Scheme, q.URL.Host = "", ""
 	q.URL.Path = strings.TrimSuffix(q.URL.Path, "/")
@@ -395,7 +412,7 @@ func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte
 		if documentation || refused || q.Method == http.MethodOptions {
 			return // not in the contract
 		}
-		t.Errorf("%s %s is not in the contract: %v", q.Method, q.URL, err)
+		t.Errorf("%s is not in the contract: %v", sent, err)
 		return
 	}
 	input := &openapi3filter.RequestValidationInput{
@@ -407,7 +424,7 @@ func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte
 			q.Header.Set("Content-Type", "application/json") // as the service reads it
 		}
 		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
-			t.Errorf("%s %s was answered %d, but does not match the contract: %v", q.Method, q.URL, a.status, err)
+			t.Errorf("%s was answered %d, but does not match the contract: %v", sent, a.status, err)
 		}
 	}
 	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
@@ -415,7 +432,7 @@ func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	})
 	if err != nil {
-		t.Errorf("the response to %s %s does not match the contract: %v", q.Method, q.URL, err)
+		t.Errorf("the response to %s does not match the contract: %v", sent, err)
 	}
 }
 
