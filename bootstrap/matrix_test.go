@@ -3,10 +3,12 @@ package bootstrap_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
@@ -106,19 +108,70 @@ var bodies = map[string]func() any{
 // endsSession are the routes after which the caller's token is dead, so that each request needs a caller of its own.
 var endsSession = []string{"POST /api/v1/auth/logout", "POST /api/v1/auth/password"}
 
-// linesOf returns the lines of a route.
-func linesOf(route string) (lines []line) {
+// usual is the line to begin with, of a route for a target.
+var usual = map[target]string{
+	own:    `{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "%s"},`,
+	other:  `{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "%s", of: other},`,
+	absent: `{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "%s", of: absent},`,
+}
+
+const missingLine = `the matrix of bootstrap/matrix_test.go has no line for %s. Add what it answers to each role, such as
+	%s
+Where it takes a body, add one to bodies.`
+
+// named is what a route lets a request name, as the contract has it.
+type named struct {
+	tenant bool // by the parameter tenant_id
+	object bool // by a parameter of the path
+}
+
+// pathParameter is a parameter in the path of a route.
+var pathParameter = regexp.MustCompile(`:(\w+)`)
+
+// namedBy returns what a route lets a request name. A route that is not in the contract, such as one of the documentation,
+// lets nothing be named.
+func namedBy(t *testing.T, route *echo.Route) (n named) {
+	t.Helper()
+	document, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := document.Paths.Value(pathParameter.ReplaceAllString(strings.TrimPrefix(route.Path, api), "{$1}"))
+	if item == nil || item.GetOperation(route.Method) == nil {
+		return named{}
+	}
+	for _, p := range slices.Concat(item.Parameters, item.GetOperation(route.Method).Parameters) {
+		n.tenant = n.tenant || p.Value.In == openapi3.ParameterInQuery && p.Value.Name == "tenant_id"
+		n.object = n.object || p.Value.In == openapi3.ParameterInPath
+	}
+	return n
+}
+
+// linesOf returns the lines of a route. Each target that it lets a request name must have one, and no other.
+func linesOf(t *testing.T, route string, n named) (lines []line) {
+	t.Helper()
+	targets := []target{own}
+	if n.tenant || n.object {
+		targets = append(targets, other, absent)
+	}
+	var found []target
 	for _, l := range matrix {
 		if l.route == route {
-			lines = append(lines, l)
+			lines, found = append(lines, l), append(found, l.of)
+		}
+	}
+	for _, of := range targets {
+		if !slices.Contains(found, of) {
+			t.Errorf(missingLine, strings.TrimSpace(route+" "+string(of)), fmt.Sprintf(usual[of], route))
+		}
+	}
+	for _, of := range found {
+		if !slices.Contains(targets, of) {
+			t.Errorf("the matrix has a line for %s %s, but the contract gives it no tenant_id and no parameter in its path", route, of)
 		}
 	}
 	return lines
 }
-
-const missingLine = `the route %[1]s has no line in the matrix of bootstrap/matrix_test.go. Add what it answers to each role, such as
-	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "%[1]s"},
-Where it takes a tenant or a user, add two more with "of: other" and "of: absent"; where it takes a body, add one to bodies.`
 
 // matrixTest is who asks, and for whose data.
 type matrixTest struct {
@@ -150,12 +203,9 @@ func testMatrix(t *testing.T, on backend) {
 			name = route.Method + " " + documentationFiles + "*"
 		}
 		routes[name] = true
-		lines := linesOf(name)
-		if len(lines) == 0 {
-			t.Errorf(missingLine, name)
-		}
-		for _, l := range lines {
-			t.Run(strings.TrimSpace(route.Method+" "+route.Path+" "+string(l.of)), func(t *testing.T) { m.hold(t, route, l, len(lines) > 1) })
+		names := namedBy(t, route)
+		for _, l := range linesOf(t, name, names) {
+			t.Run(strings.TrimSpace(route.Method+" "+route.Path+" "+string(l.of)), func(t *testing.T) { m.hold(t, route, l, names) })
 		}
 	}
 	for _, l := range matrix {
@@ -166,7 +216,7 @@ func testMatrix(t *testing.T, on backend) {
 }
 
 // hold holds what a route answers against a line.
-func (m matrixTest) hold(t *testing.T, route *echo.Route, l line, hasTargets bool) {
+func (m matrixTest) hold(t *testing.T, route *echo.Route, l line, names named) {
 	for i, want := range l.statuses() {
 		name, caller := "anyone", m.callers[i]
 		if i > 0 {
@@ -175,18 +225,18 @@ func (m matrixTest) hold(t *testing.T, route *echo.Route, l line, hasTargets boo
 				caller = m.newPerson(t, m.slug, role)
 			}
 		}
-		r := request{method: route.Method, path: m.path(t, route.Path, l.of, hasTargets), token: caller.access}
+		r := request{method: route.Method, path: m.path(t, route.Path, l.of, names), token: caller.access}
 		if body := bodies[l.route]; body != nil {
 			r.body = body()
 		}
 		if got := m.send(t, r); got.status != want {
-			t.Errorf("%s gets %d, want %d: %s %s", name, got.status, want, r.path, got.raw)
+			t.Errorf("%s gets %d, want %d: %s %s%s", name, got.status, want, r.path, got.raw, m.cause(got))
 		}
 	}
 }
 
 // path returns the path of a route with its target: a user by id, or a tenant by parameter where the route takes one.
-func (m matrixTest) path(t *testing.T, path string, of target, hasTargets bool) string {
+func (m matrixTest) path(t *testing.T, path string, of target, names named) string {
 	t.Helper()
 	tenantID, userID := m.callers[1].user.TenantID, id.User(uuid.NewString())
 	switch of {
@@ -196,12 +246,12 @@ func (m matrixTest) path(t *testing.T, path string, of target, hasTargets bool) 
 		tenantID = id.Tenant(uuid.NewString())
 	}
 	switch {
-	case strings.Contains(path, ":id"):
+	case names.object:
 		if of == own { // a new user beside the callers, since some routes change it
 			userID = m.newPerson(t, m.slug, access.Viewer).user.ID
 		}
-		return strings.Replace(path, ":id", string(userID), 1)
-	case hasTargets:
+		return pathParameter.ReplaceAllString(path, string(userID))
+	case names.tenant:
 		return path + query("tenant_id", string(tenantID))
 	}
 	return path
