@@ -125,7 +125,7 @@ func (a *App) listen(ctx context.Context) (net.Listener, error) {
 	address := net.JoinHostPort(a.config.Host, strconv.Itoa(a.config.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", address, err)
+		return nil, fmt.Errorf("listening on %s, as HOST and PORT say: %w", address, err)
 	}
 	if len(a.config.TLSCert) == 0 {
 		return listener, nil

@@ -3,10 +3,12 @@ package rest_test
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
@@ -122,4 +124,26 @@ func TestContract(t *testing.T) {
 			t.Errorf("openapi.yaml: %s has no limits, and the domain %s", place, wanted)
 		}
 	}
+}
+
+// TestContract_keys: no key is without a value, as one is that an unquoted comma in a flow mapping makes of a description.
+func TestContract_keys(t *testing.T) {
+	raw, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		for i, child := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 1 && child.Tag == "!!null" {
+				t.Errorf("openapi.yaml:%d: the key %q has no value", n.Content[i-1].Line, n.Content[i-1].Value)
+			}
+			walk(child)
+		}
+	}
+	walk(&document)
 }

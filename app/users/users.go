@@ -4,6 +4,7 @@ package users
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
@@ -170,7 +171,8 @@ func seesAll(p access.Principal) bool { return p.Role().Has(access.ManageAllUser
 // hideAbsence replaces "not found" by the refusal for an existing user of another tenant (OWASP API1).
 func hideAbsence(p access.Principal, err error) error {
 	if errors.Is(err, user.ErrNotFound) && !seesAll(p) {
-		return access.Lacking(access.ManageAllUsers)
+		return access.ErrForbidden.Saying(fmt.Sprintf("Your tenant has no such user, and those of other tenants need %s, which is held by %s.",
+			access.ManageAllUsers, access.ManageAllUsers.Holders()))
 	}
 	return err
 }

@@ -145,7 +145,7 @@ func Settings() []Setting {
 		rateSetting("RATE_LIMIT_ANALYST", "200/minute", "requests of an analyst", func(c *Config) *ports.Rate { return &c.RateAnalyst }),
 		rateSetting("RATE_LIMIT_ADMIN", "500/minute", "requests of an admin", func(c *Config) *ports.Rate { return &c.RateAdmin }),
 		rateSetting("RATE_LIMIT_SUPER_ADMIN", "10000/minute", "requests of a super_admin", func(c *Config) *ports.Rate { return &c.RateSuperAdmin }),
-		rateSetting("RATE_LIMIT_DEFAULT", "30/minute", "requests of an address without a valid token", func(c *Config) *ports.Rate { return &c.RateDefault }),
+		rateSetting("RATE_LIMIT_DEFAULT", "30/minute", "requests of an address without a valid token, or to unknown paths", func(c *Config) *ports.Rate { return &c.RateDefault }),
 		rateSetting("RATE_LIMIT_LOGIN", "10/minute", "sign-ins from an address", func(c *Config) *ports.Rate { return &c.RateSignIn }),
 		rateSetting("RATE_LIMIT_LOGIN_ACCOUNT", "20/minute", "wrong passwords for one account, over all addresses; addresses that it signed in from before, and password changes, are counted separately", func(c *Config) *ports.Rate { return &c.RateSignInAccount }),
 		rateSetting("RATE_LIMIT_REGISTER", "5/minute", "registrations from an address", func(c *Config) *ports.Rate { return &c.RateRegister }),

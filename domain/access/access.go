@@ -107,17 +107,22 @@ var (
 // Lacking returns ErrForbidden with a message that names the permission that was needed and the roles that have it.
 // A permission that no role has is not named.
 func Lacking(permission Permission) *fault.Error {
-	var holders []string
-	for _, r := range Roles() {
-		if r.Has(permission) {
-			holders = append(holders, r.name)
-		}
-	}
-	if len(holders) == 0 {
+	holders := permission.Holders()
+	if holders == "" {
 		return ErrForbidden
 	}
-	return ErrForbidden.Saying(fmt.Sprintf("Your role does not permit this: it needs %s, which is held by %s.",
-		permission, strings.Join(holders, ", ")))
+	return ErrForbidden.Saying(fmt.Sprintf("Your role does not permit this: it needs %s, which is held by %s.", permission, holders))
+}
+
+// Holders returns the names of the roles that have the permission, lowest first, separated by commas.
+func (p Permission) Holders() string {
+	var names []string
+	for _, r := range Roles() {
+		if r.Has(p) {
+			names = append(names, r.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // EveryTenant, given to Authorize in place of a tenant, asks for a scope over all of them.

@@ -22,7 +22,7 @@ const RevokedKept = time.Hour
 
 // Faults of this package. One message covers all reasons why a token or credentials fail, so that a guess reveals nothing.
 var (
-	ErrInvalidToken       = fault.New(fault.Unauthenticated, "invalid_token", "The token is invalid, expired or revoked.")
+	ErrInvalidToken       = fault.New(fault.Unauthenticated, "invalid_token", "The token is invalid, expired or revoked. Refresh it, or sign in again.")
 	ErrTokenRequired      = fault.New(fault.Unauthenticated, "token_required", "This needs an access token: Authorization: Bearer TOKEN.")
 	ErrInvalidCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "The e-mail address or the password is wrong.")
 	ErrNotRefreshToken    = fault.New(fault.Malformed, "not_a_refresh_token", "This is not a refresh token.")
