@@ -1,14 +1,11 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math"
 	"mime"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,10 +41,14 @@ func (b binder) Bind(v any, c echo.Context) error {
 	if !isJSON(r.Header.Get(echo.HeaderContentType)) {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType)
 	}
+	err := decode(r.Body, v)
+	if err == errNoObject { // which says nothing of the fields
+		return err
+	}
 	var faults fault.Check
-	faults.Take(decode(r.Body, v))
+	faults.Take(err)
 	checkParameters(&faults, c)
-	err := faults.Err()
+	err = faults.Err()
 	if body, ok := v.(checker); ok && fault.KindOf(err) == fault.Invalid {
 		faults.TakeOthers(body.check(r.Context(), b.server))
 		return faults.Err()
@@ -119,179 +120,6 @@ func unmarshalInt(d *jsontext.Decoder, n *int) error {
 	}
 	*n = int(f)
 	return nil
-}
-
-const (
-	maxUnknown   = 100 // unknown fields that are named
-	maxNameShown = 100 // bytes of a name that the client chose
-)
-
-// decode reads a JSON object into v, a pointer to a body. The error names every field that is unknown, has the wrong type, or is
-// required and missing or empty.
-func decode(body io.Reader, v any) error {
-	object, err := readObject(body)
-	if err != nil {
-		return err
-	}
-	var faults fault.Check
-	fields := fieldsOf(v)
-	unknown := 0
-	err = members(object, func(name string, value jsontext.Value) {
-		f := fields.find(name)
-		switch {
-		case f == nil:
-			if unknown++; unknown <= maxUnknown {
-				faults.Add(truncate(name), "is not a field of this request")
-			}
-		case f.required && value.Kind() == 'n': // null counts as missing
-		default:
-			f.given = true
-			if err := json.Unmarshal(value, f.value.Addr().Interface(), unmarshalers); err != nil {
-				faults.Take(wrongType(name, err))
-				f.required = false // one error is enough
-			}
-		}
-	})
-	if err != nil {
-		return errUnreadable.Because(err)
-	}
-	for _, f := range fields {
-		empty := f.value.Kind() == reflect.String && f.value.Len() == 0
-		if f.required && (empty || !f.given) {
-			faults.Add(f.name, "is required")
-		}
-	}
-	return faults.Err()
-}
-
-// readObject reads one JSON object and nothing after it.
-func readObject(body io.Reader) (jsontext.Value, error) {
-	var object jsontext.Value
-	if err := json.UnmarshalRead(body, &object); err != nil {
-		return nil, readError(err)
-	}
-	if object.Kind() != '{' {
-		return nil, fault.ErrInvalid.OnField("body", "must be an object")
-	}
-	return object, nil
-}
-
-// members calls do with each member of an object, in order. The value is valid until do returns.
-func members(object jsontext.Value, do func(name string, value jsontext.Value)) error {
-	d := jsontext.NewDecoder(bytes.NewReader(object))
-	if _, err := d.ReadToken(); err != nil { // the opening brace
-		return err
-	}
-	for d.PeekKind() != '}' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		do(name, value)
-	}
-	return nil
-}
-
-// readError returns why a body is not JSON, or why it could not be read.
-func readError(err error) error {
-	var (
-		tooLarge  *echo.HTTPError
-		syntactic *jsontext.SyntacticError
-	)
-	switch {
-	case errors.As(err, &tooLarge):
-		return tooLarge
-	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
-		return errMalformedJSON.OnField(truncate(path(syntactic.JSONPointer)), "is given twice")
-	case errors.Is(err, io.EOF), errors.As(err, &syntactic) && syntactic.ByteOffset == 0 && errors.Is(err, io.ErrUnexpectedEOF):
-		return errMalformedJSON.OnField("body", "is empty")
-	case errors.As(err, &syntactic):
-		return errMalformedJSON.OnField("body", "can't be read at byte "+strconv.FormatInt(syntactic.ByteOffset, 10)).Because(err)
-	default:
-		return errUnreadable.Because(err)
-	}
-}
-
-// field is a field of a body.
-type field struct {
-	name     string
-	value    reflect.Value
-	required bool
-	given    bool
-}
-
-type fields []*field
-
-// fieldsOf returns the fields of the body that v points to. The generated types mark each field that is not required with
-// omitempty.
-func fieldsOf(v any) fields {
-	body := reflect.ValueOf(v).Elem()
-	all := make(fields, body.NumField())
-	for i := range all {
-		name, options, _ := strings.Cut(body.Type().Field(i).Tag.Get("json"), ",")
-		all[i] = &field{name: name, value: body.Field(i), required: options != "omitempty"}
-	}
-	return all
-}
-
-// find returns the field with a name, or nil.
-func (all fields) find(name string) *field {
-	for _, f := range all {
-		if f.name == name {
-			return f
-		}
-	}
-	return nil
-}
-
-// path returns the names in a JSON pointer, separated by dots.
-func path(p jsontext.Pointer) string { return strings.Join(slices.Collect(p.Tokens()), ".") }
-
-// truncate cuts a name that the client chose to at most maxNameShown bytes, and makes it valid UTF-8.
-func truncate(name string) string {
-	if len(name) > maxNameShown {
-		name = name[:maxNameShown] + "..."
-	}
-	return strings.ToValidUTF8(name, "\uFFFD")
-}
-
-// wrongType returns what a field, or a value within it, must be, from the error of decoding it.
-func wrongType(name string, err error) error {
-	var semantic *json.SemanticError
-	if !errors.As(err, &semantic) {
-		return errUnreadable.Because(err)
-	}
-	if within := path(semantic.JSONPointer); within != "" {
-		name += "." + within
-	}
-	return fault.ErrInvalid.OnField(truncate(name), expected(semantic))
-}
-
-// expected returns what a value must be, from the type that it could not be decoded into.
-func expected(e *json.SemanticError) string {
-	kind := ""
-	if e.GoType != nil {
-		kind = e.GoType.String()
-	}
-	switch {
-	case errors.Is(e, instant.ErrLeapSecond):
-		return instant.ErrLeapSecond.Error()
-	case strings.HasSuffix(kind, "time.Time"):
-		return instant.ErrNoTime.Error()
-	case strings.HasSuffix(kind, "string"):
-		return "must be a string"
-	case strings.HasSuffix(kind, "float64"):
-		return "must be a number between -1e15 and 1e15"
-	case strings.HasSuffix(kind, "int"):
-		return "must be a whole number"
-	default:
-		return "has the wrong type"
-	}
 }
 
 // tenantOf parses the parameter tenant_id; it is empty if it is not given.

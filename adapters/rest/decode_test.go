@@ -84,6 +84,33 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// TestDecode_cost: what a client makes up costs little to refuse, however much of it a body holds.
+func TestDecode_cost(t *testing.T) {
+	var names strings.Builder
+	for i := range 50_000 {
+		names.WriteString(`,"` + strconv.Itoa(i) + `":1`)
+	}
+	for name, body := range map[string]string{
+		"unknown fields":            `{"z":1` + names.String() + `}`,
+		"names in an unknown one":   `{"z":{"y":1` + names.String() + `}}`,
+		"names in a known one":      `{"event_type":{"y":1` + names.String() + `}}`,
+		"items of a list":           `{"event_type":[0` + strings.Repeat(",0", 100_000) + `]}`,
+		"objects within each other": `{"event_type":` + strings.Repeat(`{"a":`, 9_000) + "1" + strings.Repeat("}", 9_000) + `}`,
+	} {
+		var err error
+		allocations := testing.AllocsPerRun(3, func() {
+			err = decode(strings.NewReader(body), &EventDraft{})
+		})
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Fields) > maxUnknown {
+			t.Errorf("%s: %v", name, err)
+		}
+		if most := 4.0 * maxUnknown; allocations > most {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", name, allocations, most)
+		}
+	}
+}
+
 // FuzzDecodeInt compares integers with what strconv reads.
 func FuzzDecodeInt(f *testing.F) {
 	for _, s := range []string{"1", "1.0", "1e2", "1.5", "-0", "1e400", "1e-400", "12345678901234567890", "0.1e1"} {
