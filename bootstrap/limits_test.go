@@ -49,7 +49,7 @@ func testRateLimits(t *testing.T, on backend) {
 		s.me(t, 401, parts[0]+"."+parts[1]+".AAAA")
 	}
 	a := s.me(t, 429, parts[0]+"."+parts[1]+".AAAA")
-	if wait := a.header.Get("Retry-After"); a.body["code"] != "rate_limited" || wait == "" || a.body["detail"] != "Too many requests. Try again in "+wait+" s." {
+	if wait := a.header.Get("Retry-After"); a.body["code"] != "rate_limited" || wait == "" || a.body["detail"] != "Too many requests; the limit is 4/minute. Try again in "+wait+" s." {
 		t.Errorf("too many requests: %v %s", a.header, a.raw)
 	}
 	s.want(t, 429, request{method: "GET", path: api + "/nowhere"})

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
@@ -59,6 +60,25 @@ type Rate struct {
 	Requests  int
 	Window    time.Duration
 	Unlimited bool // all requests are allowed, and none is counted
+}
+
+// String returns the rate as it is configured, such as 60/minute or unlimited.
+func (r Rate) String() string {
+	if r.Unlimited {
+		return "unlimited"
+	}
+	unit := r.Window.String()
+	switch r.Window {
+	case time.Second:
+		unit = "second"
+	case time.Minute:
+		unit = "minute"
+	case time.Hour:
+		unit = "hour"
+	case 24 * time.Hour:
+		unit = "day"
+	}
+	return fmt.Sprintf("%d/%s", r.Requests, unit)
 }
 
 // Key returns the limiter's key for a caller's key. It includes the window, so that a count per day does not apply to a

@@ -145,7 +145,7 @@ func (s *Server) count(c echo.Context, l namedRate, key string) error {
 	h.Set(headerRateLimit, fmt.Sprintf("%q;r=%d;t=%d", l.name, left.Remaining, reset))
 	if left.Exceeded {
 		s.deps.LimitHit(l.name)
-		return errRateLimited.After(left.Reset)
+		return errRateLimited.Saying(fmt.Sprintf("Too many requests; the limit is %s.", l.rate)).After(left.Reset)
 	}
 	return nil
 }

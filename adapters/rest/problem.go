@@ -111,9 +111,9 @@ func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
 	if errors.As(err, &h) {
 		switch h.Code {
 		case http.StatusNotFound:
-			return h.Code, fault.New(fault.NotFound, "route_not_found", "No such route.")
+			return h.Code, fault.New(fault.NotFound, "route_not_found", "No such route. Those of the API begin with "+Prefix+"; "+docsPath+" lists them.")
 		case http.StatusMethodNotAllowed:
-			return h.Code, fault.New(fault.Malformed, "method_not_allowed", "This route does not accept this method; see the Allow header.")
+			return h.Code, fault.New(fault.Malformed, "method_not_allowed", "This route does not accept this method; the header Allow lists those that it does.")
 		case http.StatusRequestEntityTooLarge:
 			return h.Code, fault.New(fault.Malformed, "body_too_large", "The body is larger than 1 MiB.")
 		case http.StatusUnsupportedMediaType:
