@@ -105,6 +105,7 @@ func (a *App) startHelpers(ctx context.Context) (stop func(), err error) {
 			cancel()
 			return nil, fmt.Errorf("listening on METRICS_ADDRESS: %w", err)
 		}
+		a.logger.InfoContext(ctx, "serving metrics", "address", listener.Addr().String())
 		page := http.NewServeMux()
 		page.Handle("GET /metrics", a.metrics.Handler())
 		server := a.server(page)
