@@ -123,7 +123,7 @@ func Load(sources Sources) (Config, error) {
 		if value == "" {
 			value, source = s.Default.in(environment), "default"
 		}
-		if err := s.set.read(&c, value); err != nil {
+		if err := s.parser.parse(&c, value); err != nil {
 			faults = append(faults, fmt.Errorf("%s %w", s.Name, err))
 			continue
 		}

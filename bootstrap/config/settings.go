@@ -34,14 +34,14 @@ type Setting struct {
 	// Secret settings are masked and have no flag, since flags are visible in the list of processes.
 	Secret bool
 
-	set parser
+	parser parser
 }
 
 // parser parses a value into the configuration.
 type parser struct {
 	// kind is what a value is, in a word, such as number or URL.
-	kind string
-	read func(*Config, string) error
+	kind  string
+	parse func(*Config, string) error
 }
 
 // Default is the default of a setting, in development and elsewhere.
@@ -70,7 +70,7 @@ func same(value string) Default { return Default{value, value} }
 func (s Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")) }
 
 // Type returns the type of a value in a word, such as number or URL.
-func (s Setting) Type() string { return s.set.kind }
+func (s Setting) Type() string { return s.parser.kind }
 
 // show returns a value, masked if the setting is secret.
 func (s Setting) show(value string) string {
@@ -84,62 +84,62 @@ func (s Setting) show(value string) string {
 func Settings() []Setting {
 	return []Setting{
 		{Name: "ENVIRONMENT", Default: same(Development), Help: "development, staging or production",
-			set: oneOf(func(c *Config) *string { return &c.Environment }, Development, Staging, Production)},
+			parser: oneOf(func(c *Config) *string { return &c.Environment }, Development, Staging, Production)},
 		{Name: "DEBUG", Default: same("false"), Help: "true logs in more detail, whatever LOG_LEVEL says",
-			set: boolean(func(c *Config) *bool { return &c.Debug })},
+			parser: boolean(func(c *Config) *bool { return &c.Debug })},
 		{Name: "HOST", Default: Default{"127.0.0.1", "0.0.0.0"}, Help: "address to listen on",
-			set: text("address", func(c *Config) *string { return &c.Host })},
+			parser: text("address", func(c *Config) *string { return &c.Host })},
 		{Name: "DEVELOPMENT_ON_NETWORK", Default: same("false"), Help: "true allows a service in development to listen on addresses other than loopback",
-			set: boolean(func(c *Config) *bool { return &c.OnNetwork })},
+			parser: boolean(func(c *Config) *bool { return &c.OnNetwork })},
 		{Name: "PORT", Default: same("8000"), Help: "port to listen on, 1 to 65535; 0 takes any that is free",
-			set: integer(func(c *Config) *int { return &c.Port }, 0, 65535)},
+			parser: integer(func(c *Config) *int { return &c.Port }, 0, 65535)},
 		{Name: "SHUTDOWN_DELAY_SECONDS", Default: Default{"0", "5"}, Help: "how long the service, when shutting down, reports not ready but still answers, so that load balancers stop sending to it before it refuses connections, 0 to 60",
-			set: duration(func(c *Config) *time.Duration { return &c.ShutdownDelay }, time.Second, 0, 60)},
+			parser: duration(func(c *Config) *time.Duration { return &c.ShutdownDelay }, time.Second, 0, 60)},
 		{Name: "DATA_DIR", Default: same(".data"), Help: "folder for the SQLite database and, in development, the signing key",
-			set: text("folder", func(c *Config) *string { return &c.DataDir })},
-		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", set: parser{"URL", databaseURL}},
+			parser: text("folder", func(c *Config) *string { return &c.DataDir })},
+		{Name: "DATABASE_URL", Secret: true, Help: "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE; empty is a SQLite database in DATA_DIR", parser: parser{"URL", databaseURL}},
 		{Name: "MIGRATION_DATABASE_URL", Secret: true, Help: "the same Postgres as the owner of its tables, for migrations and commands; not through a pooler",
-			set: parser{"URL", migrationURL}},
+			parser: parser{"URL", migrationURL}},
 		{Name: "DATABASE_POOL_SIZE", Default: same("20"), Help: "maximum connections to Postgres besides those for queries, 1 to 1000",
-			set: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},
+			parser: integer(func(c *Config) *int { return &c.DatabasePoolSize }, 1, 1000)},
 		{Name: "DATABASE_STATEMENT_TIMEOUT_SECONDS", Default: same("10"), Help: "maximum duration of a statement in Postgres, 1 to 20",
-			set: duration(func(c *Config) *time.Duration { return &c.StatementTimeout }, time.Second, 1, 20)},
+			parser: duration(func(c *Config) *time.Duration { return &c.StatementTimeout }, time.Second, 1, 20)},
 		{Name: "QUERIES_AT_ONCE", Default: same("0"), Help: "maximum concurrent queries and chunks of exports, 1 to 1000; 0 means the number of processors minus one. They have that many connections to Postgres in addition to DATABASE_POOL_SIZE",
-			set: integer(func(c *Config) *int { return &c.QueriesAtOnce }, 0, 1000)},
+			parser: integer(func(c *Config) *int { return &c.QueriesAtOnce }, 0, 1000)},
 		{Name: "QUERIES_PER_TENANT", Default: same("0"), Help: "maximum of these per tenant, 1 to 1000; 0 means QUERIES_AT_ONCE minus one, at least 1",
-			set: integer(func(c *Config) *int { return &c.QueriesPerTenant }, 0, 1000)},
+			parser: integer(func(c *Config) *int { return &c.QueriesPerTenant }, 0, 1000)},
 		{Name: "QUERY_QUEUE", Default: same("8"), Help: "maximum waiting queries per tenant, each for at most 5 s, before more are refused, 0 to 10000",
-			set: integer(func(c *Config) *int { return &c.QueryQueue }, 0, 10_000)},
+			parser: integer(func(c *Config) *int { return &c.QueryQueue }, 0, 10_000)},
 		{Name: "REDIS_URL", Secret: true, Help: "redis:// or rediss://USER:PASSWORD@HOST:PORT, to share rate limits and revocation between replicas; master_name=NAME for sentinels, cluster=true for a cluster",
-			set: parser{"URL", redisURL}},
+			parser: parser{"URL", redisURL}},
 
 		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens, 32 bytes or more; required except in development, where it is generated and stored in DATA_DIR",
-			set: parser{"text", func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }}},
+			parser: parser{"text", func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }}},
 		{Name: "JWT_ALGORITHM", Default: same("HS256"), Help: "HS256, HS384 or HS512",
-			set: oneOf(func(c *Config) *string { return &c.JWTAlgorithm }, "HS256", "HS384", "HS512")},
+			parser: oneOf(func(c *Config) *string { return &c.JWTAlgorithm }, "HS256", "HS384", "HS512")},
 		{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Default: same("15"), Help: "lifetime of an access token, 1 to 60",
-			set: duration(func(c *Config) *time.Duration { return &c.AccessLifetime }, time.Minute, 1, 60)},
+			parser: duration(func(c *Config) *time.Duration { return &c.AccessLifetime }, time.Minute, 1, 60)},
 		{Name: "REFRESH_TOKEN_EXPIRE_DAYS", Default: same("7"), Help: "lifetime of a session from sign-in, however often it is refreshed, 1 to 90",
-			set: duration(func(c *Config) *time.Duration { return &c.SessionLifetime }, 24*time.Hour, 1, 90)},
+			parser: duration(func(c *Config) *time.Duration { return &c.SessionLifetime }, 24*time.Hour, 1, 90)},
 		{Name: "REFRESH_TOKEN_GRACE_SECONDS", Default: same("10"), Help: "how long reuse of the last refresh token by the same device and network is only refused, instead of revoking the session, 0 to 60",
-			set: duration(func(c *Config) *time.Duration { return &c.RotationGrace }, time.Second, 0, 60)},
+			parser: duration(func(c *Config) *time.Duration { return &c.RotationGrace }, time.Second, 0, 60)},
 		{Name: "SESSIONS_PER_USER", Default: same("100"), Help: "maximum live sessions per user, 1 to 10000; one more revokes the oldest",
-			set: integer(func(c *Config) *int { return &c.SessionsPerUser }, 1, 10_000)},
+			parser: integer(func(c *Config) *int { return &c.SessionsPerUser }, 1, 10_000)},
 
 		{Name: "REGISTRATION_MODE", Default: Default{"open", "invite"}, Help: "open: anyone can create a tenant or join one; invite: anyone can create a tenant; closed: no registration",
-			set: parser{"mode", func(c *Config, s string) (err error) { c.Join, err = tenant.ParseJoinPolicy(s); return err }}},
+			parser: parser{"mode", func(c *Config, s string) (err error) { c.Join, err = tenant.ParseJoinPolicy(s); return err }}},
 		{Name: "REGISTRATION_FOUNDER_ROLE", Default: same("viewer"), Help: "role of the first user of a tenant created by registration: viewer or admin",
-			set: parser{"role", founderRole}},
+			parser: parser{"role", founderRole}},
 		{Name: "PASSWORD_MIN_LENGTH", Default: same("8"), Help: "minimum length of a password in characters, 8 to 128",
-			set: integer(func(c *Config) *int { return &c.PasswordMinLength }, user.MinPasswordLength, user.MaxPasswordLength)},
+			parser: integer(func(c *Config) *int { return &c.PasswordMinLength }, user.MinPasswordLength, user.MaxPasswordLength)},
 		{Name: "ARGON2_MEMORY_KIB", Default: same("19456"), Help: "memory per password hash in KiB, 19456 to 1048576",
-			set: unsigned(func(c *Config) *uint32 { return &c.ArgonMemoryKiB }, password.MinMemoryKiB, password.MaxMemoryKiB)},
+			parser: unsigned(func(c *Config) *uint32 { return &c.ArgonMemoryKiB }, password.MinMemoryKiB, password.MaxMemoryKiB)},
 		{Name: "ARGON2_ITERATIONS", Default: same("2"), Help: "iterations per password hash, 2 to 32",
-			set: unsigned(func(c *Config) *uint32 { return &c.ArgonIterations }, password.MinIterations, password.MaxIterations)},
+			parser: unsigned(func(c *Config) *uint32 { return &c.ArgonIterations }, password.MinIterations, password.MaxIterations)},
 		{Name: "ARGON2_PARALLELISM", Default: same("1"), Help: "parallelism of a password hash, 1 to 16",
-			set: unsigned(func(c *Config) *uint8 { return &c.ArgonParallelism }, password.MinParallelism, password.MaxParallelism)},
+			parser: unsigned(func(c *Config) *uint8 { return &c.ArgonParallelism }, password.MinParallelism, password.MaxParallelism)},
 		{Name: "ARGON2_QUEUE", Default: same("64"), Help: "maximum sign-ins waiting to hash a password before more are refused, 0 to 10000",
-			set: integer(func(c *Config) *int { return &c.HashQueue }, 0, 10_000)},
+			parser: integer(func(c *Config) *int { return &c.HashQueue }, 0, 10_000)},
 
 		rateSetting("RATE_LIMIT_VIEWER", "60/minute", "requests of a viewer", func(c *Config) *ports.Rate { return &c.RateViewer }),
 		rateSetting("RATE_LIMIT_ANALYST", "200/minute", "requests of an analyst", func(c *Config) *ports.Rate { return &c.RateAnalyst }),
@@ -152,16 +152,16 @@ func Settings() []Setting {
 		rateSetting("RATE_LIMIT_REFRESH", "20/minute", "refreshes from an address", func(c *Config) *ports.Rate { return &c.RateRefresh }),
 		rateSetting("RATE_LIMIT_EXPORT", "10/minute", "exports of a user, counted separately", func(c *Config) *ports.Rate { return &c.RateExport }),
 
-		{Name: "CORS_ORIGINS", Help: "origins whose pages may call the API, separated by commas, such as https://app.example.com", set: parser{"list", corsOrigins}},
-		{Name: "TRUSTED_PROXIES", Help: "networks of proxies whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8", set: parser{"list", trustedProxies}},
+		{Name: "CORS_ORIGINS", Help: "origins whose pages may call the API, separated by commas, such as https://app.example.com", parser: parser{"list", corsOrigins}},
+		{Name: "TRUSTED_PROXIES", Help: "networks of proxies whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8", parser: parser{"list", trustedProxies}},
 		{Name: "TLS_CERT", Help: "certificate chain in PEM, to serve HTTPS (TLS_CERT_FILE names a file)",
-			set: parser{"PEM", func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }}},
+			parser: parser{"PEM", func(c *Config, s string) error { c.TLSCert = []byte(s); return nil }}},
 		{Name: "TLS_KEY", Secret: true, Help: "private key of the certificate in PEM (TLS_KEY_FILE names a file)",
-			set: parser{"PEM", func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }}},
-		{Name: "METRICS_ADDRESS", Help: "HOST:PORT to serve metrics for Prometheus on, separate from the API; empty disables it", set: parser{"address", metricsAddress}},
-		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", set: parser{"level", logLevel}},
+			parser: parser{"PEM", func(c *Config, s string) error { c.TLSKey = []byte(s); return nil }}},
+		{Name: "METRICS_ADDRESS", Help: "HOST:PORT to serve metrics for Prometheus on, separate from the API; empty disables it", parser: parser{"address", metricsAddress}},
+		{Name: "LOG_LEVEL", Default: same("info"), Help: "debug, info, warn or error; the audit log is always written", parser: parser{"level", logLevel}},
 		{Name: "LOG_FORMAT", Default: same("json"), Help: "json, or console for people",
-			set: oneOf(func(c *Config) *string { return &c.LogFormat }, auditlog.Formats()...)},
+			parser: oneOf(func(c *Config) *string { return &c.LogFormat }, auditlog.Formats()...)},
 	}
 }
 
@@ -224,7 +224,7 @@ func duration(field func(*Config) *time.Duration, unit time.Duration, low, high 
 
 func rateSetting(name, value, help string, field func(*Config) *ports.Rate) Setting {
 	return Setting{Name: name, Default: same(value), Help: help + "; NUMBER/second, minute, hour or day, or unlimited",
-		set: parser{"rate", func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}}
+		parser: parser{"rate", func(c *Config, s string) (err error) { *field(c), err = parseRate(s); return err }}}
 }
 
 func parseRate(s string) (ports.Rate, error) {
