@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,16 +14,6 @@ import (
 func migrateCommand(t terminal) *cobra.Command {
 	return group("migrate", "Migrate the schema, or show its version",
 		migrateUpCommand(t), migrateStatusCommand(t), migrateDownCommand(t), migrateDistributeCommand(t))
-}
-
-// withDatabase runs fn on a service with any schema. The log is written live, to standard error, so that the output of the
-// command can be piped. existing is whether the database must exist already.
-func withDatabase(c *cobra.Command, t terminal, existing bool, fn func(ctx context.Context, app *bootstrap.App) error) error {
-	app, err := open(c, t, bootstrap.Runtime{Output: t.err, Colour: isTerminal(t.err), Existing: existing})
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(c.Context(), app), app.Close())
 }
 
 func migrateUpCommand(t terminal) *cobra.Command {

@@ -15,16 +15,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
-// runMain names the variable with which the program of the tests is the command itself.
-const runMain = "TEST_RUN_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runMain) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
 // screen is a terminal, and what has been shown on it.
 type screen struct {
 	keyboard, line *os.File
