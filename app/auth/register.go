@@ -25,13 +25,19 @@ type checked struct {
 
 func (s *Service) check(a user.Account) (checked, error) {
 	var c fault.Check
+	wanted := checkFields(&c, a)
+	s.policy.Check(&c, "password", a.Password, wanted.email.String(), wanted.email.Local(), a.FullName, wanted.slug.String())
+	return wanted, c.Err()
+}
+
+// checkFields validates all fields but the password. Problems are added to c.
+func checkFields(c *fault.Check, a user.Account) checked {
 	email, err := user.ParseEmail(a.Email)
 	c.Take(err)
 	slug, err := tenant.ParseSlug(a.Tenant)
 	c.Take(err)
-	user.CheckName(&c, a.FullName)
-	s.policy.Check(&c, "password", a.Password, email.String(), email.Local(), a.FullName, slug.String())
-	return checked{email: email, password: a.Password, name: a.FullName, slug: slug}, c.Err()
+	user.CheckName(c, a.FullName)
+	return checked{email: email, password: a.Password, name: a.FullName, slug: slug}
 }
 
 // CheckAccount validates the fields of an account, and decides nothing else. Errors: an invalid request that names them.
@@ -95,11 +101,7 @@ func (s *Service) admit(ctx context.Context, wanted checked) error {
 	if err := s.settings.Join.Admit(false); err != nil {
 		return err // closed, whatever the address and the tenant
 	}
-	_, err := s.store.Identities().ByEmail(ctx, wanted.email)
-	if err == nil {
-		return user.ErrEmailTaken
-	}
-	if !errors.Is(err, user.ErrNotFound) {
+	if err := s.checkUnused(ctx, wanted.email); err != nil {
 		return err
 	}
 	exists, err := s.exists(ctx, wanted.slug)
@@ -107,6 +109,18 @@ func (s *Service) admit(ctx context.Context, wanted checked) error {
 		return err
 	}
 	return s.settings.Join.Admit(exists)
+}
+
+// checkUnused makes sure that no account has the e-mail address. Errors: user.ErrEmailTaken.
+func (s *Service) checkUnused(ctx context.Context, email user.Email) error {
+	_, err := s.store.Identities().ByEmail(ctx, email)
+	switch {
+	case err == nil:
+		return user.ErrEmailTaken
+	case errors.Is(err, user.ErrNotFound):
+		return nil
+	}
+	return err
 }
 
 func (s *Service) exists(ctx context.Context, slug tenant.Slug) (bool, error) {
@@ -117,26 +131,39 @@ func (s *Service) exists(ctx context.Context, slug tenant.Slug) (bool, error) {
 	return err == nil, err
 }
 
+// CheckUser checks everything about CreateUser but the password, which need not be known yet. Errors: those of CreateUser.
+func (s *Service) CheckUser(ctx context.Context, by access.Principal, a user.Account, join bool) error {
+	if _, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant); err != nil {
+		return err
+	}
+	var c fault.Check
+	wanted := checkFields(&c, a)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	exists, err := s.exists(ctx, wanted.slug)
+	switch {
+	case err != nil:
+		return err
+	case exists && !join:
+		return tenant.ErrSlugTaken
+	case !exists && join:
+		return tenant.ErrNotFound
+	}
+	return s.checkUnused(ctx, wanted.email)
+}
+
 // CreateUser creates an account with any role on behalf of the operator: in an existing tenant if join is set, otherwise
 // in a new one, so that nobody is added to the wrong tenant by accident.
 // Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrNotFound, tenant.ErrSlugTaken, and an invalid request that
 // names the fields.
 func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role, join bool) (user.User, error) {
-	if _, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant); err != nil {
+	if err := s.CheckUser(ctx, by, a, join); err != nil {
 		return user.User{}, err
 	}
 	wanted, err := s.check(a)
 	if err != nil {
 		return user.User{}, err
-	}
-	exists, err := s.exists(ctx, wanted.slug)
-	switch {
-	case err != nil:
-		return user.User{}, err
-	case exists && !join:
-		return user.User{}, tenant.ErrSlugTaken
-	case !exists && join:
-		return user.User{}, tenant.ErrNotFound
 	}
 	hash, err := s.passwords.Hash(ctx, wanted.password)
 	if err != nil {

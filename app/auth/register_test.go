@@ -210,9 +210,24 @@ func TestCreateUser(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is wrong shows without a password", func(t *testing.T) {
+		a := apptest.New(t)
+		ann := a.NewUser(t, "acme", access.Viewer)
+		check := func(account user.Account, join bool) error {
+			return a.Auth.CheckUser(t.Context(), access.Operator(), account, join)
+		}
+		wantFields(t, check(user.Account{Email: "a", FullName: "x", Tenant: "-"}, false), "email", "tenant_slug", "full_name")
+		account := apptest.NewAccount("acme")
+		account.Password = ""
+		apptest.WantErr(t, check(account, false), tenant.ErrSlugTaken)
+		apptest.Must(t, check(account, true))
+		account.Email = ann.Email.String()
+		apptest.WantErr(t, check(account, true), user.ErrEmailTaken)
+	})
 	t.Run("by the operator alone", func(t *testing.T) {
 		a := apptest.New(t)
 		admin := a.NewUser(t, "acme", access.Admin)
+		apptest.WantErr(t, a.Auth.CheckUser(t.Context(), admin.Principal(), apptest.NewAccount("acme"), true), access.ErrForbidden)
 		_, err := a.Auth.CreateUser(t.Context(), admin.Principal(), apptest.NewAccount("acme"), access.Viewer, true)
 		apptest.WantErr(t, err, access.ErrForbidden)
 	})
