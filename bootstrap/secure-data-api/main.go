@@ -60,9 +60,12 @@ func run(ctx context.Context, args []string, t terminal) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(t.err, "secure-data-api:", err)
+	fmt.Fprintln(t.err, "secure-data-api:", explain(command, err))
 	var usage usageError
 	if errors.As(err, &usage) {
+		if command.Name() == helpName { // asked about a command that does not exist
+			command = command.Root()
+		}
 		fmt.Fprintf(t.err, "Run '%s --help' to see how to use it.\n", command.CommandPath())
 		return exitUsage
 	}

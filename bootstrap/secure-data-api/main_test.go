@@ -91,6 +91,7 @@ func TestUnknownCommands(t *testing.T) {
 		{"user lst", `did you mean "list"?`, "secure-data-api user --help"},
 		{"migrate bogus", `unknown command "bogus"`, "secure-data-api migrate --help"},
 		{"session revoked", `did you mean "revoke"?`, "secure-data-api session --help"},
+		{"help bogus", `unknown command "bogus"`, "'secure-data-api --help'"},
 		{"serve now", `serve takes no arguments, and was given "now"`, "secure-data-api serve --help"},
 		{"user activate", "user activate takes USER_ID", "secure-data-api user activate --help"},
 	} {

@@ -44,9 +44,11 @@ Settings are read from flags, the environment and a file .env; 'secure-data-api 
 	return root
 }
 
+const helpName = "help"
+
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND]", Short: "Explain a command",
+		Use: helpName + " [COMMAND]", Short: "Explain a command",
 		RunE: func(c *cobra.Command, args []string) error {
 			found, rest, err := c.Root().Find(args)
 			if err != nil {
