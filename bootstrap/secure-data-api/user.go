@@ -9,6 +9,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
@@ -43,7 +44,7 @@ input. So the password shows neither in the list of processes nor in the history
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := access.ParseRole(role)
 			if err != nil {
-				return usageError{errors.New("--role must be viewer, analyst, admin or super_admin")}
+				return usageError{err}
 			}
 			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
 				return createUser(ctx, app, t, account, r, join)
@@ -60,6 +61,9 @@ input. So the password shows neither in the list of processes nor in the history
 }
 
 func createUser(ctx context.Context, app *bootstrap.App, t terminal, account user.Account, role access.Role, join bool) error {
+	if err := checkUser(ctx, app, account, join); err != nil {
+		return err
+	}
 	if join {
 		if err := printUsers(ctx, app, t, account.Tenant, false); err != nil {
 			return err
@@ -70,14 +74,24 @@ func createUser(ctx context.Context, app *bootstrap.App, t terminal, account use
 		return err
 	}
 	u, err := app.Auth.CreateUser(ctx, access.Operator(), account, role, join)
-	if errors.Is(err, tenant.ErrSlugTaken) {
-		return fmt.Errorf("%w List its users with 'secure-data-api user list --tenant %s', and add a user to it with --join", err, account.Tenant)
-	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "created %s %s with id %s\n", u.Role, u.Email, u.ID)
 	return nil
+}
+
+// checkUser checks the flags, before anybody is asked for a password.
+func checkUser(ctx context.Context, app *bootstrap.App, account user.Account, join bool) error {
+	err := app.Auth.CheckUser(ctx, access.Operator(), account, join)
+	switch {
+	case errors.Is(err, fault.ErrInvalid):
+		return usageError{err}
+	case errors.Is(err, tenant.ErrSlugTaken):
+		return tenant.ErrSlugTaken.Saying(fmt.Sprintf("%s List its users with 'secure-data-api user list --tenant %s', and add a user to it with --join.",
+			tenant.ErrSlugTaken.Message, account.Tenant))
+	}
+	return err
 }
 
 func userListCommand(t terminal) *cobra.Command {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,6 +68,35 @@ func TestUsers(t *testing.T) {
 	out, _ = c.want(t, 0, "", "tenant", "list")
 	if !regexp.MustCompile(`(?m)^[0-9a-f-]{36} +acme `).MatchString(out) {
 		t.Errorf("tenants are %s", out)
+	}
+}
+
+// TestPasswordLast: nobody is asked for a password of a user that can't be created anyway.
+func TestPasswordLast(t *testing.T) {
+	c := newCommand(t).migrated(t)
+	c.create(t, "acme", "ann@acme.com", "admin")
+	for _, r := range []struct {
+		name, tenant, email, fullName string
+		join                          bool
+		code                          int
+		want                          string
+	}{
+		{"an e-mail address and a name", "globex", "gus", " ", false, exitUsage, "secure-data-api: --email must be"},
+		{"a name", "globex", "gus@globex.com", " ", false, exitUsage, "secure-data-api: --name "},
+		{"a slug", "not a slug", "gus@globex.com", "Gus", true, exitUsage, "secure-data-api: --tenant "},
+		{"a taken slug", "acme", "gus@globex.com", "Gus", false, exitFailure, "user list --tenant acme', and add a user to it with --join. [tenant_slug_taken]"},
+		{"an absent tenant", "globex", "gus@globex.com", "Gus", true, exitFailure, "There is no such tenant. [tenant_not_found]"},
+		{"a taken address", "acme", "Ann@acme.com", "Ann", true, exitFailure, "[email_taken]"},
+	} {
+		var out, errs bytes.Buffer
+		args := []string{"user", "create", "--tenant", r.tenant, "--email", r.email, "--name", r.fullName, "--role", "admin", fmt.Sprintf("--join=%t", r.join)}
+		code := run(t.Context(), args, terminal{out: &out, err: &errs, env: c.lookUp, hidden: func(context.Context) (string, error) {
+			t.Errorf("%s: a password was asked for", r.name)
+			return "SecurePass1", nil
+		}})
+		if code != r.code || !strings.Contains(errs.String(), r.want) || strings.Contains(errs.String(), "invalid_request") || out.Len() > 0 {
+			t.Errorf("%s: exit code %d: %s%s", r.name, code, out.String(), errs.String())
+		}
 	}
 }
 
