@@ -58,34 +58,23 @@ func printList[T any](out io.Writer, asJSON bool, rows []T, columns ...column[T]
 	return nil
 }
 
-// writeJSON writes the members of each object in the order of the columns.
-func writeJSON[T any](out *bytes.Buffer, rows []T, columns []column[T]) error {
-	out.WriteString("[")
+// writeJSON writes an array of objects.
+func writeJSON[T any](out io.Writer, rows []T, columns []column[T]) error {
+	objects := make([]map[string]any, len(rows))
 	for i, row := range rows {
-		out.WriteString(separator(i) + "\n  {")
-		for j, c := range columns {
+		objects[i] = map[string]any{}
+		for _, c := range columns {
 			value := c.of(row)
 			if at, isTime := value.(time.Time); isTime && at.IsZero() {
 				value = nil
 			}
-			encoded, err := json.Marshal(value)
-			if err != nil {
-				return err
-			}
-			out.WriteString(separator(j) + strconv.Quote(c.name) + ":")
-			out.Write(encoded)
+			objects[i][c.name] = value
 		}
-		out.WriteString("}")
 	}
-	out.WriteString("\n]\n")
-	return nil
-}
-
-func separator(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return ","
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(objects)
 }
 
 // cell formats a value for the table. Unprintable characters are quoted: some values come from clients, and could contain

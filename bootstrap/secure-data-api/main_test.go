@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
+	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
 // runMain names the variable with which the program of the tests is the command itself.
@@ -42,6 +47,25 @@ func (c command) create(t *testing.T, tenant, email, role string) string {
 	t.Helper()
 	out, _ := c.want(t, 0, "SecurePass1\n", "user", "create", "--tenant", tenant, "--email", email, "--name", "Ann Lee", "--role", role)
 	return regexp.MustCompile(`[0-9a-f-]{36}`).FindString(out)
+}
+
+// signIn opens a session of a user that create made, as a running service does.
+func (c command) signIn(t *testing.T, email string) {
+	t.Helper()
+	settings, err := config.Load(config.Sources{Env: c.lookUp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := bootstrap.Open(t.Context(), settings, bootstrap.Runtime{Output: io.Discard, Clock: system.Clock{}, Serving: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.Auth.SignIn(t.Context(), email, "SecurePass1"); err != nil {
+		t.Error(err)
+	}
+	if err := service.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func (c command) lookUp(name string) (string, bool) { v, ok := c.env[name]; return v, ok }
