@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -235,16 +234,6 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	if shown := fmt.Sprint(c.Effective); strings.Contains(shown, "hush-hush") || strings.Contains(shown, secret) || strings.Count(shown, "********") != 5 {
 		t.Errorf("shown as %s", shown)
-	}
-}
-
-// TestTypes: each setting says in a word what its value is.
-func TestTypes(t *testing.T) {
-	words := []string{"text", "boolean", "number", "seconds", "minutes", "days", "rate", "URL", "address", "list", "folder", "mode", "role", "level", "PEM"}
-	for _, s := range config.Settings() {
-		if !slices.Contains(words, s.Type()) {
-			t.Errorf("%s is %q", s.Name, s.Type())
-		}
 	}
 }
 

@@ -137,16 +137,19 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"serve", "--help"}, {"help", "config"}} {
 		out, _ := c.want(t, 0, "", args...)
 		out = strings.Join(strings.Fields(out), " ")
-		for _, line := range []string{
-			"--port number", "--host address", "default 127.0.0.1 (elsewhere 0.0.0.0)", "--debug boolean", "default false", "--shutdown-delay-seconds seconds",
-			"--access-token-expire-minutes minutes", "--refresh-token-expire-days days", "--rate-limit-login rate", "default 10/minute",
-			"--cors-origins list", "--data-dir folder", "default .data", "--queries-at-once number",
+		for _, text := range []string{
+			"default 127.0.0.1 in development, else 0.0.0.0", "default false", "default 10/minute", "default .data",
 		} {
-			if !strings.Contains(out, line) {
-				t.Errorf("%v lacks %q", args, line)
+			if !strings.Contains(out, text) {
+				t.Errorf("%v lacks %q", args, text)
 			}
 		}
-		if strings.Contains(out, " string ") || strings.Contains(out, "--jwt-secret-key ") {
+		for _, s := range config.Settings() {
+			if shown := strings.Contains(out, "--"+s.Flag()+" "+s.Type()+" "); shown == s.Secret {
+				t.Errorf("%v shows --%s with its type: %t", args, s.Flag(), shown)
+			}
+		}
+		if strings.Contains(out, " string ") || strings.Contains(out, "elsewhere") {
 			t.Errorf("%v printed %s", args, out)
 		}
 	}

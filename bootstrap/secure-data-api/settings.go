@@ -22,13 +22,20 @@ func addSettings(flags *pflag.FlagSet) {
 		if s.Secret {
 			continue
 		}
-		help := s.Help
-		if s.Default.String() != "" {
-			help += "; default " + s.Default.String()
-		}
-		flags.Var(&settingFlag{kind: s.Type()}, s.Flag(), help)
+		flags.Var(&settingFlag{kind: s.Type()}, s.Flag(), s.Help+describe(s.Default))
 	}
 	flags.SortFlags = false
+}
+
+// describe returns what the help adds about the default of a setting.
+func describe(d config.Default) string {
+	switch {
+	case d.Development != d.Elsewhere:
+		return fmt.Sprintf("; default %s in development, else %s", d.Development, d.Elsewhere)
+	case d.Development != "":
+		return "; default " + d.Development
+	}
+	return ""
 }
 
 // hideSettings hides the flags of the settings from the help.
