@@ -104,7 +104,7 @@ func TestConnecting(t *testing.T) {
 		"no TLS":                  {say("N"), "sslmode=require", "SSL is not enabled"},
 		"an unknown certificate":  {overTLS, "sslmode=verify-full", "certificate"},
 		"nonsense instead of TLS": {say("Sthis is no TLS"), "sslmode=require", "TLS"},
-		"no Postgres":             {say("HTTP/1.1 400 Bad Request\r\n\r\n"), free + "&connect_timeout=1", "connecting"},
+		"no Postgres":             {say("H\x00\x00\x00\x04"), free, "connecting"}, // a message that answers no startup
 		"closed":                  {func(c net.Conn) { _ = c.Close() }, free, "connecting"},
 		"silence":                 {silent, free + "&connect_timeout=1", "timeout"},
 		"silence about TLS":       {silent, "sslmode=require&connect_timeout=1", "timeout"},
