@@ -27,9 +27,9 @@ import (
 var (
 	// ErrUnavailable: the database does not answer; nothing was changed.
 	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The database does not answer. Nothing was changed.").After(2 * time.Second)
-	// ErrOutcomeUnknown: the connection was lost during a commit, which may or may not have succeeded. Repeating is safe.
+	// ErrOutcomeUnknown: the connection was lost during a commit, which may or may not have succeeded. A retry is safe.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
-		"The database was lost while the change was being committed, so it is not known whether it was made. To repeat the request is safe.").After(2 * time.Second)
+		"The database was lost while the change was being committed, so it is not known whether it was made. The request can be retried safely.").After(2 * time.Second)
 )
 
 // Store is the database.

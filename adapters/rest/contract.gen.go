@@ -518,7 +518,7 @@ type ServerInterface interface {
 	// ExportEvents Export all events, oldest first, as one JSON object per line
 	// (GET /analytics/export)
 	ExportEvents(ctx echo.Context, params ExportEventsParams) error
-	// Summarize Totals and top event types of a period
+	// Summarize Summary of the events of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx echo.Context, params SummarizeParams) error
 	// Query Count and average events by group
@@ -1462,7 +1462,7 @@ type StrictServerInterface interface {
 	// ExportEvents Export all events, oldest first, as one JSON object per line
 	// (GET /analytics/export)
 	ExportEvents(ctx context.Context, request ExportEventsRequestObject) (ExportEventsResponseObject, error)
-	// Summarize Totals and top event types of a period
+	// Summarize Summary of the events of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx context.Context, request SummarizeRequestObject) (SummarizeResponseObject, error)
 	// Query Count and average events by group

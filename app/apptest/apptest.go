@@ -1,5 +1,5 @@
-// Package apptest puts the use cases together for their tests: over SQLite in memory and a clock that stands still, with
-// passwords that take no time to hash and with an audit log and a query gate that remember. It needs no network and no disk.
+// Package apptest assembles the use cases for their tests, with SQLite in memory, a manual clock, and fakes of the password
+// hasher, the audit log and the query gate. It needs no network and no disk.
 package apptest
 
 import (
@@ -35,14 +35,14 @@ import (
 // Password is the password of the users of NewUser.
 const Password = "a phrase to sign in with"
 
-// Setup is what a test may choose.
+// Setup is what a test can change.
 type Setup struct {
 	Auth auth.Settings
-	// Store, where it is set, returns what the use cases have in place of the database.
+	// Store returns the store that the use cases get, given the database.
 	Store func(ports.Store) ports.Store
 }
 
-// App is the use cases, and what they work with.
+// App is the use cases and their dependencies.
 type App struct {
 	Audit     *appaudit.Service
 	Auth      *auth.Service
@@ -58,11 +58,11 @@ type App struct {
 	Gate        *porttest.Gate
 	Tokens      ports.Tokens
 	Revocations ports.RevocationList
-	LimitsHit   []string // the names of the rates, one each time
+	LimitsHit   []string // the name of the rate of each refused attempt
 }
 
-// New returns the use cases over an empty database. By default everybody may register, one account takes three wrong
-// passwords in an hour, and a user may have three sessions, of a week each.
+// New returns the use cases over an empty database. By default registration is open, an account allows three wrong
+// passwords per hour, and a user can have three sessions, each of a week.
 func New(t *testing.T, edits ...func(*Setup)) *App {
 	t.Helper()
 	setup := Setup{
@@ -119,12 +119,12 @@ func openStore(t *testing.T) ports.Store {
 	return db
 }
 
-// NewAccount returns what a user of the tenant with the slug registers with, under an address of its own.
+// NewAccount returns an account to register in the tenant with the slug, with a new e-mail address.
 func NewAccount(slug string) user.Account {
 	return user.Account{Email: uuid.NewString() + "@example.com", Password: Password, FullName: "Zoë Müller", Tenant: slug}
 }
 
-// NewUser makes a user with a role in the tenant with the slug, which is made where it is new.
+// NewUser creates a user with a role in the tenant with the slug, and the tenant if it does not exist.
 func (a *App) NewUser(t *testing.T, slug string, role access.Role) user.User {
 	t.Helper()
 	account := NewAccount(slug)
@@ -144,7 +144,7 @@ func (a *App) SignIn(t *testing.T, u user.User) session.TokenPair {
 	return pair
 }
 
-// Caller returns who asks with an access token.
+// Caller returns the caller that an access token authenticates.
 func (a *App) Caller(t *testing.T, accessToken string) session.Caller {
 	t.Helper()
 	caller, err := a.Auth.Authenticate(t.Context(), accessToken)
@@ -165,12 +165,12 @@ func (a *App) Trail(t *testing.T, tenantID id.Tenant, act audit.Act) (entries []
 	return entries
 }
 
-// From returns a context of a request from an address, by a program of that name.
+// From returns the context of a request from an address, with a User-Agent.
 func From(t *testing.T, address, device string) context.Context {
 	return audit.WithOrigin(t.Context(), audit.Origin{Address: address, UserAgent: device})
 }
 
-// Must ends the test where there is an error.
+// Must ends the test if there is an error.
 func Must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -178,7 +178,7 @@ func Must(t *testing.T, err error) {
 	}
 }
 
-// WantErr fails the test where err is not the one that is wanted, which may be nil.
+// WantErr fails the test if err is not want, which may be nil.
 func WantErr(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {

@@ -1,4 +1,4 @@
-// Package audit has the use case of those who read what is on record.
+// Package audit has the use case of reading a tenant's audit trail.
 package audit
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// Service carries out the use case.
+// Service implements the use case.
 type Service struct {
 	entries ports.AuditTrail
 	tenants *tenants.Service

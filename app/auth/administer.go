@@ -13,8 +13,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-// ResetPassword replaces a user's password by one that the policy lets pass, on behalf of the operator, and ends all of
-// the user's sessions.
+// ResetPassword replaces a user's password on behalf of the operator, and ends all of the user's sessions. The password
+// policy applies.
 // Errors: access.ErrForbidden, user.ErrNotFound, user.ErrTargetOutranks, ports.ErrHasherBusy, and an invalid request that
 // names the field.
 func (s *Service) ResetPassword(ctx context.Context, by access.Principal, userID id.User, chosen string) error {
@@ -64,8 +64,8 @@ func (s *Service) Sessions(ctx context.Context, by access.Principal, userID id.U
 	return s.store.Sessions().Live(ctx, u, s.clock.Now())
 }
 
-// RevokeSessions ends all of a user's live sessions on behalf of the operator, and returns how many those were. Where there
-// are none, nothing is put on record.
+// RevokeSessions ends all of a user's live sessions on behalf of the operator, and returns their number. If there are
+// none, no audit entry is recorded.
 // Errors: access.ErrForbidden, user.ErrNotFound, user.ErrTargetOutranks.
 func (s *Service) RevokeSessions(ctx context.Context, by access.Principal, userID id.User) (int, error) {
 	scope, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant)
@@ -81,7 +81,7 @@ func (s *Service) RevokeSessions(ctx context.Context, by access.Principal, userI
 		})
 }
 
-// endSessions ends all of a user's live sessions together with what else fn does, and returns how many those were.
+// endSessions ends all of a user's live sessions in one transaction with fn, and returns their number.
 // Errors: user.ErrNotFound, user.ErrTargetOutranks, and those of fn.
 func (s *Service) endSessions(ctx context.Context, scope access.Scope, userID id.User, why session.Reason,
 	fn func(ctx context.Context, tx *recorder.Tx, u user.User, ended int) error) (int, error) {
@@ -105,7 +105,7 @@ func (s *Service) endSessions(ctx context.Context, scope access.Scope, userID id
 	return len(ended), s.revokeSessions(ctx, userID, ended...)
 }
 
-// RevokeSession ends one session on behalf of the operator. Of one that has ended already it changes nothing.
+// RevokeSession ends one session on behalf of the operator. It does nothing if the session has ended already.
 // Errors: access.ErrForbidden, session.ErrNotFound, user.ErrTargetOutranks.
 func (s *Service) RevokeSession(ctx context.Context, by access.Principal, sessionID id.Session) error {
 	scope, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant)

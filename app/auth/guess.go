@@ -19,17 +19,18 @@ var ErrTooManyAttempts = fault.New(fault.RateLimited, "rate_limited", "Too many 
 // addressesPerUser is how many of the addresses from which a user signed in are stored.
 const addressesPerUser = 20
 
-// guess verifies a password and counts the attempt under a key. It slows down password guessing without letting a stranger
-// lock anybody out (ASVS 6.3.1):
+// guess verifies a password and counts the attempt under a key. It limits how fast passwords can be guessed, and nobody can
+// use it to lock another user out (ASVS 6.3.1):
 //
-//   - Failures alone are counted. An attempt takes its place in the count before the password is looked at, so that many
-//     at once are no way round it, and gives it back where the password was right. So no more than the rate are under way.
-//   - All addresses share one count for an account, whether there is such an account or not: many of them guess no faster
-//     than one does.
-//   - An address (of IPv6 the /64) from which the account signed in before has a count of its own, of the same rate. So
-//     the failures of others do not hold it up, and it guesses no faster than they do.
-//   - Who is signed in and changes the password is counted by session, so that a thief of one session spends no other's.
-//   - Nothing stays locked: the next window lets in again.
+//   - Only failures count. An attempt is counted before its password is verified, so that concurrent attempts can't exceed
+//     the rate, and is taken back if the password was right.
+//   - All addresses share one count per account, whether the account exists or not, so that guessing from many addresses
+//     is no faster than from one.
+//   - An address (for IPv6 its /64) from which the account signed in before has a count of its own, with the same rate.
+//     The failures of other addresses do not block it.
+//   - A change of password, which needs a session, is counted by session, so that a stolen session can't use up the
+//     attempts of the user's other sessions.
+//   - No lock is permanent: counting starts anew with the next window.
 func (s *Service) guess(ctx context.Context, key attemptKey, verify func() (right bool, err error)) (bool, error) {
 	left, err := s.attempt(ctx, key)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
-// TestQueries: by default a processor is left to what is no question, and a place to other tenants.
+// TestQueries: by default queries leave a processor to other requests, and those of a tenant a slot to other tenants.
 func TestQueries(t *testing.T) {
 	byDefault := max(1, runtime.GOMAXPROCS(0)-1)
 	for _, c := range []struct {
@@ -25,7 +25,7 @@ func TestQueries(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.QueriesAtOnce != c.wantAtOnce || got.QueriesPerTenant != c.wantPerTenant || got.QueryQueue != 8 {
-			t.Errorf("%v: %d at once, %d of a tenant, %d wait", given, got.QueriesAtOnce, got.QueriesPerTenant, got.QueryQueue)
+			t.Errorf("%v: %d at once, %d of a tenant, %d in the queue", given, got.QueriesAtOnce, got.QueriesPerTenant, got.QueryQueue)
 		}
 	}
 }

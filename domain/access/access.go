@@ -57,7 +57,7 @@ var granted = map[Role][]Permission{
 	SuperAdmin: {ReadAllData, ManageAllUsers, ManageTenants},
 }
 
-// elsewhere is the permission that is needed on top, to do in another tenant what a permission allows in one's own.
+// elsewhere is the permission that is also needed to do in another tenant what a permission allows in one's own.
 var elsewhere = map[Permission]Permission{
 	ReadOwnData:       ReadAllData,
 	ReadSummary:       ReadAllData,
@@ -96,15 +96,15 @@ func (r Role) Has(p Permission) bool {
 	return false
 }
 
-// Errors of this package. Which tenant or which thing was asked for never shows in them, so that a refusal says
-// nothing about what exists.
+// Errors of this package. They never name the tenant or the resource of the request, so that a refusal does not reveal
+// what exists.
 var (
 	ErrForbidden = fault.New(fault.Forbidden, "forbidden", "Your role does not permit this.")
-	// ErrNoScope is a mistake in this program, not of a caller: tenant data was asked for without a scope for it.
+	// ErrNoScope is a bug in this program, not a mistake of a caller: tenant data was accessed without a scope for it.
 	ErrNoScope = errors.New("access: no scope for this tenant")
 )
 
-// Lacking returns ErrForbidden with a message that names the permission that was needed and the roles that have it.
+// Lacking returns ErrForbidden with a message that names the missing permission and the roles that have it.
 // A permission that no role has is not named.
 func Lacking(permission Permission) *fault.Error {
 	holders := permission.Holders()
@@ -125,11 +125,11 @@ func (p Permission) Holders() string {
 	return strings.Join(names, ", ")
 }
 
-// EveryTenant, given to Authorize in place of a tenant, asks for a scope over all of them.
+// EveryTenant, given to Authorize in place of a tenant, requests a scope that covers all tenants.
 // It is not the id of a tenant, so no request can name it.
 const EveryTenant id.Tenant = "*"
 
-// Principal is who is asking: a user with the role that the user has now, or the operator of the service.
+// Principal is who makes a request: a user with the role that the user has now, or the operator of the service.
 type Principal struct {
 	user     id.User
 	tenant   id.Tenant
@@ -143,7 +143,7 @@ func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
 }
 
 // Operator returns the principal of whoever runs commands on the machine of the service. It has no tenant and no
-// user id, and stands above all users.
+// user id, and outranks all users.
 func Operator() Principal {
 	return Principal{role: SuperAdmin, operator: true}
 }
@@ -157,12 +157,12 @@ func (p Principal) Tenant() id.Tenant { return p.tenant }
 // Role returns the role.
 func (p Principal) Role() Role { return p.role }
 
-// Outranks reports whether p stands above a user with the given role. The operator stands above all.
+// Outranks reports whether p has a higher role than a user with the given role. The operator outranks every role.
 func (p Principal) Outranks(r Role) bool { return p.operator || p.role.rank > r.rank }
 
 // Authorize decides whether the principal may do, in the tenant, what the permission names. It is the only way
 // to get a Scope. An empty tenant means the principal's own; EveryTenant means all.
-// Errors: ErrForbidden, which names the permission that is lacking: of two, that for other tenants.
+// Errors: ErrForbidden, which names the missing permission: if two are missing, the one for other tenants.
 func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, error) {
 	if tenant == "" {
 		tenant = p.tenant
@@ -179,13 +179,13 @@ func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, er
 }
 
 // Scope is the proof that a principal may act in a tenant. Only Principal.Authorize makes one; the zero Scope
-// opens nothing.
+// covers no tenant.
 type Scope struct {
 	tenant    id.Tenant
 	principal Principal
 }
 
-// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for a scope over all tenants.
+// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for a scope that covers all tenants.
 func (s Scope) Tenant() (id.Tenant, error) {
 	if s.tenant == "" || s.tenant == EveryTenant {
 		return "", ErrNoScope
@@ -193,7 +193,7 @@ func (s Scope) Tenant() (id.Tenant, error) {
 	return s.tenant, nil
 }
 
-// Covers returns nil where the scope opens the tenant, and ErrNoScope elsewhere.
+// Covers returns nil if the scope covers the tenant. Errors: ErrNoScope.
 func (s Scope) Covers(tenant id.Tenant) error {
 	if s.tenant == "" || tenant == "" || s.tenant != tenant && s.tenant != EveryTenant {
 		return fmt.Errorf("%w: scope of %q, tenant %q", ErrNoScope, s.tenant, tenant)
@@ -201,7 +201,7 @@ func (s Scope) Covers(tenant id.Tenant) error {
 	return nil
 }
 
-// Everywhere reports whether the scope opens all tenants.
+// Everywhere reports whether the scope covers all tenants.
 func (s Scope) Everywhere() bool { return s.tenant == EveryTenant }
 
 // Principal returns who was authorized.

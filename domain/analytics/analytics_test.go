@@ -13,10 +13,10 @@ func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0,
 
 func TestQueryRequest(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		ask   analytics.QueryRequest
-		want  analytics.Query
-		field string // the one to blame
+		name    string
+		request analytics.QueryRequest
+		want    analytics.Query
+		field   string // the invalid one
 	}{
 		{"defaults", analytics.QueryRequest{}, analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
 		{"all", analytics.QueryRequest{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: "day", Limit: new(10)},
@@ -46,7 +46,7 @@ func TestQueryRequest(t *testing.T) {
 		{"NUL", analytics.QueryRequest{EventType: "\x00"}, analytics.Query{}, "event_type"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := c.ask.Query()
+			got, err := c.request.Query()
 			if c.field == "" {
 				if err != nil || got != c.want {
 					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
@@ -55,7 +55,7 @@ func TestQueryRequest(t *testing.T) {
 			}
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Fields) != 1 || f.Fields[0].Name != c.field {
-				t.Errorf("got %v, want %s to be blamed", err, c.field)
+				t.Errorf("got %v, want an error of %s", err, c.field)
 			}
 		})
 	}

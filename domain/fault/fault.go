@@ -1,8 +1,7 @@
 // Package fault provides the one error type that the domain and the use cases return to their callers.
 //
-// A fault has a kind (what sort of thing went wrong), a stable machine-readable code and a message that is safe
-// to show to whoever made the request. Its cause, where there is one, is for the log only. Any other error is
-// unexpected and is never shown.
+// A fault has a kind, a stable machine-readable code and a message that is safe to show to the client. Its cause, if it
+// has one, is for the log only. Any other error is unexpected and is never shown.
 package fault
 
 import (
@@ -11,21 +10,21 @@ import (
 	"time"
 )
 
-// Kind is the sort of fault. The edge maps each kind to one status.
+// Kind is the kind of a fault. The REST adapter maps each kind to one HTTP status.
 type Kind int
 
-// The kinds of fault. The zero Kind is not a fault of the caller.
+// The kinds of fault. The zero Kind, Internal, is not a mistake of the caller.
 const (
 	Internal        Kind = iota // unexpected; its message is not shown
-	Malformed                   // the request can't be read, or can't be meant
-	Invalid                     // the request is readable and breaks a rule
-	Unauthenticated             // who is asking is not known
-	Forbidden                   // who is asking may not
-	NotFound                    // there is no such thing, as far as the asker may know
-	Conflict                    // the present state stands against it
-	Gone                        // it was there and is not any more
-	RateLimited                 // too many, ask later
-	Unavailable                 // a dependency does not answer, retry later
+	Malformed                   // the request can't be read
+	Invalid                     // the request can be read, but breaks a rule
+	Unauthenticated             // the caller is not known
+	Forbidden                   // the caller may not do this
+	NotFound                    // there is no such resource, or the caller may not know of it
+	Conflict                    // the current state does not allow it
+	Gone                        // the resource existed, and no longer does
+	RateLimited                 // too many requests
+	Unavailable                 // a dependency does not answer
 )
 
 // Field is one thing wrong with one field of a request.
@@ -39,10 +38,10 @@ type Error struct {
 	Kind    Kind
 	Code    string
 	Message string
-	// Fields names what is wrong with which field; empty where no field is to blame.
+	// Fields are the invalid fields; empty if the fault is not about a field.
 	Fields []Field
-	// RetryAfter is when to try again, which is added to the message that the caller sees; zero where trying again is of
-	// no use.
+	// RetryAfter is how long to wait before a retry, which is added to the message that the client sees; zero if a retry
+	// does not help.
 	RetryAfter time.Duration
 
 	cause error
@@ -88,21 +87,21 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// After returns a copy of e that may be tried again after d.
+// After returns a copy of e whose request may be retried after d.
 func (e *Error) After(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
 	return &c
 }
 
-// OnField returns a copy of e that blames the named field.
+// OnField returns a copy of e with one more invalid field, and what is wrong with it.
 func (e *Error) OnField(name, message string) *Error {
 	c := *e
 	c.Fields = append(append([]Field(nil), e.Fields...), Field{Name: name, Message: message})
 	return &c
 }
 
-// KindOf returns the kind of the first fault in err's chain, and Internal where there is none.
+// KindOf returns the kind of the first fault in err's chain, or Internal if there is none.
 func KindOf(err error) Kind {
 	var f *Error
 	if errors.As(err, &f) {
@@ -114,18 +113,18 @@ func KindOf(err error) Kind {
 // ErrInvalid is the fault of a request whose fields break a rule; its Fields say which and why.
 var ErrInvalid = New(Invalid, "invalid_request", "The request is not valid.")
 
-// Check collects what is wrong with the fields of a request, so that all of it is told at once.
+// Check collects what is wrong with the fields of a request, so that one response names all of it.
 type Check struct {
 	fields []Field
-	other  error // that no field is to blame for
+	other  error // the first that is not about fields
 }
 
-// Add notes what is wrong with a field.
+// Add adds what is wrong with a field.
 func (c *Check) Add(name, message string) {
 	c.fields = append(c.fields, Field{Name: name, Message: message})
 }
 
-// Take notes the fields of err where it is an invalid request, and keeps the first of any other errors for Err.
+// Take adds the fields of err if it is an invalid request, and keeps the first of any other errors for Err.
 func (c *Check) Take(err error) {
 	var f *Error
 	switch {
@@ -137,17 +136,17 @@ func (c *Check) Take(err error) {
 	}
 }
 
-// TakeOthers is Take without what concerns a field that something was noted about already.
+// TakeOthers is Take without the fields that are among the collected ones already.
 func (c *Check) TakeOthers(err error) {
-	noted := slices.Clone(c.fields)
+	before := slices.Clone(c.fields)
 	c.Take(err)
-	others := slices.DeleteFunc(c.fields[len(noted):], func(f Field) bool {
-		return slices.ContainsFunc(noted, func(n Field) bool { return n.Name == f.Name })
+	others := slices.DeleteFunc(c.fields[len(before):], func(f Field) bool {
+		return slices.ContainsFunc(before, func(n Field) bool { return n.Name == f.Name })
 	})
-	c.fields = append(noted, others...)
+	c.fields = append(before, others...)
 }
 
-// Err returns the error that was kept, ErrInvalid with all that was noted, or nil.
+// Err returns the error that was kept, ErrInvalid with all collected fields, or nil.
 func (c *Check) Err() error {
 	if c.other != nil || len(c.fields) == 0 {
 		return c.other

@@ -350,7 +350,7 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
-// TestEndless asks what would never be answered, of a table that has no end.
+// TestEndless runs queries on a table without an end: each ends by its timeout, or once its client has gone.
 func TestEndless(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
 	db := open(t, path)
@@ -372,7 +372,7 @@ func TestEndless(t *testing.T) {
 		}
 	}
 	queries := map[string]func(context.Context) error{
-		"totals": func(ctx context.Context) error {
+		"summary": func(ctx context.Context) error {
 			_, err := db.Events().Summarize(ctx, scope, analytics.Window{})
 			return err
 		},
@@ -385,23 +385,23 @@ func TestEndless(t *testing.T) {
 			return err
 		},
 	}
-	pieces := map[string]func(context.Context) error{
+	chunks := map[string]func(context.Context) error{
 		"after": func(ctx context.Context) error {
 			_, err := db.Events().After(ctx, scope, event.Event{}, 1)
 			return err
 		},
 	}
-	for timeUp, asked := range map[error]map[string]func(context.Context) error{analytics.ErrTooExpensive: queries, context.DeadlineExceeded: pieces} {
-		for name, ask := range asked {
+	for timeout, reads := range map[error]map[string]func(context.Context) error{analytics.ErrTooExpensive: queries, context.DeadlineExceeded: chunks} {
+		for name, read := range reads {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			if err := ask(ctx); !errors.Is(err, timeUp) {
-				t.Errorf("%s, whose time is up: %v, want %v", name, err, timeUp)
+			if err := read(ctx); !errors.Is(err, timeout) {
+				t.Errorf("%s, after its timeout: %v, want %v", name, err, timeout)
 			}
 			cancel()
 			ctx, leave := context.WithCancel(t.Context())
 			left := make(chan time.Time, 1)
 			time.AfterFunc(20*time.Millisecond, func() { left <- time.Now(); leave() })
-			if err := ask(ctx); !errors.Is(err, context.Canceled) {
+			if err := read(ctx); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s, whose client left: %v", name, err)
 			}
 			if took := time.Since(<-left); took > 3*time.Second { // it is a millisecond on a machine that is not busy
