@@ -9,6 +9,6 @@ SET log_min_error_statement = panic;
 CREATE ROLE owner LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD :'password';
 CREATE DATABASE secure_data OWNER owner;
 \connect secure_data
--- With it an injected statement could enter another tenant; see README, "Architecture", on row level security.
+-- With it an injected statement could enter another tenant; see README, "Security", on row level security.
 REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC;
 SQL

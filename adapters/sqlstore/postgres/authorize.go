@@ -20,7 +20,7 @@ const managedComment = "made by secure-data-api, which keeps its settings up to 
 
 // grants are the privileges of the service's role: it can't change the schema, an event, an audit entry, or the owner of a
 // user or a session. It reads password hashes through the functions only, and can't grant super_admin.
-// CheckRowLevelSecurity allows the same; see walled.
+// CheckRowLevelSecurity allows the same; see rlsTables.
 var grants = []string{
 	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // granted by an older version
 	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
