@@ -10,8 +10,62 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
+
+// CheckUser checks everything about CreateUser but the password, which need not be known yet. Errors: those of CreateUser.
+func (s *Service) CheckUser(ctx context.Context, by access.Principal, a user.Account, join bool) error {
+	if _, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant); err != nil {
+		return err
+	}
+	var c fault.Check
+	wanted := checkFields(&c, a)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	exists, err := s.exists(ctx, wanted.slug)
+	switch {
+	case err != nil:
+		return err
+	case exists && !join:
+		return tenant.ErrSlugTaken
+	case !exists && join:
+		return tenant.ErrNotFound
+	}
+	return s.checkUnused(ctx, wanted.email)
+}
+
+// CreateUser creates an account with any role on behalf of the operator: in an existing tenant if join is set, otherwise
+// in a new one, so that nobody is added to the wrong tenant by accident.
+// Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrNotFound, tenant.ErrSlugTaken, and an invalid request that
+// names the fields.
+func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role, join bool) (user.User, error) {
+	if err := s.CheckUser(ctx, by, a, join); err != nil {
+		return user.User{}, err
+	}
+	wanted, err := s.check(a)
+	if err != nil {
+		return user.User{}, err
+	}
+	hash, err := s.passwords.Hash(ctx, wanted.password)
+	if err != nil {
+		return user.User{}, err
+	}
+	var created user.User
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
+		t, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
+		if err != nil {
+			return err
+		}
+		if isNew == join {
+			return tenant.ErrSlugTaken // created concurrently
+		}
+		created = s.newUser(t, wanted, role, hash)
+		return enrol(ctx, tx, by, t, isNew, created)
+	})
+	return created, err
+}
 
 // ResetPassword replaces a user's password on behalf of the operator, and ends all of the user's sessions. The password
 // policy applies.
@@ -91,7 +145,7 @@ func (s *Service) endSessions(ctx context.Context, scope access.Scope, userID id
 		if err != nil {
 			return err
 		}
-		if err := u.CheckCredentialsBy(scope.Principal()); err != nil {
+		if err := u.CheckAdministeredBy(scope.Principal()); err != nil {
 			return err
 		}
 		if ended, err = tx.Sessions().RevokeAll(ctx, u, why, s.clock.Now()); err != nil {
@@ -102,7 +156,7 @@ func (s *Service) endSessions(ctx context.Context, scope access.Scope, userID id
 	if err != nil {
 		return 0, err
 	}
-	return len(ended), s.revokeSessions(ctx, userID, ended...)
+	return len(ended), s.addRevocations(ctx, userID, ended...)
 }
 
 // RevokeSession ends one session on behalf of the operator. It does nothing if the session has ended already.
@@ -122,7 +176,7 @@ func (s *Service) RevokeSession(ctx context.Context, by access.Principal, sessio
 		if err != nil {
 			return err
 		}
-		if err := u.CheckCredentialsBy(by); err != nil {
+		if err := u.CheckAdministeredBy(by); err != nil {
 			return err
 		}
 		opened, _, err := tx.Sessions().ForUpdate(ctx, u.TenantID, sessionID, now)
@@ -138,7 +192,7 @@ func (s *Service) RevokeSession(ctx context.Context, by access.Principal, sessio
 	if err != nil {
 		return err
 	}
-	return s.revokeSessions(ctx, owner.ID, sessionID)
+	return s.addRevocations(ctx, owner.ID, sessionID)
 }
 
 func recordRevoked(ctx context.Context, tx *recorder.Tx, scope access.Scope, u user.User, detail map[string]string) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
@@ -93,4 +94,49 @@ func TestRevokeSession(t *testing.T) {
 	if list := a.Trail(t, u.TenantID, audit.SessionsRevoked); len(list) != 1 || list[0].Detail["session_id"] != string(ended) {
 		t.Errorf("on record are %+v", list)
 	}
+}
+
+func TestCreateUser(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		slug string
+		join bool
+		want error
+	}{
+		{"in a new tenant", "new", false, nil},
+		{"in one that exists", "acme", true, nil},
+		{"not in a stranger's by accident", "acme", false, tenant.ErrSlugTaken},
+		{"not in a new one by accident", "new", true, tenant.ErrNotFound},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := apptest.New(t, policy(tenant.Closed, access.Viewer)) // which does not hold up the operator
+			a.NewUser(t, "acme", access.Viewer)
+			u, err := a.Auth.CreateUser(t.Context(), access.Operator(), apptest.NewAccount(c.slug), access.Analyst, c.join)
+			apptest.WantErr(t, err, c.want)
+			if c.want == nil && u.Role != access.Analyst {
+				t.Errorf("created %+v", u)
+			}
+		})
+	}
+	t.Run("what is wrong shows without a password", func(t *testing.T) {
+		a := apptest.New(t)
+		ann := a.NewUser(t, "acme", access.Viewer)
+		check := func(account user.Account, join bool) error {
+			return a.Auth.CheckUser(t.Context(), access.Operator(), account, join)
+		}
+		wantFields(t, check(user.Account{Email: "a", FullName: "x", Tenant: "-"}, false), "email", "tenant_slug", "full_name")
+		account := apptest.NewAccount("acme")
+		account.Password = ""
+		apptest.WantErr(t, check(account, false), tenant.ErrSlugTaken)
+		apptest.Must(t, check(account, true))
+		account.Email = ann.Email.String()
+		apptest.WantErr(t, check(account, true), user.ErrEmailTaken)
+	})
+	t.Run("by the operator alone", func(t *testing.T) {
+		a := apptest.New(t)
+		admin := a.NewUser(t, "acme", access.Admin)
+		apptest.WantErr(t, a.Auth.CheckUser(t.Context(), admin.Principal(), apptest.NewAccount("acme"), true), access.ErrForbidden)
+		_, err := a.Auth.CreateUser(t.Context(), admin.Principal(), apptest.NewAccount("acme"), access.Viewer, true)
+		apptest.WantErr(t, err, access.ErrForbidden)
+	})
 }

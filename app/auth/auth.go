@@ -1,10 +1,9 @@
-// Package auth has the use cases of accounts and sessions: register, sign in, refresh, sign out, change a password,
-// and authenticate a request.
+// Package auth has the use cases of accounts and sessions: register, sign in, refresh, sign out, change a password and
+// authenticate a request; and those of the operator: create a user, reset a password, and list and revoke sessions.
 package auth
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
@@ -65,61 +64,8 @@ func NewService(d Dependencies, settings Settings) *Service {
 	}
 }
 
-// Authenticate returns the user who presents an access token, in their current state: the role in the token is not trusted,
-// and tokens of revoked sessions and deactivated users are rejected (ASVS 7.4.1, 8.3.2).
-// Errors: session.ErrInvalidToken.
-func (s *Service) Authenticate(ctx context.Context, token string) (session.Caller, error) {
-	now := s.clock.Now()
-	claims, err := s.tokens.Verify(token, now)
-	if err != nil {
-		return session.Caller{}, err
-	}
-	if claims.Kind != session.Access {
-		return session.Caller{}, session.ErrInvalidToken
-	}
-	revoked, err := s.revocations.Revoked(ctx, claims)
-	if err != nil {
-		return session.Caller{}, err
-	}
-	if revoked {
-		return session.Caller{}, session.ErrInvalidToken
-	}
-	u, opened, err := s.store.Identities().BySession(ctx, claims.Session)
-	if errors.Is(err, session.ErrNotFound) {
-		return session.Caller{}, session.ErrInvalidToken
-	}
-	if err != nil {
-		return session.Caller{}, err
-	}
-	if !opened.Live(now) || !u.Active || u.ID != claims.User || u.TenantID != claims.Tenant {
-		return session.Caller{}, session.ErrInvalidToken
-	}
-	return session.Caller{User: u, Claims: claims}, nil
-}
-
-// SignOut revokes the caller's session and all its tokens.
-func (s *Service) SignOut(ctx context.Context, caller session.Caller) error {
-	now := s.clock.Now()
-	err := s.store.InTx(ctx, func(ctx context.Context, tx ports.Repositories) error {
-		if _, err := tx.Identities().ForUpdate(ctx, caller.User.TenantID, caller.User.ID); err != nil { // users are locked before sessions, as in rotate
-			return err
-		}
-		opened, _, err := tx.Sessions().ForUpdate(ctx, caller.User.TenantID, caller.Claims.Session, now)
-		if err != nil {
-			return err
-		}
-		opened.Revoke(session.SignedOut, now)
-		return tx.Sessions().Save(ctx, opened)
-	})
-	if err != nil {
-		return err
-	}
-	s.recorder.Note(ctx, audit.Entry{TenantID: caller.User.TenantID, Severity: audit.Info, Act: audit.SignedOut, Actor: caller.User.ID})
-	return s.revokeSessions(ctx, caller.User.ID, caller.Claims.Session)
-}
-
-// revokeSessions adds sessions that are revoked in the database to the revocation list.
-func (s *Service) revokeSessions(ctx context.Context, owner id.User, sessions ...id.Session) error {
+// addRevocations adds sessions that are revoked in the database to the revocation list.
+func (s *Service) addRevocations(ctx context.Context, owner id.User, sessions ...id.Session) error {
 	until := s.clock.Now().Add(s.settings.AccessLifetime)
 	revocations := make([]session.Revocation, 0, len(sessions))
 	for _, ended := range sessions {

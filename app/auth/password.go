@@ -73,7 +73,7 @@ func (s *Service) changePassword(ctx context.Context, caller session.Caller, cur
 	if err != nil {
 		return session.TokenPair{}, err
 	}
-	return opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+	return opened.pair, s.addRevocations(ctx, u.ID, opened.ended...)
 }
 
 // CheckPasswordChange validates the passwords of a change without verifying the current one.

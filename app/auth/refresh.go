@@ -37,7 +37,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (session.TokenPair,
 	case outcome == session.Superseded:
 		return session.TokenPair{}, s.refreshRefused(ctx, claims, "superseded_token", session.ErrInvalidToken)
 	case outcome == session.Replayed: // recorded in the transaction that revoked the session
-		if err := s.revokeSessions(ctx, claims.User, claims.Session); err != nil {
+		if err := s.addRevocations(ctx, claims.User, claims.Session); err != nil {
 			return session.TokenPair{}, err
 		}
 		return session.TokenPair{}, session.ErrInvalidToken

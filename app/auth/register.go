@@ -131,59 +131,6 @@ func (s *Service) exists(ctx context.Context, slug tenant.Slug) (bool, error) {
 	return err == nil, err
 }
 
-// CheckUser checks everything about CreateUser but the password, which need not be known yet. Errors: those of CreateUser.
-func (s *Service) CheckUser(ctx context.Context, by access.Principal, a user.Account, join bool) error {
-	if _, err := by.Authorize(access.ManageTenantUsers, access.EveryTenant); err != nil {
-		return err
-	}
-	var c fault.Check
-	wanted := checkFields(&c, a)
-	if err := c.Err(); err != nil {
-		return err
-	}
-	exists, err := s.exists(ctx, wanted.slug)
-	switch {
-	case err != nil:
-		return err
-	case exists && !join:
-		return tenant.ErrSlugTaken
-	case !exists && join:
-		return tenant.ErrNotFound
-	}
-	return s.checkUnused(ctx, wanted.email)
-}
-
-// CreateUser creates an account with any role on behalf of the operator: in an existing tenant if join is set, otherwise
-// in a new one, so that nobody is added to the wrong tenant by accident.
-// Errors: access.ErrForbidden, user.ErrEmailTaken, tenant.ErrNotFound, tenant.ErrSlugTaken, and an invalid request that
-// names the fields.
-func (s *Service) CreateUser(ctx context.Context, by access.Principal, a user.Account, role access.Role, join bool) (user.User, error) {
-	if err := s.CheckUser(ctx, by, a, join); err != nil {
-		return user.User{}, err
-	}
-	wanted, err := s.check(a)
-	if err != nil {
-		return user.User{}, err
-	}
-	hash, err := s.passwords.Hash(ctx, wanted.password)
-	if err != nil {
-		return user.User{}, err
-	}
-	var created user.User
-	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) error {
-		t, isNew, err := s.findOrNewTenant(ctx, tx, wanted.slug)
-		if err != nil {
-			return err
-		}
-		if isNew == join {
-			return tenant.ErrSlugTaken // created concurrently
-		}
-		created = s.newUser(t, wanted, role, hash)
-		return enrol(ctx, tx, by, t, isNew, created)
-	})
-	return created, err
-}
-
 // findOrNewTenant returns the tenant with the slug, or a new one that is not stored yet.
 func (s *Service) findOrNewTenant(ctx context.Context, tx *recorder.Tx, slug tenant.Slug) (t tenant.Tenant, isNew bool, err error) {
 	t, err = tx.Tenants().BySlug(ctx, slug)

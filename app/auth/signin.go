@@ -72,7 +72,7 @@ func (s *Service) signIn(ctx context.Context, email user.Email, password string)
 	if err != nil {
 		return u, session.TokenPair{}, err
 	}
-	return u, opened.pair, s.revokeSessions(ctx, u.ID, opened.ended...)
+	return u, opened.pair, s.addRevocations(ctx, u.ID, opened.ended...)
 }
 
 // lockVerified locks an account whose password has been verified until the transaction ends, and returns its current state.

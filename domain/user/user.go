@@ -122,9 +122,9 @@ func (u User) Activated(by access.Principal) (User, error) {
 	return u, nil
 }
 
-// CheckCredentialsBy returns nil where a principal may replace the user's password and end the user's sessions. The same
-// rules hold as for a change of role. Errors: ErrTargetOutranks.
-func (u User) CheckCredentialsBy(by access.Principal) error { return u.changeableBy(by) }
+// CheckAdministeredBy returns nil if a principal may replace the user's password and end the user's sessions. The rules are
+// those of a change of role. Errors: ErrTargetOutranks.
+func (u User) CheckAdministeredBy(by access.Principal) error { return u.changeableBy(by) }
 
 func (u User) changeableBy(by access.Principal) error {
 	amongAdmins := by.Role() == access.Admin && u.Role == access.Admin && by.Tenant() == u.TenantID

@@ -122,8 +122,8 @@ func TestAdministered(t *testing.T) {
 			if !errors.Is(err, c.want) || got.Active != (c.want == nil) {
 				t.Errorf("activated %t, %v, want %v", got.Active, err, c.want)
 			}
-			if err := c.target.CheckCredentialsBy(c.by); !errors.Is(err, c.want) {
-				t.Errorf("credentials: %v, want %v", err, c.want)
+			if err := c.target.CheckAdministeredBy(c.by); !errors.Is(err, c.want) {
+				t.Errorf("password and sessions: %v, want %v", err, c.want)
 			}
 		})
 	}
