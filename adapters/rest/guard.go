@@ -3,9 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -148,23 +146,4 @@ func (s *Server) count(c echo.Context, l namedRate, key string) error {
 		return errRateLimited.Saying(fmt.Sprintf("Too many requests; the limit is %s.", l.rate)).After(left.Reset)
 	}
 	return nil
-}
-
-// seconds returns a duration in whole seconds, rounded up.
-func seconds(d time.Duration) int {
-	return int((d + time.Second - 1) / time.Second)
-}
-
-// statuses are the HTTP statuses of the kinds of fault.
-var statuses = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Malformed:       http.StatusBadRequest,
-	fault.Invalid:         http.StatusUnprocessableEntity,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Conflict:        http.StatusConflict,
-	fault.Gone:            http.StatusGone,
-	fault.RateLimited:     http.StatusTooManyRequests,
-	fault.Unavailable:     http.StatusServiceUnavailable,
 }

@@ -1,8 +1,6 @@
 package rest
 
-import (
-	"context"
-)
+import "context"
 
 const (
 	connected    = "connected"
@@ -21,12 +19,6 @@ func (h handlers) readiness(ctx context.Context) (database, reason string) {
 		reason = draining
 	}
 	return database, reason
-}
-
-func (h handlers) About(context.Context, AboutRequestObject) (AboutResponseObject, error) {
-	return About200JSONResponse{
-		Name: "Secure Data API", Version: h.settings.Version, Documentation: docsPath, Contract: contractPath, Health: healthPath,
-	}, nil
 }
 
 func (h handlers) Live(context.Context, LiveRequestObject) (LiveResponseObject, error) {

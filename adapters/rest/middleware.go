@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -159,6 +160,24 @@ func refuseCrossSite(trusted []string) (echo.MiddlewareFunc, error) {
 		}
 	}, nil
 }
+
+// recoverPanics turns a panic into an error, so that the process continues (ASVS 16.5.4).
+func recoverPanics() echo.MiddlewareFunc {
+	return middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisableErrorHandler: true,
+		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
+			return &panicError{cause: err, stack: string(stack)}
+		},
+	})
+}
+
+type panicError struct {
+	cause error
+	stack string
+}
+
+func (p *panicError) Error() string { return "panic: " + p.cause.Error() }
+func (p *panicError) Unwrap() error { return p.cause }
 
 // discardBody reads the body of a request that should have none: while it is unread, net/http does not notice that the client
 // has closed the connection.

@@ -26,6 +26,20 @@ var (
 	errTimeout    = fault.New(fault.Unavailable, "timeout", "The request took too long.").After(2 * time.Second)
 )
 
+// statuses are the HTTP statuses of the kinds of fault.
+var statuses = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Malformed:       http.StatusBadRequest,
+	fault.Invalid:         http.StatusUnprocessableEntity,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Gone:            http.StatusGone,
+	fault.RateLimited:     http.StatusTooManyRequests,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
 // handleError responds with the problem document of an error (RFC 9457). Unexpected errors are logged and not shown.
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
@@ -141,6 +155,11 @@ func parameterFault(h *echo.HTTPError) (int, *fault.Error) {
 		return http.StatusUnprocessableEntity, fault.ErrInvalid.OnField(name, "must be given once")
 	}
 	return http.StatusBadRequest, errUnreadable
+}
+
+// seconds returns a duration in whole seconds, rounded up.
+func seconds(d time.Duration) int {
+	return int((d + time.Second - 1) / time.Second)
 }
 
 // challenge returns the WWW-Authenticate header of a 401 (RFC 6750 3). For a request without a token it has no error code.

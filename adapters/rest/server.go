@@ -246,21 +246,3 @@ func cors(origins []string) echo.MiddlewareFunc {
 		MaxAge: 600,
 	})
 }
-
-// recoverPanics turns a panic into an error, so that the process continues (ASVS 16.5.4).
-func recoverPanics() echo.MiddlewareFunc {
-	return middleware.RecoverWithConfig(middleware.RecoverConfig{
-		DisableErrorHandler: true,
-		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
-			return &panicError{cause: err, stack: string(stack)}
-		},
-	})
-}
-
-type panicError struct {
-	cause error
-	stack string
-}
-
-func (p *panicError) Error() string { return "panic: " + p.cause.Error() }
-func (p *panicError) Unwrap() error { return p.cause }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
 var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
@@ -54,21 +50,6 @@ func (b binder) Bind(v any, c echo.Context) error {
 		return faults.Err()
 	}
 	return err
-}
-
-// checkParameters adds the invalid parameters of a route that has a body. It reads the idempotency key from the response, which
-// has one only on routes that take one; it is the request's, if the request has one.
-func checkParameters(faults *fault.Check, c echo.Context) {
-	if slices.Contains(c.ParamNames(), "id") {
-		_, err := id.Parse[id.User]("id", c.Param("id"))
-		faults.Take(err)
-	}
-	if c.QueryParams().Has("tenant_id") {
-		tenantOf(faults, new(c.QueryParam("tenant_id")))
-	}
-	if key, given := c.Response().Header()[headerIdempotencyKey]; given {
-		event.CheckKey(faults, key[0])
-	}
 }
 
 // isJSON reports whether a body of the content type is read as JSON. So is that of a form, which curl -d sends by default,
@@ -120,50 +101,4 @@ func unmarshalInt(d *jsontext.Decoder, n *int) error {
 	}
 	*n = int(f)
 	return nil
-}
-
-// tenantOf parses the parameter tenant_id; it is empty if it is not given.
-func tenantOf(c *fault.Check, text *string) id.Tenant {
-	if text == nil {
-		return ""
-	}
-	t, err := id.Parse[id.Tenant]("tenant_id", *text)
-	c.Take(err)
-	return t
-}
-
-// pageOf parses skip and limit.
-func pageOf(c *fault.Check, sizes page.Sizes, skip, limit *string) page.Page {
-	part, err := sizes.Page(integer(c, "skip", skip), integer(c, "limit", limit))
-	c.Take(err)
-	return part
-}
-
-func integer(c *fault.Check, field string, text *string) *int {
-	if text == nil {
-		return nil
-	}
-	n, err := strconv.Atoi(*text)
-	if err != nil {
-		c.Add(field, "must be a whole number")
-		return nil
-	}
-	return &n
-}
-
-// optional returns an optional text, which must not be empty: an empty one would be silently ignored.
-func optional(c *fault.Check, field string, text *string) string {
-	if text != nil && *text == "" {
-		c.Add(field, "must not be empty")
-	}
-	return value(text)
-}
-
-// value returns what p points to, or the zero value.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }
