@@ -147,3 +147,18 @@ func TestContract_keys(t *testing.T) {
 	}
 	walk(&document)
 }
+
+// TestContract_parameters: the parameters of requests with a body are those that checkParameters knows. Those of others are not
+// named together with the invalid fields of the body.
+func TestContract_parameters(t *testing.T) {
+	known := []string{"id", "tenant_id", "Idempotency-Key"}
+	for path, item := range readContract(t).Paths.Map() {
+		for method, operation := range item.Operations() {
+			for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
+				if operation.RequestBody != nil && !slices.Contains(known, p.Value.Name) {
+					t.Errorf("openapi.yaml: %s %s has the parameter %s: check it in checkParameters, and add it here", method, path, p.Value.Name)
+				}
+			}
+		}
+	}
+}

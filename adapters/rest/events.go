@@ -18,12 +18,16 @@ type keyedIngest struct {
 	server *Server
 }
 
+// idempotencyKey is the context key of a request's idempotency key, which the body's binder checks.
+type idempotencyKey struct{}
+
 // IngestEvent sets the key if the request has none.
 func (k keyedIngest) IngestEvent(c echo.Context, params IngestEventParams) error {
 	if params.IdempotencyKey == nil {
 		params.IdempotencyKey = new(k.server.deps.IDs.New())
 	}
 	c.Response().Header().Set(headerIdempotencyKey, *params.IdempotencyKey)
+	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), idempotencyKey{}, *params.IdempotencyKey)))
 	return k.ServerInterface.IngestEvent(c, params)
 }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
-// checkParameters adds the invalid parameters of a route that has a body. It reads the idempotency key from the response, which
-// has one only on routes that take one; it is the request's, if the request has one.
+// checkParameters adds the invalid parameters of a request that has a body, so that one response names them with the invalid
+// fields: the generated code binds the body before the handler gets the parameters. It only adds to the response: the handler
+// parses the same parameters, and refuses an invalid one also if it is not among those here.
 func checkParameters(faults *fault.Check, c echo.Context) {
 	if slices.Contains(c.ParamNames(), "id") {
 		_, err := id.Parse[id.User]("id", c.Param("id"))
@@ -22,8 +23,8 @@ func checkParameters(faults *fault.Check, c echo.Context) {
 	if c.QueryParams().Has("tenant_id") {
 		tenantOf(faults, new(c.QueryParam("tenant_id")))
 	}
-	if key, given := c.Response().Header()[headerIdempotencyKey]; given {
-		event.CheckKey(faults, key[0])
+	if key, found := c.Request().Context().Value(idempotencyKey{}).(string); found {
+		event.CheckKey(faults, key)
 	}
 }
 
