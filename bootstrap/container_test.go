@@ -39,7 +39,8 @@ func TestOnContainers(t *testing.T) {
 	t.Run("behind pgbouncer", func(t *testing.T) {
 		container.Require(t, container.PgBouncerImage())
 		for name, test := range map[string]func(*testing.T, backend){
-			"walkthrough": testWalkthrough, "matrix": testMatrix, "events": testEvents, "concurrent refreshes": testConcurrentRefresh, "export": testExport,
+			"registration": testRegistration, "rotation": testRotation, "matrix": testMatrix, "events": testEvents,
+			"concurrent refreshes": testConcurrentRefresh, "export": testExport,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, pooled) })
 		}

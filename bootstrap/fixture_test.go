@@ -3,7 +3,6 @@ package bootstrap_test
 import (
 	"encoding/csv"
 	"os"
-	"os/exec"
 	"reflect"
 	"strconv"
 	"testing"
@@ -68,22 +67,4 @@ func TestEventFiles(t *testing.T) {
 	if want := porttest.EventFixtures(t); len(want) == 0 || !reflect.DeepEqual(events, want) {
 		t.Errorf("%d events as CSV are not the %d as NDJSON", len(events), len(want))
 	}
-}
-
-// TestWalkthrough runs the commands of the README's walkthrough, with curl, against the built program: the summary leaves out
-// what happens at the instant at which it is asked for, which a clock that stands still never leaves.
-func TestWalkthrough(t *testing.T) {
-	for _, program := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("skipped: this test needs %s", program)
-		}
-	}
-	p := newProgram(t, onSQLite(t))
-	serving := p.serve(t)
-	walk := exec.CommandContext(t.Context(), "bash", porttest.Fixture(t, "walkthrough"), "http://"+p.address, p.path)
-	walk.Dir, walk.Env = t.TempDir(), append(os.Environ(), p.environment...)
-	if output, err := walk.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, output)
-	}
-	stop(t, serving)
 }

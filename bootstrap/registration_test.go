@@ -9,6 +9,24 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 )
 
+// testRegistration registers and signs in, as curl sends it, with the default settings.
+func testRegistration(t *testing.T, on backend) {
+	s := start(t, settings{"JWT_SECRET_KEY": secret, "PORT": "0"}.with(on(t)))
+	email := uuid.NewString() + "@acme.com"
+	account := map[string]string{"email": email, "password": password, "full_name": "Alice", "tenant_slug": newSlug()}
+	curl := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	registered := s.want(t, 201, request{method: "POST", path: api + "/auth/register", body: account, header: curl})
+	profile, _ := registered.body["user"].(map[string]any)
+	if profile["role"] != "viewer" || profile["email"] != email || profile["is_active"] != true {
+		t.Errorf("registered %v", profile)
+	}
+	in := s.want(t, 200, request{method: "POST", path: api + "/auth/login", body: credentials(email, password), header: curl})
+	if in.body["token_type"] != "bearer" || in.body["expires_in"] != 900.0 {
+		t.Errorf("signed in with %s", in.raw)
+	}
+	s.want(t, 409, request{method: "POST", path: api + "/auth/register", body: account})
+}
+
 func testRegistrationModes(t *testing.T, on backend) {
 	register := func(s *service, slug string) answer {
 		return s.send(t, request{method: "POST", path: api + "/auth/register", body: map[string]string{
