@@ -27,39 +27,39 @@ func (r repositories) in(tenant id.Tenant, use purpose) executor {
 func (r repositories) outside(use purpose) executor { return executor{repositories: r, use: use} }
 
 // run calls fn with sqlx's executor.
-func (p executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
-	if !p.inside {
-		return fn(ctx, p.db.outside(p.use))
+func (e executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
+	if !e.inside {
+		return fn(ctx, e.db.outside(e.use))
 	}
-	return p.db.inTenant(ctx, p.tenant, p.use, fn)
+	return e.db.inTenant(ctx, e.tenant, e.use, fn)
 }
 
 // get reads one row into dest, or returns absent if there is none.
-func (p executor) get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
-	return p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
-		return p.getFrom(ctx, q, dest, absent, doing, query, args...)
+func (e executor) get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
+	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		return e.getFrom(ctx, q, dest, absent, doing, query, args...)
 	})
 }
 
 // list reads all rows into dest.
-func (p executor) list(ctx context.Context, dest any, doing, query string, args ...any) error {
-	return p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
-		return p.listFrom(ctx, q, dest, doing, query, args...)
+func (e executor) list(ctx context.Context, dest any, doing, query string, args ...any) error {
+	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		return e.listFrom(ctx, q, dest, doing, query, args...)
 	})
 }
 
 // exec changes rows and returns their number.
-func (p executor) exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
-	err = p.run(ctx, func(ctx context.Context, q sqlx.ExtContext) (err error) {
-		changed, err = p.execOn(ctx, q, doing, query, args...)
+func (e executor) exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
+	err = e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) (err error) {
+		changed, err = e.execOn(ctx, q, doing, query, args...)
 		return err
 	})
 	return changed, err
 }
 
 // execOne changes one row, or returns absent if there is none.
-func (p executor) execOne(ctx context.Context, absent error, doing, query string, args ...any) error {
-	n, err := p.exec(ctx, doing, query, args...)
+func (e executor) execOne(ctx context.Context, absent error, doing, query string, args ...any) error {
+	n, err := e.exec(ctx, doing, query, args...)
 	if err == nil && n == 0 {
 		return absent
 	}
