@@ -99,19 +99,10 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	for _, warning := range c.Warnings {
 		logger.WarnContext(ctx, warning)
 	}
-	// Audit entries are written whatever the log level.
-	auditLogger, err := auditlog.New(in.Output, c.LogFormat, slog.LevelInfo, in.Colour)
-	if err != nil {
-		return nil, err
-	}
 	hashesAtOnce := runtime.GOMAXPROCS(0)
 	hasher, err := password.NewHasher(password.Params{
 		MemoryKiB: c.ArgonMemoryKiB, Iterations: c.ArgonIterations, Parallelism: c.ArgonParallelism,
 	}, hashesAtOnce, c.HashQueue)
-	if err != nil {
-		return nil, err
-	}
-	policy, err := user.NewPasswordPolicy(c.PasswordMinLength)
 	if err != nil {
 		return nil, err
 	}
@@ -121,31 +112,46 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	}
 	app.metrics.WatchReadiness(app.ready)
 	app.metrics.WatchPools(app.database.Pools())
-	signer, err := app.signer(ctx, in.Serving)
-	if err != nil {
+	if err := app.assemble(ctx, in, app.metrics.MeasureHasher(hasher, hashesAtOnce, c.HashQueue)); err != nil {
 		return nil, errors.Join(err, app.Close())
 	}
-	limiter, revocations, err := app.openShared(in.Clock)
-	if err != nil {
-		return nil, errors.Join(err, app.Close())
-	}
+	return app, nil
+}
 
-	log := measuredLog{auditlog.NewLog(auditLogger), app.metrics}
-	record := recorder.New(app.database, log, in.Clock, system.IDs{})
-	app.Tenants = tenants.NewService(app.database.Tenants(), record, in.Clock, system.IDs{})
-	app.Audit = appaudit.NewService(app.database.Audit(), app.Tenants)
-	app.Users = users.NewService(app.database.Users(), app.Tenants, record, revocations, in.Clock, c.AccessLifetime)
-	app.Auth = auth.NewService(auth.Dependencies{
-		Store: app.database, Recorder: record, Tokens: signer, Passwords: app.metrics.MeasureHasher(hasher, hashesAtOnce, c.HashQueue),
-		Policy: policy, Revocations: revocations, Limiter: limiter, LimitHit: app.metrics.LimitHit, Clock: in.Clock, IDs: system.IDs{},
+// assemble makes the use cases and the API, on the open database.
+func (a *App) assemble(ctx context.Context, in Runtime, passwords ports.PasswordHasher) error {
+	c := a.config
+	// Audit entries are written whatever the log level.
+	auditLogger, err := auditlog.New(in.Output, c.LogFormat, slog.LevelInfo, in.Colour)
+	if err != nil {
+		return err
+	}
+	policy, err := user.NewPasswordPolicy(c.PasswordMinLength)
+	if err != nil {
+		return err
+	}
+	signer, err := a.signer(ctx, in.Serving)
+	if err != nil {
+		return err
+	}
+	limiter, revocations, err := a.openShared(in.Clock)
+	if err != nil {
+		return err
+	}
+	log := measuredLog{auditlog.NewLog(auditLogger), a.metrics}
+	record := recorder.New(a.database, log, in.Clock, system.IDs{})
+	a.Tenants = tenants.NewService(a.database.Tenants(), record, in.Clock, system.IDs{})
+	a.Audit = appaudit.NewService(a.database.Audit(), a.Tenants)
+	a.Users = users.NewService(a.database.Users(), a.Tenants, record, revocations, in.Clock, c.AccessLifetime)
+	a.Auth = auth.NewService(auth.Dependencies{
+		Store: a.database, Recorder: record, Tokens: signer, Passwords: passwords, Policy: policy,
+		Revocations: revocations, Limiter: limiter, LimitHit: a.metrics.LimitHit, Clock: in.Clock, IDs: system.IDs{},
 	}, auth.Settings{
 		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
 		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount, SessionsPerUser: c.SessionsPerUser,
 	})
-	if app.handler, err = app.api(limiter, auditLog{log, record}, in.Version); err != nil {
-		return nil, errors.Join(err, app.Close())
-	}
-	return app, nil
+	a.handler, err = a.api(limiter, auditLog{log, record}, in.Version)
+	return err
 }
 
 // measuredLog writes requests and audit entries to the log and counts them.
