@@ -110,11 +110,11 @@ func TestUsage(t *testing.T) {
 func TestUnknownCommands(t *testing.T) {
 	for _, c := range []struct{ args, want, hint string }{
 		{"fly", `unknown command "fly"`, "secure-data-api --help"},
-		{"usr", `did you mean "user"?`, "secure-data-api --help"},
+		{"usr", `did you mean user?`, "secure-data-api --help"},
 		{"user bogus", `unknown command "bogus"`, "secure-data-api user --help"},
-		{"user lst", `did you mean "list"?`, "secure-data-api user --help"},
+		{"user lst", `did you mean list?`, "secure-data-api user --help"},
 		{"migrate bogus", `unknown command "bogus"`, "secure-data-api migrate --help"},
-		{"session revoked", `did you mean "revoke"?`, "secure-data-api session --help"},
+		{"session revoked", `did you mean revoke?`, "secure-data-api session --help"},
 		{"help bogus", `unknown command "bogus"`, "'secure-data-api --help'"},
 		{"serve now", `serve takes no arguments, and was given "now"`, "secure-data-api serve --help"},
 		{"user activate", "user activate takes USER_ID", "secure-data-api user activate --help"},

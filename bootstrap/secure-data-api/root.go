@@ -12,6 +12,11 @@ import (
 // helpWidth is the width in columns at which the help for flags is wrapped.
 const helpWidth = 110
 
+// settingsHint ends the help of groups and their commands, all of which work on the database.
+const settingsHint = `{{if and .HasParent (or .Parent.HasParent .HasAvailableSubCommands)}}
+The database is the service's: DATA_DIR or DATABASE_URL, in the environment or in the file .env.
+{{end}}`
+
 func rootCommand(t terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "secure-data-api",
@@ -25,7 +30,7 @@ Start it, and open http://localhost:8000/docs:
 Create a tenant and its first admin; the command prompts for the password:
   secure-data-api user create --tenant acme --email ann@acme.com --name Ann --role admin
 
-Settings are read from flags, the environment and a file .env; 'secure-data-api serve --help' explains them, and
+Settings are read from flags of serve and config, the environment and a file .env; 'secure-data-api serve --help' explains them, and
 'secure-data-api config' shows their values.`,
 		Args:          commandsOnly,
 		SilenceErrors: true,
@@ -33,7 +38,7 @@ Settings are read from flags, the environment and a file .env; 'secure-data-api 
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)) + settingsHint)
 	root.SetHelpCommand(helpCommand())
 	serve := serveCommand(t)
 	root.RunE = serve.RunE
@@ -92,8 +97,8 @@ func commandsOnly(c *cobra.Command, args []string) error {
 	}
 	text := fmt.Sprintf("unknown command %q", args[0])
 	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
+	if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
+		text += fmt.Sprintf("; did you mean %s?", strings.Join(similar, " or "))
 	}
 	return usageError{errors.New(text)}
 }

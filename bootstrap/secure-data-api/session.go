@@ -98,7 +98,7 @@ func revokeSessions(c *cobra.Command, t terminal, owner string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "revoked %d sessions of %s\n", ended, userID)
+		fmt.Fprintf(t.out, "sessions of %s revoked: %d\n", userID, ended)
 		return nil
 	})
 }

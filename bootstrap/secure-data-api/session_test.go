@@ -19,7 +19,7 @@ func TestSessionsOfNobody(t *testing.T) {
 		{"list --user " + ann, 0, "LAST USED AT"},
 		{"list --user " + ann + " --json", 0, "["},
 		{"list --user " + nobody, 1, "user_not_found"},
-		{"revoke --user " + ann, 0, "revoked 0 sessions"},
+		{"revoke --user " + ann, 0, "revoked: 0"},
 		{"revoke --user " + nobody, 1, "user_not_found"},
 		{"revoke " + nobody, 1, "session_not_found"},
 	} {
