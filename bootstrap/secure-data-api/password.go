@@ -28,21 +28,12 @@ var (
 // choosePassword prompts for a new password twice on a terminal, or reads it from the first line of the input.
 func choosePassword(ctx context.Context, t terminal, email string) (string, error) {
 	if t.hidden == nil {
-		return readPassword(t.in)
+		return readPassword(io.LimitReader(t.in, maxPasswordInput+1))
 	}
 	ask := func(prompt string) (string, error) {
 		fmt.Fprintf(t.err, "%s for %s: ", prompt, email)
-		line, err := t.hidden(ctx)
-		fmt.Fprintln(t.err) // the line end was not echoed either
-		switch {
-		case errors.Is(err, io.EOF):
-			return "", errNoPassword
-		case errors.Is(err, errInterrupted):
-			return "", err
-		case err != nil:
-			return "", fmt.Errorf("reading the password: %w", err)
-		}
-		return line, nil
+		defer fmt.Fprintln(t.err) // the line end was not echoed either
+		return t.hidden(ctx)
 	}
 	chosen, err := ask("Password")
 	if err != nil {
@@ -58,9 +49,9 @@ func choosePassword(ctx context.Context, t terminal, email string) (string, erro
 	return chosen, nil
 }
 
-// readPassword reads the first line of the input, without the line end.
+// readPassword reads the first line of the input, without the line end. Errors: errNoPassword.
 func readPassword(in io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(in, maxPasswordInput+1)).ReadString('\n')
+	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
@@ -74,35 +65,40 @@ func readPassword(in io.Reader) (string, error) {
 	return line, nil
 }
 
-// hiddenLines returns a function that reads a line from a terminal without echo, or nil if f is not a terminal. If the context
-// ends or the terminal is closed first, it restores the terminal and returns errInterrupted; the goroutine that still reads
-// ends with the program.
+// hiddenLines returns a function that reads a password from a terminal without echo, or nil if f is not a terminal. If the
+// context ends, Ctrl-\ is pressed or the terminal is closed first, it returns errInterrupted. It always leaves the terminal as it
+// was: the goroutine that may still read, until the program ends, does not change it.
+// Errors: errInterrupted, errNoPassword.
 func hiddenLines(f *os.File) func(ctx context.Context) (string, error) {
 	fd := int(f.Fd())
 	if !term.IsTerminal(fd) {
 		return nil
 	}
-	return func(ctx context.Context) (string, error) {
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
+	return func(ctx context.Context) (_ string, err error) {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT) // the terminal was closed; Ctrl-\
 		defer stop()
 		before, err := term.GetState(fd)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("reading the state of the terminal: %w", err)
+		}
+		defer func() { err = errors.Join(err, term.Restore(fd, before)) }()
+		if err := hideInput(fd); err != nil {
+			return "", fmt.Errorf("turning the echo of the terminal off: %w", err)
 		}
 		type result struct {
-			line []byte
+			line string
 			err  error
 		}
 		read := make(chan result, 1)
 		go func() {
-			line, err := term.ReadPassword(fd)
+			line, err := readPassword(f) // whose buffer holds the longest line of a terminal, and no part of the next
 			read <- result{line, err}
 		}()
 		select {
 		case r := <-read:
-			return string(r.line), r.err
+			return r.line, r.err
 		case <-ctx.Done():
-			return "", errors.Join(errInterrupted, term.Restore(fd, before))
+			return "", errInterrupted
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 
@@ -24,7 +23,7 @@ func TestChoosePassword(t *testing.T) {
 		{"the same twice", []string{"SecurePass1", "SecurePass1"}, nil, "SecurePass1", nil},
 		{"spaces are kept", []string{" a b ", " a b "}, nil, " a b ", nil},
 		{"two that differ", []string{"SecurePass1", "SecurePass2"}, nil, "", errPasswordsDiffer},
-		{"the end of input", nil, io.EOF, "", errNoPassword},
+		{"nothing", nil, errNoPassword, "", errNoPassword},
 		{"an interrupt", []string{"SecurePass1"}, errInterrupted, "", errInterrupted},
 		{"the terminal is lost", []string{"SecurePass1"}, lost, "", lost},
 	} {

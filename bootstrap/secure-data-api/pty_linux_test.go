@@ -112,6 +112,10 @@ func TestPasswordOnTerminal(t *testing.T) {
 		{"two that differ", [][2]string{{first, "SecurePass1\n"}, {again, "SecurePass2\n"}}, exitFailure, "differ"},
 		{"Ctrl-C at first", [][2]string{{first, "Secure\x03"}}, exitFailure, "interrupted"},
 		{"Ctrl-C the second time", [][2]string{{first, "SecurePass1\n"}, {again, "\x03"}}, exitFailure, "interrupted"},
+		{"Ctrl-\\", [][2]string{{first, "Secure\x1c"}}, exitFailure, "interrupted"},
+		{"Ctrl-D", [][2]string{{first, "\x04"}}, exitFailure, "no password was given"},
+		{"an empty line", [][2]string{{first, "\n"}}, exitFailure, "no password was given"},
+		{"longer than any password", [][2]string{{first, strings.Repeat("Secure", 200) + "\n"}}, exitFailure, "too long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			database := newCommand(t).migrated(t)
@@ -137,6 +141,32 @@ func TestPasswordOnTerminal(t *testing.T) {
 				t.Errorf("a tenant was made: %t", made)
 			}
 		})
+	}
+}
+
+// TestPasswordIgnoresStop: Ctrl-Z does not stop a command that waits for a password, whose echo the shell would turn on again
+// to continue it. The kernel stops no process without a shell, so the test reads whether the signal is ignored.
+func TestPasswordIgnoresStop(t *testing.T) {
+	database := newCommand(t).migrated(t)
+	s := newScreen(t)
+	var out bytes.Buffer
+	process := s.start(t, database, &out, "user", "create", "--tenant", "acme", "--email", "ann@acme.com", "--name", "Ann", "--role", "admin")
+	s.answer(t, "Password for ", "")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(status), "SigIgn:")
+	var ignored uint64
+	if _, err := fmt.Sscanf(line, "%x", &ignored); err != nil {
+		t.Fatal(err)
+	}
+	if ignored&(1<<(syscall.SIGTSTP-1)) == 0 {
+		t.Errorf("the signals that it ignores are %x", ignored)
+	}
+	s.answer(t, "Password for ", "\x03")
+	if err := process.Wait(); err == nil {
+		t.Error("it went on")
 	}
 }
 
