@@ -54,7 +54,8 @@ type Runtime struct {
 	// Serving is whether requests will be answered, which needs a persistent signing key. Commands sign nothing, and run with
 	// the privileges of the database's owner.
 	Serving bool
-	// Existing is whether the database must exist already: a missing SQLite file is ErrNoDatabase, and is not created.
+	// Existing is whether the database must exist already: a missing SQLite file is ErrNoDatabase, and is not created; one that
+	// is not a database of this service is sqlite.ErrForeign, and is not changed.
 	Existing bool
 }
 
@@ -90,7 +91,7 @@ type database interface {
 }
 
 // Open assembles the service and opens its database, without migrating it. Close must be called.
-// Errors: ErrNoDatabase, and what can't be opened.
+// Errors: ErrNoDatabase, sqlite.ErrForeign, and what can't be opened.
 func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	logger, err := auditlog.New(in.Output, c.LogFormat, c.LogLevel, in.Colour)
 	if err != nil {
@@ -210,7 +211,7 @@ func (a *App) ready() bool {
 func (a *App) openDatabase(ctx context.Context, in Runtime) error {
 	if path, ok := a.config.SQLitePath(); ok {
 		if in.Existing {
-			if err := checkExists(path); err != nil {
+			if err := checkExisting(ctx, path); err != nil {
 				return err
 			}
 		}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
@@ -196,10 +196,12 @@ var (
 	ErrSchemaOutdated = errors.New("the schema of the database is not up to date")
 )
 
-// checkExists makes sure that a SQLite file is there. Errors: ErrNoDatabase.
-func checkExists(path string) error {
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // whatever else is wrong shows when it is opened
+// checkExisting verifies that a SQLite file is there and is a database of this service, without writing to it.
+// Errors: ErrNoDatabase, sqlite.ErrForeign.
+func checkExisting(ctx context.Context, path string) error {
+	err := sqlite.Check(ctx, path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {

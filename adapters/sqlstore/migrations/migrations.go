@@ -138,11 +138,17 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	return statuses, nil
 }
 
+// Known reports whether the database has goose's version table, which stays also when all versions are rolled back. It only
+// reads.
+func (r *Runner) Known(ctx context.Context) (known bool, err error) {
+	err = r.db.QueryRowContext(ctx, r.hasTable).Scan(&known)
+	return known, err
+}
+
 // listApplied returns the versions applied to the database. Unlike goose's provider it creates no version table.
 func (r *Runner) listApplied(ctx context.Context) (map[int64]struct{}, error) {
 	versions := map[int64]struct{}{}
-	var hasTable bool
-	if err := r.db.QueryRowContext(ctx, r.hasTable).Scan(&hasTable); err != nil || !hasTable {
+	if known, err := r.Known(ctx); err != nil || !known {
 		return versions, err
 	}
 	applied, err := r.applied.ListMigrations(ctx, r.db)

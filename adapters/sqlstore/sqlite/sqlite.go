@@ -3,6 +3,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,12 +49,55 @@ func Open(ctx context.Context, path string, queries int) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(ctx, "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas, queries)
+	db, err := connect(ctx, source(path)+pragmas, queries)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	db.path, db.opened = path, opened
 	return db, nil
+}
+
+// source returns the name of a file as the driver reads it, for parameters to follow.
+func source(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" }
+
+// ErrForeign: the file is not a database of this service.
+var ErrForeign = errors.New("it is not a database of this service")
+
+// Check verifies that the file is a database of this service, of any version. It leaves another file as it is, which Open would
+// not: it turns any SQLite database, and an empty file, into one in WAL mode. Errors: fs.ErrNotExist, ErrForeign.
+func Check(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("checking the database file: %w", err)
+	}
+	if err := checkRegular(path); err != nil {
+		return err
+	}
+	known, err := isMigrated(ctx, path)
+	if err != nil {
+		return fmt.Errorf("checking the database file %s: %w", path, err)
+	}
+	if !known {
+		return fmt.Errorf("checking the database file %s: %w", path, ErrForeign)
+	}
+	return nil
+}
+
+// isMigrated reports whether the file has ever been migrated. It opens the file read-only.
+func isMigrated(ctx context.Context, path string) (known bool, err error) {
+	path, err = filepath.EvalSymlinks(path)
+	if err != nil {
+		return false, err
+	}
+	db, err := sql.Open(driver, source(path)+"mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	runner, err := newRunner(db)
+	if err != nil {
+		return false, err
+	}
+	return runner.Known(ctx)
 }
 
 // OpenInMemory opens an empty database that no other connection sees and that is gone once it is closed, for tests. In
@@ -99,6 +143,9 @@ func prepare(path string) (string, os.FileInfo, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", nil, fmt.Errorf("creating the data folder: %w", err)
 	}
+	if err := checkRegular(path); err != nil {
+		return "", nil, err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return "", nil, fmt.Errorf("opening the database file: %w", err)
@@ -123,6 +170,24 @@ func prepare(path string) (string, os.FileInfo, error) {
 		}
 	}
 	return path, opened, nil
+}
+
+// checkRegular makes sure that what is at the path, if anything is, is a regular file.
+func checkRegular(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() {
+		return nil // whatever is wrong shows when it is opened
+	}
+	kind := "a device"
+	switch info.Mode().Type() {
+	case fs.ModeDir:
+		kind = "a directory"
+	case fs.ModeNamedPipe:
+		kind = "a named pipe"
+	case fs.ModeSocket:
+		kind = "a socket"
+	}
+	return fmt.Errorf("the database file %s is %s, not a regular file", path, kind)
 }
 
 // Name returns the name of the file, without its folder.
@@ -151,7 +216,11 @@ func (d *Database) checkFile() error {
 
 // Migrations returns the runner of the migrations.
 func (d *Database) Migrations() (*migrations.Runner, error) {
-	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", d.writer.DB)
+	return newRunner(d.writer.DB)
+}
+
+func newRunner(db *sql.DB) (*migrations.Runner, error) {
+	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", db)
 }
 
 type dialect struct{}

@@ -1,9 +1,11 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,6 +135,89 @@ func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 		if !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("data.db%s: %v", suffix, err)
 		}
+	}
+}
+
+// TestOpen_refuses_what_is_no_file: to change the mode of a folder or a device would mend nothing.
+func TestOpen_refuses_what_is_no_file(t *testing.T) {
+	for path, want := range map[string]string{t.TempDir(): "is a directory", os.DevNull: "is a device"} {
+		db, err := sqlite.Open(t.Context(), path, 1)
+		if err == nil {
+			err = errors.Join(errors.New("it was opened"), db.Close())
+		}
+		for _, err := range []error{err, sqlite.Check(t.Context(), path)} {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "chmod") {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
+// TestCheck_leaves_a_foreign_file_as_it_is: no byte of it changes, and no file is made beside it.
+func TestCheck_leaves_a_foreign_file_as_it_is(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		content func(t *testing.T, path string) error
+		want    error // nil for any
+	}{
+		{"an empty file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o644) }, sqlite.ErrForeign},
+		{"no database", func(_ *testing.T, path string) error { return os.WriteFile(path, []byte("a,b,c\n"), 0o644) }, nil},
+		{"another program's database", func(t *testing.T, path string) error {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				return err
+			}
+			_, err = db.ExecContext(t.Context(), "CREATE TABLE recipes (name TEXT)")
+			return errors.Join(err, db.Close())
+		}, sqlite.ErrForeign},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "data.db")
+			if err := c.content(t, path); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := sqlite.Check(t.Context(), path); err == nil || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			after, err := os.ReadFile(path)
+			if err != nil || !bytes.Equal(before, after) {
+				t.Errorf("%d bytes became %d, %v", len(before), len(after), err)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+				t.Errorf("beside it: %v, %v", files, err)
+			}
+		})
+	}
+}
+
+// TestCheck accepts the service's database, while it is open, where its tables may be in the WAL alone, and once it is closed.
+func TestCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c%20#d.db")
+	if err := sqlite.Check(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing: %v", err)
+	}
+	db, err := sqlite.Open(t.Context(), path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	migrate(t, db)
+	if err := sqlite.Check(t.Context(), path); err != nil {
+		t.Errorf("open: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Check(t.Context(), path); err != nil {
+		t.Errorf("closed: %v", err)
+	}
+	again := open(t, path)
+	if n := migrate(t, again); n != 0 {
+		t.Errorf("%d versions were applied again", n)
 	}
 }
 
