@@ -130,6 +130,13 @@ func testBadInput(t *testing.T, on backend) {
 			}
 		})
 	}
+	query := strings.NewReplacer(`"`, "", ":", "=", ",", "&").Replace(strings.Join(members[:1500], ","))
+	for _, r := range []request{{method: "POST", path: api + analyticsQuery, body: unknown}, {method: "GET", path: api + "/users?" + query}} {
+		r.token = p.access
+		if a := s.want(t, 422, r); len(a.fields()) != 100 {
+			t.Errorf("%s: %d unknown names are returned", r.method, len(a.fields()))
+		}
+	}
 	for contentType, status := range map[string]int{
 		"application/json": 401, "application/json; charset=UTF-8": 401, "application/x-www-form-urlencoded": 401,
 		"text/plain": 415, "application/xml": 415, "multipart/form-data; boundary=x": 415, "application/json; charset=latin1": 415, "nonsense;;": 415,

@@ -114,10 +114,12 @@ func (s *Server) checkQuery(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		var faults fault.Check
-		for _, name := range slices.Sorted(maps.Keys(query)) {
-			if !slices.Contains(known, name) {
-				faults.Add(truncate(name), "is not a parameter of this request")
+		maps.DeleteFunc(query, func(name string, _ []string) bool { return slices.Contains(known, name) })
+		for i, name := range slices.Sorted(maps.Keys(query)) {
+			if i == maxUnknown {
+				break
 			}
+			faults.Add(truncate(name), "is not a parameter of this request")
 		}
 		if err := faults.Err(); err != nil {
 			return err

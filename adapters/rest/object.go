@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	maxUnknown   = 100 // unknown fields that are named; nothing is read after them
+	maxUnknown   = 100 // unknown fields, or parameters, that are named; nothing is read after them
 	maxNameShown = 100 // bytes of a name that the client chose
 )
 
