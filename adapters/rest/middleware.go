@@ -191,8 +191,44 @@ func discardBody(next echo.HandlerFunc) echo.HandlerFunc {
 				}
 				return errUnreadable.Because(err)
 			}
+			r.Body, r.ContentLength = http.NoBody, 0
 		}
 		return next(c)
+	}
+}
+
+const (
+	// smallBody is a size in bytes that no valid request needs to exceed: an event, the largest, has at most 9 KiB.
+	smallBody = 16 << 10
+	// largeBodies is how many larger bodies are read at once. Each takes a few times MaxBody while it is decoded, so all together
+	// fit into half of the memory that a replica has in docker-compose.yml.
+	largeBodies = 64
+	// largeBodyWait is long compared to the time that reading a large body takes, and short for a client.
+	largeBodyWait = time.Second
+)
+
+var errTooManyLargeBodies = fault.New(fault.Unavailable, "busy", "Too many large bodies at once.").After(2 * time.Second)
+
+// boundLargeBodies returns a middleware that bounds the memory that bodies take (ASVS 15.2.2). Requests with a body larger than
+// smallBody, or of unknown length, wait for one of largeBodies slots; all others never wait.
+func boundLargeBodies() echo.MiddlewareFunc {
+	slots := make(chan struct{}, largeBodies)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			if length := r.ContentLength; length >= 0 && length <= smallBody {
+				return next(c)
+			}
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+				return next(c)
+			case <-time.After(largeBodyWait):
+				return errTooManyLargeBodies
+			case <-r.Context().Done():
+				return r.Context().Err()
+			}
+		}
 	}
 }
 

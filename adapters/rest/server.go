@@ -180,7 +180,8 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 		return nil, err
 	}
 	// The guard comes first, so that requests that the later ones refuse are counted against a rate limit.
-	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery, middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody)
+	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery)
+	e.Use(middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody, boundLargeBodies())
 
 	RegisterHandlersWithBaseURL(e, keyedIngest{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
 	if err := addDocs(e, contract.served); err != nil {
