@@ -13,7 +13,7 @@ import (
 )
 
 // testOperator: what the operator's commands do in a process of their own counts in a service that runs from the next
-// request on, and is on record.
+// request on, and is recorded.
 func testOperator(t *testing.T, on backend) {
 	s := start(t, generous().with(on(t)))
 	p, other := s.newPerson(t, newSlug(), access.Admin), s.newPerson(t, newSlug(), access.Viewer)
@@ -83,10 +83,10 @@ func testOperator(t *testing.T, on backend) {
 	for _, e := range entries {
 		onRecord[string(e.Act)]++
 		if e.Act != "tenant.created" && e.Subject != "" && e.Subject != string(p.user.ID) {
-			t.Errorf("on record is %+v", e)
+			t.Errorf("recorded: %+v", e)
 		}
 	}
 	if onRecord["user.sessions_revoked"] != 2 || onRecord["user.password_reset"] != 1 {
-		t.Errorf("on record are %v", onRecord)
+		t.Errorf("recorded: %v", onRecord)
 	}
 }

@@ -38,7 +38,7 @@ func (b binder) Bind(v any, c echo.Context) error {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType)
 	}
 	err := decode(r.Body, v)
-	if err == errNoObject { // which says nothing of the fields
+	if err == errNoObject { // there are no fields to check
 		return err
 	}
 	var faults fault.Check

@@ -283,7 +283,7 @@ func TestExport(t *testing.T) {
 			t.Errorf("%d events; entered %d times, and again %d times", n, len(entered), len(reentered))
 		}
 	})
-	t.Run("it is on record before the first event leaves", func(t *testing.T) {
+	t.Run("the export is recorded before the first event leaves", func(t *testing.T) {
 		a := apptest.New(t)
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, 1)
@@ -291,10 +291,10 @@ func TestExport(t *testing.T) {
 		apptest.Must(t, err)
 		trail := a.Trail(t, p.Tenant(), audit.DataExported)
 		if len(trail) != 1 || trail[0].Actor != p.User() || trail[0].Severity != audit.Warning || len(a.Log.Entries(audit.DataExported)) != 1 {
-			t.Errorf("on record: %+v", trail)
+			t.Errorf("recorded: %+v", trail)
 		}
 	})
-	t.Run("what can't be put on record does not leave", func(t *testing.T) {
+	t.Run("an export that can't be recorded does not begin", func(t *testing.T) {
 		a := apptest.New(t, func(s *apptest.Setup) { s.Store = func(db ports.Store) ports.Store { return unwritable{db} } })
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, 1)
@@ -304,14 +304,14 @@ func TestExport(t *testing.T) {
 			t.Error("there are events")
 		}
 	})
-	t.Run("who was refused is not on record as one who exported", func(t *testing.T) {
+	t.Run("a refused export is not recorded", func(t *testing.T) {
 		a := apptest.New(t)
 		a.Gate.SetFull(true)
 		p := newPrincipal(t, a, access.Analyst)
 		_, err := a.Analytics.Export(t.Context(), p, "")
 		apptest.WantErr(t, err, ports.ErrTooManyQueries)
 		if trail := a.Trail(t, p.Tenant(), audit.DataExported); len(trail) != 0 {
-			t.Errorf("on record: %+v", trail)
+			t.Errorf("recorded: %+v", trail)
 		}
 	})
 	t.Run("it goes on while others fill the gate", func(t *testing.T) {
@@ -382,7 +382,7 @@ func (f failing) After(ctx context.Context, scope access.Scope, last event.Event
 	return f.Events.After(ctx, scope, last, limit)
 }
 
-// unwritable is a store that is lost for whoever writes.
+// unwritable is a store that can not be written.
 type unwritable struct{ ports.Store }
 
 func (unwritable) InTx(context.Context, func(context.Context, ports.Repositories) error) error {

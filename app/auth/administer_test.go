@@ -49,7 +49,7 @@ func TestAdminister(t *testing.T) {
 		})
 	}
 	if list := a.Trail(t, member.TenantID, audit.PasswordReset); len(list) != 2 || list[0].Subject != string(super.ID) || list[0].Actor != "" {
-		t.Errorf("on record are %+v", list)
+		t.Errorf("recorded: %+v", list)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestRevokeSession(t *testing.T) {
 		t.Errorf("left are %+v, want %s", left, kept)
 	}
 	if list := a.Trail(t, u.TenantID, audit.SessionsRevoked); len(list) != 1 || list[0].Detail["session_id"] != string(ended) {
-		t.Errorf("on record are %+v", list)
+		t.Errorf("recorded: %+v", list)
 	}
 }
 

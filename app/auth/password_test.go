@@ -28,7 +28,7 @@ func TestChangePassword(t *testing.T) {
 		_, err = a.Auth.SignIn(t.Context(), u.Email.String(), chosen)
 		apptest.Must(t, err)
 		if trail := a.Trail(t, u.TenantID, audit.PasswordChanged); len(trail) != 1 || trail[0].Actor != u.ID || trail[0].Severity != audit.Warning {
-			t.Errorf("on record: %+v", trail)
+			t.Errorf("recorded: %+v", trail)
 		}
 	})
 	for _, c := range []struct{ name, current, chosen, field string }{

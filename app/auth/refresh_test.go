@@ -73,7 +73,7 @@ func TestRefresh(t *testing.T) {
 			wantDead(t, a, second)
 			trail := a.Trail(t, u.TenantID, audit.TokenReplayed)
 			if len(trail) != 1 || trail[0].Actor != u.ID || trail[0].Severity != audit.Warning || len(a.Log.Entries(audit.TokenReplayed)) != 1 {
-				t.Errorf("on record: %+v", trail)
+				t.Errorf("recorded: %+v", trail)
 			}
 			a.SignIn(t, u) // nobody is locked out
 		})
@@ -122,7 +122,7 @@ func TestRefresh(t *testing.T) {
 			t.Error("the token has the role of before")
 		}
 	})
-	t.Run("every refusal is on record", func(t *testing.T) { // ASVS 16.3.1
+	t.Run("every refusal is recorded", func(t *testing.T) { // ASVS 16.3.1
 		a, u, pair := signedIn(t)
 		unknown := resigned(t, a, pair.Refresh, func(c *session.Claims) { c.Session = porttest.NewID[id.Session]() })
 		nobodys := resigned(t, a, pair.Refresh, func(c *session.Claims) { c.User = porttest.NewID[id.User]() })

@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 					t.Errorf("%s: registered %+v, and it signs in as %+v", attempt.slug, u, caller.User)
 				}
 				if trail := a.Trail(t, u.TenantID, audit.UserCreated); trail[0].Subject != string(u.ID) || trail[0].Actor != u.ID {
-					t.Errorf("%s: on record: %+v", attempt.slug, trail)
+					t.Errorf("%s: recorded: %+v", attempt.slug, trail)
 				}
 			}
 			if c.found != nil {
@@ -127,8 +127,8 @@ func TestRegister_at_once(t *testing.T) {
 		policy tenant.JoinPolicy
 		want   error
 	}{
-		{"whoever comes second joins", tenant.Open, nil},
-		{"whoever comes second needs an invitation", tenant.Invite, tenant.ErrInvitationRequired},
+		{"the second user joins", tenant.Open, nil},
+		{"the second user needs an invitation", tenant.Invite, tenant.ErrInvitationRequired},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := apptest.New(t, policy(c.policy, access.Admin))
@@ -145,7 +145,7 @@ func TestRegister_at_once(t *testing.T) {
 			wantTenants(t, a, "acme")
 		})
 	}
-	t.Run("whoever loses the slug at the commit is decided on anew", func(t *testing.T) {
+	t.Run("a slug taken before the commit is decided on again", func(t *testing.T) {
 		lost := false
 		a := apptest.New(t, func(s *apptest.Setup) {
 			s.Store = func(db ports.Store) ports.Store { return &losesSlug{Store: db, lost: &lost} }

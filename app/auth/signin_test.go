@@ -25,7 +25,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("signed in as %+v for %v", caller, pair.ExpiresIn)
 		}
 		if in := a.Log.Entries(audit.SignedIn); len(in) != 1 || in[0].Actor != u.ID {
-			t.Errorf("on record: %+v", in)
+			t.Errorf("recorded: %+v", in)
 		}
 	})
 	t.Run("unknown, wrong and inactive fail alike, after one verification each", func(t *testing.T) { // ASVS 6.3.8

@@ -17,6 +17,6 @@ func TestSignOut(t *testing.T) {
 	wantDead(t, a, pair)
 	a.Caller(t, other.Access) // another device stays signed in
 	if out := a.Log.Entries(audit.SignedOut); len(out) != 1 || out[0].Actor != u.ID {
-		t.Errorf("on record: %+v", out)
+		t.Errorf("recorded: %+v", out)
 	}
 }

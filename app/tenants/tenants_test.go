@@ -33,7 +33,7 @@ func TestCreate(t *testing.T) {
 	apptest.Must(t, err)
 	trail := a.Trail(t, created.ID, audit.TenantCreated)
 	if len(trail) != 1 || trail[0].Detail["slug"] != "acme" {
-		t.Errorf("on record: %+v", trail)
+		t.Errorf("recorded: %+v", trail)
 	}
 	_, err = a.Tenants.Create(t.Context(), access.Operator(), slug(t, "acme"))
 	apptest.WantErr(t, err, tenant.ErrSlugTaken)

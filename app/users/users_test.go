@@ -133,7 +133,7 @@ func TestChangeRole(t *testing.T) {
 			apptest.WantErr(t, err, c.want)
 			if c.want != nil {
 				if logged := a.Log.Entries(audit.RoleChanged); len(logged) != 0 {
-					t.Errorf("a refusal is on record as a change: %+v", logged)
+					t.Errorf("a refusal is recorded as a change: %+v", logged)
 				}
 				return
 			}
@@ -145,7 +145,7 @@ func TestChangeRole(t *testing.T) {
 			trail := a.Trail(t, target.TenantID, audit.RoleChanged)
 			if len(trail) != 1 || trail[0].Actor != by.ID || trail[0].Subject != string(target.ID) || trail[0].Severity != audit.Warning ||
 				trail[0].Detail["from"] != target.Role.String() || trail[0].Detail["to"] != c.role.String() {
-				t.Errorf("on record: %+v", trail)
+				t.Errorf("recorded: %+v", trail)
 			}
 		})
 	}
@@ -155,7 +155,7 @@ func TestChangeRole(t *testing.T) {
 		_, err := a.Users.ChangeRole(t.Context(), p.admin.Principal(), "", p.viewer.ID, access.Viewer)
 		apptest.Must(t, err)
 		if trail := a.Trail(t, p.viewer.TenantID, audit.RoleChanged); len(trail) != 0 {
-			t.Errorf("on record: %+v", trail)
+			t.Errorf("recorded: %+v", trail)
 		}
 	})
 }
@@ -218,7 +218,7 @@ func TestDeactivate(t *testing.T) {
 			apptest.Must(t, a.Users.Deactivate(t.Context(), p.admin.Principal(), "", p.viewer.ID))
 		}
 		if n := len(a.Trail(t, p.viewer.TenantID, audit.Deactivated)); n != 1 {
-			t.Errorf("%d deactivations are on record", n)
+			t.Errorf("%d deactivations are recorded", n)
 		}
 	})
 	t.Run("an inactive admin does not keep the tenant", func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAudit: what commands do is on record, newest first, a page at a time.
+// TestAudit: what commands do is recorded, newest first, a page at a time.
 func TestAudit(t *testing.T) {
 	c := newCommand(t).migrated(t)
 	ann := c.create(t, "acme", "ann@acme.com", "viewer")
@@ -24,7 +24,7 @@ func TestAudit(t *testing.T) {
 	}
 	want := "user.password_reset user.activated user.deactivated user.created tenant.created"
 	if got := strings.Join(acts(), " "); got != want {
-		t.Errorf("on record is %s", got)
+		t.Errorf("recorded: %s", got)
 	}
 	if got := strings.Join(acts("--skip", "1", "--limit", "2"), " "); got != "user.activated user.deactivated" {
 		t.Errorf("the page is %s", got)

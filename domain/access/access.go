@@ -142,7 +142,7 @@ func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
 	return Principal{user: user, tenant: tenant, role: role}
 }
 
-// Operator returns the principal of whoever runs commands on the machine of the service. It has no tenant and no
+// Operator returns the principal of the command line on the machine of the service. It has no tenant and no
 // user id, and outranks all users.
 func Operator() Principal {
 	return Principal{role: SuperAdmin, operator: true}
