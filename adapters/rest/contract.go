@@ -26,8 +26,12 @@ type contract struct {
 
 // readContract reads the embedded contract.
 func readContract() (contract, error) {
+	var parsed yaml.Node
+	if err := yaml.Unmarshal(contractYAML, &parsed); err != nil {
+		return contract{}, fmt.Errorf("reading the contract: %w", err)
+	}
 	var document any
-	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
+	if err := parsed.Decode(&document); err != nil {
 		return contract{}, fmt.Errorf("reading the contract: %w", err)
 	}
 	removeExtensions(document)
@@ -35,7 +39,7 @@ func readContract() (contract, error) {
 	if err != nil {
 		return contract{}, fmt.Errorf("encoding the contract: %w", err)
 	}
-	queries, err := queryParameters()
+	queries, err := queryParameters(&parsed)
 	return contract{served: served, queries: queries}, err
 }
 
@@ -70,14 +74,14 @@ type pathItem struct {
 }
 
 // queryParameters returns the names of the query parameters of each route of the contract.
-func queryParameters() (map[string][]string, error) {
+func queryParameters(parsed *yaml.Node) (map[string][]string, error) {
 	var document struct {
 		Paths      map[string]pathItem
 		Components struct {
 			Parameters map[string]parameter
 		}
 	}
-	if err := yaml.Unmarshal(contractYAML, &document); err != nil {
+	if err := parsed.Decode(&document); err != nil {
 		return nil, fmt.Errorf("reading the paths of the contract: %w", err)
 	}
 	asRouted := strings.NewReplacer("{", ":", "}", "")
