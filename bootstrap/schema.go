@@ -226,10 +226,10 @@ func (a *App) CheckSchema(ctx context.Context) error {
 			current = v.Version
 		}
 	}
-	switch {
-	case current > migrations.Newest:
-		return fmt.Errorf("%w: it has version %d, and this program knows versions up to %d", migrations.ErrNewer, current, migrations.Newest)
-	case pending:
+	if err := migrations.CheckKnown(current); err != nil {
+		return err
+	}
+	if pending {
 		return fmt.Errorf("%w: it has version %d, and version %d is needed: run 'secure-data-api migrate up'", ErrSchemaOutdated, current, migrations.Newest)
 	}
 	return nil

@@ -79,12 +79,17 @@ func (r *Runner) Up(ctx context.Context) (int, error) {
 
 // refuseNewer checks that this program knows the version of the schema. Errors: ErrNewer.
 func (r *Runner) refuseNewer(ctx context.Context) error {
-	current, known, err := r.provider.GetVersions(ctx)
+	current, _, err := r.provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the version of the schema: %w", err)
 	}
-	if current > known {
-		return fmt.Errorf("%w: it has version %d, and this program knows versions up to %d", ErrNewer, current, known)
+	return CheckKnown(current)
+}
+
+// CheckKnown checks that this program knows a version of the schema. Errors: ErrNewer.
+func CheckKnown(version int64) error {
+	if version > Newest {
+		return fmt.Errorf("%w: it has version %d, and this program knows versions up to %d", ErrNewer, version, Newest)
 	}
 	return nil
 }
