@@ -1,9 +1,13 @@
 package rest
 
-import "context"
+import (
+	"context"
 
-func (h handlers) About(context.Context, AboutRequestObject) (AboutResponseObject, error) {
-	return About200JSONResponse{
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
+)
+
+func (h handlers) About(context.Context, contract.AboutRequestObject) (contract.AboutResponseObject, error) {
+	return contract.About200JSONResponse{
 		Name: "Secure Data API", Version: h.settings.Version, Documentation: docsPath, Contract: contractPath, Health: healthPath,
 	}, nil
 }

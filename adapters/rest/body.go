@@ -14,17 +14,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
 var errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not well-formed JSON.")
-
-// checker is a body that has rules beyond the types of its fields.
-type checker interface {
-	// check reports the fields that break a rule. The use case applies the same rules.
-	check(ctx context.Context, s *Server) error
-}
 
 // binder reads JSON bodies strictly: UTF-8, exact names, none unknown (ASVS 15.3.3), none twice (RFC 8259 4), nothing
 // after the value.
@@ -45,9 +42,29 @@ func (b binder) Bind(v any, c echo.Context) error {
 	faults.Take(err)
 	checkParameters(&faults, c)
 	err = faults.Err()
-	if body, ok := v.(checker); ok && fault.KindOf(err) == fault.Invalid {
-		faults.TakeOthers(body.check(r.Context(), b.server))
+	if fault.KindOf(err) == fault.Invalid {
+		faults.TakeOthers(b.server.checkRules(r.Context(), v))
 		return faults.Err()
+	}
+	return err
+}
+
+// checkRules reports the fields of a body that break a rule beyond their types. The use case applies the same rules.
+func (s *Server) checkRules(ctx context.Context, body any) error {
+	var err error
+	switch b := body.(type) {
+	case *contract.Registration:
+		err = s.deps.Auth.CheckAccount(account(b))
+	case *contract.Credentials:
+		_, err = user.ParseEmail(b.Email)
+	case *contract.PasswordChange:
+		err = s.deps.Auth.CheckPasswordChange(ctx, callerFrom(ctx).User, b.CurrentPassword, b.NewPassword)
+	case *contract.RoleChange:
+		_, err = access.ParseRole(b.Role)
+	case *contract.EventDraft:
+		_, err = draft(b).Event("", "", s.deps.Clock.Now())
+	case *contract.QueryRequest:
+		_, err = query(b)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
@@ -19,7 +20,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		var draft EventDraft
+		var draft contract.EventDraft
 		err := decode(strings.NewReader(body), &draft)
 		if err != nil {
 			if kind := fault.KindOf(err); kind != fault.Invalid && kind != fault.Malformed {
@@ -62,7 +63,7 @@ func TestDecode(t *testing.T) {
 		{`[null]`, 0, "body"},
 		{`nul`, 0, "body"},
 	} {
-		var q QueryRequest
+		var q contract.QueryRequest
 		err := decode(strings.NewReader(c.body), &q)
 		var f *fault.Error
 		switch {
@@ -73,7 +74,7 @@ func TestDecode(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{`null`: "must be an object", `{"limit":1.5}`: "must be a whole number", `{"limit":1e400}`: "must be a whole number"} {
-		err := decode(strings.NewReader(body), &QueryRequest{})
+		err := decode(strings.NewReader(body), &contract.QueryRequest{})
 		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
@@ -95,7 +96,7 @@ func TestDecode_cost(t *testing.T) {
 	} {
 		var err error
 		allocations := testing.AllocsPerRun(3, func() {
-			err = decode(strings.NewReader(body), &EventDraft{})
+			err = decode(strings.NewReader(body), &contract.EventDraft{})
 		})
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Fields) > maxUnknown {
@@ -113,7 +114,7 @@ func FuzzDecodeInt(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, number string) {
-		var q QueryRequest
+		var q contract.QueryRequest
 		if err := decode(strings.NewReader(`{"limit":`+number+`}`), &q); err != nil || q.Limit == nil {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
@@ -14,7 +15,7 @@ const headerIdempotencyKey = "Idempotency-Key" // draft-ietf-httpapi-idempotency
 
 // keyedIngest gives each request to ingest an event an idempotency key, and returns it in every response, also of a failure.
 type keyedIngest struct {
-	ServerInterface
+	contract.ServerInterface
 	server *Server
 }
 
@@ -22,7 +23,7 @@ type keyedIngest struct {
 type idempotencyKey struct{}
 
 // IngestEvent sets the key if the request has none.
-func (k keyedIngest) IngestEvent(c echo.Context, params IngestEventParams) error {
+func (k keyedIngest) IngestEvent(c echo.Context, params contract.IngestEventParams) error {
 	if params.IdempotencyKey == nil {
 		params.IdempotencyKey = new(k.server.deps.IDs.New())
 	}
@@ -31,39 +32,35 @@ func (k keyedIngest) IngestEvent(c echo.Context, params IngestEventParams) error
 	return k.ServerInterface.IngestEvent(c, params)
 }
 
-func (b EventDraft) draft() event.Draft {
+func draft(b *contract.EventDraft) event.Draft {
 	return event.Draft{
 		Type: b.EventType, UserIdentifier: b.UserIdentifier, SessionID: b.SessionID, Value: b.Value, Source: b.Source, OccurredAt: b.OccurredAt,
 	}
 }
 
-func (b EventDraft) check(_ context.Context, s *Server) error {
-	_, err := b.draft().Event("", "", s.deps.Clock.Now())
-	return err
-}
-
-func (h handlers) IngestEvent(ctx context.Context, r IngestEventRequestObject) (IngestEventResponseObject, error) {
+func (h handlers) IngestEvent(ctx context.Context, r contract.IngestEventRequestObject) (contract.IngestEventResponseObject, error) {
 	var c fault.Check
 	tenantID, key := tenantOf(&c, r.Params.TenantID), value(r.Params.IdempotencyKey)
 	event.CheckKey(&c, key)
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	e, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, r.Body.draft(), key)
+	e, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, draft(r.Body), key)
 	if err != nil {
 		return nil, err
 	}
-	return IngestEvent201JSONResponse{Body: eventBody(e), Headers: IngestEvent201ResponseHeaders{IdempotencyKey: key}}, nil
+	headers := contract.IngestEvent201ResponseHeaders{IdempotencyKey: key}
+	return contract.IngestEvent201JSONResponse{Body: eventBody(e), Headers: headers}, nil
 }
 
-func eventBody(e event.Event) Event {
-	return Event{
+func eventBody(e event.Event) contract.Event {
+	return contract.Event{
 		ID: string(e.ID), TenantID: string(e.TenantID), EventType: e.Type, UserIdentifier: e.UserIdentifier,
 		SessionID: e.SessionID, Value: e.Value, Source: e.Source, OccurredAt: e.OccurredAt,
 	}
 }
 
-func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (ListEventsResponseObject, error) {
+func (h handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestObject) (contract.ListEventsResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
 	part := pageOf(&c, page.Events, r.Params.Skip, r.Params.Limit)
@@ -78,7 +75,7 @@ func (h handlers) ListEvents(ctx context.Context, r ListEventsRequestObject) (Li
 	if err != nil {
 		return nil, err
 	}
-	answer := make(ListEvents200JSONResponse, 0, len(list))
+	answer := make(contract.ListEvents200JSONResponse, 0, len(list))
 	for _, e := range list {
 		answer = append(answer, eventBody(e))
 	}

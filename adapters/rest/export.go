@@ -8,11 +8,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-func (h handlers) ExportEvents(ctx context.Context, r ExportEventsRequestObject) (ExportEventsResponseObject, error) {
+func (h handlers) ExportEvents(ctx context.Context, r contract.ExportEventsRequestObject) (contract.ExportEventsResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
 	if err := c.Err(); err != nil {
@@ -65,7 +66,7 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 		}
 		if err == nil {
 			start()
-			err = lines.Encode(ExportedEvent{
+			err = lines.Encode(contract.ExportedEvent{
 				ID: string(e.ID), EventType: e.Type, UserIdentifier: e.UserIdentifier, SessionID: e.SessionID,
 				Value: e.Value, Source: e.Source, OccurredAt: e.OccurredAt,
 			})

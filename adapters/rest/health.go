@@ -1,6 +1,10 @@
 package rest
 
-import "context"
+import (
+	"context"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
+)
 
 const (
 	connected    = "connected"
@@ -21,27 +25,27 @@ func (h handlers) readiness(ctx context.Context) (database, reason string) {
 	return database, reason
 }
 
-func (h handlers) Live(context.Context, LiveRequestObject) (LiveResponseObject, error) {
-	return Live200JSONResponse{Status: "alive"}, nil
+func (h handlers) Live(context.Context, contract.LiveRequestObject) (contract.LiveResponseObject, error) {
+	return contract.Live200JSONResponse{Status: "alive"}, nil
 }
 
-func (h handlers) Ready(ctx context.Context, _ ReadyRequestObject) (ReadyResponseObject, error) {
+func (h handlers) Ready(ctx context.Context, _ contract.ReadyRequestObject) (contract.ReadyResponseObject, error) {
 	database, reason := h.readiness(ctx)
 	if reason != "" {
-		return Ready503JSONResponse{Status: reason, Database: database}, nil
+		return contract.Ready503JSONResponse{Status: reason, Database: database}, nil
 	}
-	return Ready200JSONResponse{Status: "ready", Database: database}, nil
+	return contract.Ready200JSONResponse{Status: "ready", Database: database}, nil
 }
 
-func (h handlers) Health(ctx context.Context, _ HealthRequestObject) (HealthResponseObject, error) {
+func (h handlers) Health(ctx context.Context, _ contract.HealthRequestObject) (contract.HealthResponseObject, error) {
 	database, reason := h.readiness(ctx)
-	answer := Health{
+	answer := contract.Health{
 		Status: "healthy", Version: h.settings.Version, Environment: h.settings.Environment,
 		Timestamp: h.deps.Clock.Now(), Database: database,
 	}
 	if reason != "" {
 		answer.Status = reason
-		return Health503JSONResponse(answer), nil
+		return contract.Health503JSONResponse(answer), nil
 	}
-	return Health200JSONResponse(answer), nil
+	return contract.Health200JSONResponse(answer), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
@@ -71,7 +72,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 }
 
 func writeProblem(c echo.Context, status int, f *fault.Error) error {
-	p := Problem{
+	p := contract.Problem{
 		Type:      "about:blank",
 		Title:     http.StatusText(status),
 		Status:    status,
@@ -81,9 +82,9 @@ func writeProblem(c echo.Context, status int, f *fault.Error) error {
 		RequestID: c.Response().Header().Get(echo.HeaderXRequestID),
 	}
 	if len(f.Fields) > 0 {
-		fields := make([]FieldError, 0, len(f.Fields))
+		fields := make([]contract.FieldError, 0, len(f.Fields))
 		for _, field := range f.Fields {
-			fields = append(fields, FieldError{Field: field.Name, Message: field.Message})
+			fields = append(fields, contract.FieldError{Field: field.Name, Message: field.Message})
 		}
 		p.Errors = &fields
 	}

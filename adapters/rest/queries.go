@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (SummarizeResponseObject, error) {
+func (h handlers) Summarize(ctx context.Context, r contract.SummarizeRequestObject) (contract.SummarizeResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
 	period, err := analytics.ParsePeriod(optional(&c, "period", r.Params.Period))
@@ -20,17 +21,17 @@ func (h handlers) Summarize(ctx context.Context, r SummarizeRequestObject) (Summ
 	if err != nil {
 		return nil, err
 	}
-	top := make([]EventTypeCount, 0, len(s.TopEventTypes))
+	top := make([]contract.EventTypeCount, 0, len(s.TopEventTypes))
 	for _, t := range s.TopEventTypes {
-		top = append(top, EventTypeCount{EventType: t.Type, Count: t.Count})
+		top = append(top, contract.EventTypeCount{EventType: t.Type, Count: t.Count})
 	}
-	return Summarize200JSONResponse{
+	return contract.Summarize200JSONResponse{
 		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents,
 		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End,
 	}, nil
 }
 
-func (b QueryRequest) query() (analytics.Query, error) {
+func query(b *contract.QueryRequest) (analytics.Query, error) {
 	var c fault.Check
 	q, err := analytics.QueryRequest{
 		EventType: optional(&c, "event_type", b.EventType), StartDate: optional(&c, "start_date", b.StartDate),
@@ -40,15 +41,10 @@ func (b QueryRequest) query() (analytics.Query, error) {
 	return q, c.Err()
 }
 
-func (b QueryRequest) check(context.Context, *Server) error {
-	_, err := b.query()
-	return err
-}
-
-func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryResponseObject, error) {
+func (h handlers) Query(ctx context.Context, r contract.QueryRequestObject) (contract.QueryResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
-	q, err := r.Body.query()
+	q, err := query(r.Body)
 	c.Take(err)
 	if err := c.Err(); err != nil {
 		return nil, err
@@ -57,12 +53,12 @@ func (h handlers) Query(ctx context.Context, r QueryRequestObject) (QueryRespons
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]queryRow, 0, len(result.Rows))
+	rows := make([]contract.QueryRow, 0, len(result.Rows))
 	for _, row := range result.Rows {
 		rows = append(rows, queryRow{name: q.GroupBy.String(), row: row})
 	}
-	return Query200JSONResponse{
-		Query: QueryEcho{
+	return contract.Query200JSONResponse{
+		Query: contract.QueryEcho{
 			EventType: present(q.EventType), StartDate: present(q.Window.Start), EndDate: present(q.Window.End),
 			GroupBy: q.GroupBy.String(), Limit: q.Limit,
 		},

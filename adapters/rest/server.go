@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
@@ -27,7 +28,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-//go:generate go tool -modfile=../../.ci/tools.mod oapi-codegen -config codegen.yaml openapi.yaml
+//go:generate go tool -modfile=../../.ci/tools.mod oapi-codegen -config contract/codegen.yaml openapi.yaml
 
 const (
 	// Prefix is the path prefix of the API.
@@ -147,7 +148,7 @@ type Settings struct {
 type Server struct {
 	deps     Dependencies
 	settings Settings
-	contract contract
+	document document
 	routes   map[string]struct{} // all, as "METHOD path"
 }
 
@@ -159,11 +160,11 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	if err := deps.check(); err != nil {
 		return nil, err
 	}
-	contract, err := readContract()
+	document, err := readDocument()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: deps, settings: settings, contract: contract, routes: map[string]struct{}{}}
+	s := &Server{deps: deps, settings: settings, document: document, routes: map[string]struct{}{}}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Binder = binder{s}
@@ -183,8 +184,8 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery)
 	e.Use(middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody, boundLargeBodies())
 
-	RegisterHandlersWithBaseURL(e, keyedIngest{ServerInterface: NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
-	if err := addDocs(e, contract.served); err != nil {
+	contract.RegisterHandlersWithBaseURL(e, keyedIngest{ServerInterface: contract.NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
+	if err := addDocs(e, document.served); err != nil {
 		return nil, err
 	}
 	for _, r := range e.Routes() {

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -10,14 +11,14 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
-func profile(u user.User) Profile {
-	return Profile{
+func profile(u user.User) contract.Profile {
+	return contract.Profile{
 		ID: string(u.ID), Email: u.Email.String(), FullName: u.FullName, Role: u.Role.String(),
 		TenantID: string(u.TenantID), IsActive: u.Active,
 	}
 }
 
-func (h handlers) ListUsers(ctx context.Context, r ListUsersRequestObject) (ListUsersResponseObject, error) {
+func (h handlers) ListUsers(ctx context.Context, r contract.ListUsersRequestObject) (contract.ListUsersResponseObject, error) {
 	var c fault.Check
 	tenantID := tenantOf(&c, r.Params.TenantID)
 	part := pageOf(&c, page.Users, r.Params.Skip, r.Params.Limit)
@@ -28,7 +29,7 @@ func (h handlers) ListUsers(ctx context.Context, r ListUsersRequestObject) (List
 	if err != nil {
 		return nil, err
 	}
-	answer := ListUsers200JSONResponse{Users: make([]Profile, 0, len(list)), Count: total, TenantID: string(resolved)}
+	answer := contract.ListUsers200JSONResponse{Users: make([]contract.Profile, 0, len(list)), Count: total, TenantID: string(resolved)}
 	for _, u := range list {
 		answer.Users = append(answer.Users, profile(u))
 	}
@@ -44,7 +45,7 @@ func target(userID string, tenantID *string) (id.User, id.Tenant, error) {
 	return u, t, c.Err()
 }
 
-func (h handlers) GetUser(ctx context.Context, r GetUserRequestObject) (GetUserResponseObject, error) {
+func (h handlers) GetUser(ctx context.Context, r contract.GetUserRequestObject) (contract.GetUserResponseObject, error) {
 	userID, tenantID, err := target(r.ID, r.Params.TenantID)
 	if err != nil {
 		return nil, err
@@ -53,22 +54,15 @@ func (h handlers) GetUser(ctx context.Context, r GetUserRequestObject) (GetUserR
 	if err != nil {
 		return nil, err
 	}
-	return GetUser200JSONResponse(profile(u)), nil
+	return contract.GetUser200JSONResponse(profile(u)), nil
 }
 
-func (b RoleChange) role() (access.Role, error) { return access.ParseRole(b.Role) }
-
-func (b RoleChange) check(context.Context, *Server) error {
-	_, err := b.role()
-	return err
-}
-
-func (h handlers) ChangeRole(ctx context.Context, r ChangeRoleRequestObject) (ChangeRoleResponseObject, error) {
+func (h handlers) ChangeRole(ctx context.Context, r contract.ChangeRoleRequestObject) (contract.ChangeRoleResponseObject, error) {
 	userID, tenantID, err := target(r.ID, r.Params.TenantID)
 	if err != nil {
 		return nil, err
 	}
-	role, err := r.Body.role()
+	role, err := access.ParseRole(r.Body.Role)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +70,10 @@ func (h handlers) ChangeRole(ctx context.Context, r ChangeRoleRequestObject) (Ch
 	if err != nil {
 		return nil, err
 	}
-	return ChangeRole200JSONResponse(profile(u)), nil
+	return contract.ChangeRole200JSONResponse(profile(u)), nil
 }
 
-func (h handlers) DeactivateUser(ctx context.Context, r DeactivateUserRequestObject) (DeactivateUserResponseObject, error) {
+func (h handlers) DeactivateUser(ctx context.Context, r contract.DeactivateUserRequestObject) (contract.DeactivateUserResponseObject, error) {
 	userID, tenantID, err := target(r.ID, r.Params.TenantID)
 	if err != nil {
 		return nil, err
@@ -87,5 +81,5 @@ func (h handlers) DeactivateUser(ctx context.Context, r DeactivateUserRequestObj
 	if err := h.deps.Users.Deactivate(ctx, callerFrom(ctx).Principal(), tenantID, userID); err != nil {
 		return nil, err
 	}
-	return DeactivateUser204Response{}, nil
+	return contract.DeactivateUser204Response{}, nil
 }

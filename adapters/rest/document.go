@@ -16,36 +16,36 @@ import (
 )
 
 //go:embed openapi.yaml
-var contractYAML []byte
+var documentYAML []byte
 
-// contract is what the service uses of its OpenAPI document.
-type contract struct {
+// document is what the service uses of its OpenAPI document, the contract.
+type document struct {
 	served  []byte              // as JSON, without the x-... keys, which are only for generating this service's code
 	queries map[string][]string // the names of query parameters by "METHOD path", with the path as in the router
 }
 
-// readContract reads the embedded contract.
-func readContract() (contract, error) {
+// readDocument reads the embedded contract.
+func readDocument() (document, error) {
 	var parsed yaml.Node
-	if err := yaml.Unmarshal(contractYAML, &parsed); err != nil {
-		return contract{}, fmt.Errorf("reading the contract: %w", err)
+	if err := yaml.Unmarshal(documentYAML, &parsed); err != nil {
+		return document{}, fmt.Errorf("reading the contract: %w", err)
 	}
-	var document any
-	if err := parsed.Decode(&document); err != nil {
-		return contract{}, fmt.Errorf("reading the contract: %w", err)
+	var all any
+	if err := parsed.Decode(&all); err != nil {
+		return document{}, fmt.Errorf("reading the contract: %w", err)
 	}
-	removeExtensions(document)
-	served, err := json.Marshal(document)
+	removeExtensions(all)
+	served, err := json.Marshal(all)
 	if err != nil {
-		return contract{}, fmt.Errorf("encoding the contract: %w", err)
+		return document{}, fmt.Errorf("encoding the contract: %w", err)
 	}
 	queries, err := queryParameters(&parsed)
-	return contract{served: served, queries: queries}, err
+	return document{served: served, queries: queries}, err
 }
 
-// removeExtensions removes the keys that begin with x- from all objects in a document (OpenAPI 3.0.3 4.9).
-func removeExtensions(document any) {
-	switch node := document.(type) {
+// removeExtensions removes the keys that begin with x- from all objects in a part of a document (OpenAPI 3.0.3 4.9).
+func removeExtensions(part any) {
+	switch node := part.(type) {
 	case map[string]any:
 		maps.DeleteFunc(node, func(name string, _ any) bool { return strings.HasPrefix(name, "x-") })
 		for _, child := range node {
@@ -75,22 +75,22 @@ type pathItem struct {
 
 // queryParameters returns the names of the query parameters of each route of the contract.
 func queryParameters(parsed *yaml.Node) (map[string][]string, error) {
-	var document struct {
+	var parts struct {
 		Paths      map[string]pathItem
 		Components struct {
 			Parameters map[string]parameter
 		}
 	}
-	if err := parsed.Decode(&document); err != nil {
+	if err := parsed.Decode(&parts); err != nil {
 		return nil, fmt.Errorf("reading the paths of the contract: %w", err)
 	}
 	asRouted := strings.NewReplacer("{", ":", "}", "")
 	all := map[string][]string{}
-	for path, item := range document.Paths {
+	for path, item := range parts.Paths {
 		for method, operation := range item.Operations {
 			names := []string{}
 			for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
-				if shared, found := document.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]; found {
+				if shared, found := parts.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]; found {
 					p = shared
 				}
 				if p.In == "query" {
@@ -113,7 +113,7 @@ func (s *Server) checkQuery(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return errMalformedQuery.Because(err)
 		}
-		known, described := s.contract.queries[c.Request().Method+" "+c.Path()]
+		known, described := s.document.queries[c.Request().Method+" "+c.Path()]
 		if !described || s.isOpen(c) {
 			return next(c)
 		}
