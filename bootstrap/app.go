@@ -22,6 +22,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/system"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/telemetry"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
 	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
@@ -31,6 +32,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -131,7 +133,11 @@ func (a *App) assemble(ctx context.Context, in Runtime, passwords ports.Password
 	if err != nil {
 		return err
 	}
-	signer, err := a.signer(ctx, in.Serving)
+	secret, err := a.secret(ctx, in.Serving)
+	if err != nil {
+		return err
+	}
+	signer, err := token.NewSigner(c.JWTAlgorithm, secret)
 	if err != nil {
 		return err
 	}
@@ -151,7 +157,7 @@ func (a *App) assemble(ctx context.Context, in Runtime, passwords ports.Password
 		AccessLifetime: c.AccessLifetime, SessionLifetime: c.SessionLifetime, RotationGrace: c.RotationGrace,
 		Join: c.Join, FounderRole: c.FounderRole, AccountRate: c.RateSignInAccount, SessionsPerUser: c.SessionsPerUser,
 	})
-	a.handler, err = a.api(limiter, auditLog{log, record}, in.Version)
+	a.handler, err = a.api(limiter, auditLog{log, record}, event.NewKeys(secret), in.Version)
 	return err
 }
 
@@ -178,12 +184,12 @@ type auditLog struct {
 }
 
 // api assembles the REST API on the use cases.
-func (a *App) api(limiter ports.RateLimiter, log auditLog, version string) (http.Handler, error) {
+func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, version string) (http.Handler, error) {
 	c := a.config
 	return rest.New(rest.Dependencies{
 		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Dependencies{
-			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Clock: a.clock,
+			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Keys: keys, Clock: a.clock, IDs: system.IDs{},
 			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout), c.QueriesAtOnce),
 		}, requestTimeout),
 		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter, LimitHit: a.metrics.LimitHit,

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/muhammad-ali-dev0/secure-data-api/adapters/token"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
@@ -23,25 +22,19 @@ const (
 	secretBytes = 64
 )
 
-// signer returns a signer with the configured secret, or in development with one that is generated once and stored.
-func (a *App) signer(ctx context.Context, serving bool) (*token.Signer, error) {
-	secret := a.config.JWTSecret
+// secret returns the configured secret, or in development one that is generated once and stored.
+func (a *App) secret(ctx context.Context, serving bool) ([]byte, error) {
 	switch {
-	case len(secret) > 0:
+	case len(a.config.JWTSecret) > 0:
+		return a.config.JWTSecret, nil
 	case !serving:
-		secret = randomSecret() // never used to sign
-	default:
-		path := filepath.Join(a.config.DataDir, secretFile)
-		if err := a.checkDevelopment(ctx, path); err != nil {
-			return nil, err
-		}
-		kept, err := a.keptSecret(ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		secret = kept
+		return randomSecret(), nil // never used to sign
 	}
-	return token.NewSigner(a.config.JWTAlgorithm, secret)
+	path := filepath.Join(a.config.DataDir, secretFile)
+	if err := a.checkDevelopment(ctx, path); err != nil {
+		return nil, err
+	}
+	return a.keptSecret(ctx, path)
 }
 
 // checkDevelopment refuses to generate a development key for a database that was used in production, or may have been. An old

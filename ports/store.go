@@ -30,11 +30,15 @@ var (
 	// ErrOutcomeUnknown: the connection was lost during a commit, which may or may not have succeeded. A retry is safe.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 		"The database was lost while the change was being committed, so it is not known whether it was made. The request can be retried safely.").After(2 * time.Second)
+	// ErrBusy: too much is waiting to be ingested, by this tenant or by all; nothing was stored.
+	ErrBusy = fault.New(fault.Unavailable, "busy", "Too many events are waiting to be stored.").After(time.Second)
 )
 
 // Store is the database.
 type Store interface {
 	Repositories
+	// Events are not part of a transaction: concurrent batches share transactions of their own.
+	Events() Events
 	// InTx runs fn in a transaction. If fn fails, the transaction is rolled back and the error returned unchanged. fn must
 	// not use the store itself, and may run more than once: the transaction is retried after a serialization failure or a
 	// deadlock. Transactions do not nest. Errors: ErrUnavailable, ErrOutcomeUnknown.
@@ -54,7 +58,6 @@ type Repositories interface {
 	SignInAddresses() SignInAddresses
 	Users() Users
 	Sessions() Sessions
-	Events() Events
 	Audit() AuditTrail
 }
 
@@ -136,8 +139,10 @@ type Sessions interface {
 
 // Events are the tenants' events. All methods need a scope of one tenant.
 type Events interface {
-	// Ingest stores an event of the scope's tenant unless one with its id exists, and reports whether it was stored.
-	Ingest(ctx context.Context, scope access.Scope, e event.Event) (bool, error)
+	// Ingest stores the events of a batch that are new, and returns the outcome of each entry, in order. What is Stored has
+	// been committed, and is in the next answer to a query. If the batch is atomic and an entry is Reused, nothing was stored.
+	// Errors: ErrUnavailable, ErrOutcomeUnknown, ErrBusy.
+	Ingest(ctx context.Context, scope access.Scope, b event.Batch) ([]event.Outcome, error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.

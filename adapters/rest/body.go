@@ -62,7 +62,7 @@ func (s *Server) checkRules(ctx context.Context, body any) error {
 	case *contract.RoleChange:
 		_, err = access.ParseRole(b.Role)
 	case *contract.EventDraft:
-		_, err = draft(b).Event("", "", s.deps.Clock.Now())
+		err = draft(b).Check(s.deps.Clock.Now())
 	case *contract.QueryRequest:
 		_, err = query(b)
 	}

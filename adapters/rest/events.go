@@ -3,8 +3,6 @@ package rest
 import (
 	"context"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -12,25 +10,6 @@ import (
 )
 
 const headerIdempotencyKey = "Idempotency-Key" // draft-ietf-httpapi-idempotency-key-header-07 2
-
-// keyedIngest gives each request to ingest an event an idempotency key, and returns it in every response, also of a failure.
-type keyedIngest struct {
-	contract.ServerInterface
-	server *Server
-}
-
-// idempotencyKey is the context key of a request's idempotency key, which the body's binder checks.
-type idempotencyKey struct{}
-
-// IngestEvent sets the key if the request has none.
-func (k keyedIngest) IngestEvent(c echo.Context, params contract.IngestEventParams) error {
-	if params.IdempotencyKey == nil {
-		params.IdempotencyKey = new(k.server.deps.IDs.New())
-	}
-	c.Response().Header().Set(headerIdempotencyKey, *params.IdempotencyKey)
-	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), idempotencyKey{}, *params.IdempotencyKey)))
-	return k.ServerInterface.IngestEvent(c, params)
-}
 
 func draft(b *contract.EventDraft) event.Draft {
 	return event.Draft{
@@ -41,16 +20,18 @@ func draft(b *contract.EventDraft) event.Draft {
 func (h handlers) IngestEvent(ctx context.Context, r contract.IngestEventRequestObject) (contract.IngestEventResponseObject, error) {
 	var c fault.Check
 	tenantID, key := tenantOf(&c, r.Params.TenantID), value(r.Params.IdempotencyKey)
-	event.CheckKey(&c, key)
+	if r.Params.IdempotencyKey != nil {
+		event.CheckKey(&c, key)
+	}
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	e, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, draft(r.Body), key)
+	result, err := h.deps.Analytics.Ingest(ctx, callerFrom(ctx).Principal(), tenantID, draft(r.Body), key)
 	if err != nil {
 		return nil, err
 	}
-	headers := contract.IngestEvent201ResponseHeaders{IdempotencyKey: key}
-	return contract.IngestEvent201JSONResponse{Body: eventBody(e), Headers: headers}, nil
+	headers := contract.IngestEvent201ResponseHeaders{IdempotencyKey: result.Key}
+	return contract.IngestEvent201JSONResponse{Body: eventBody(result.Event), Headers: headers}, nil
 }
 
 func eventBody(e event.Event) contract.Event {

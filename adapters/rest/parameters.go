@@ -23,8 +23,8 @@ func checkParameters(faults *fault.Check, c echo.Context) {
 	if c.QueryParams().Has("tenant_id") {
 		tenantOf(faults, new(c.QueryParam("tenant_id")))
 	}
-	if key, found := c.Request().Context().Value(idempotencyKey{}).(string); found {
-		event.CheckKey(faults, key)
+	if keys, found := c.Request().Header[headerIdempotencyKey]; found {
+		event.CheckKey(faults, keys[0])
 	}
 }
 

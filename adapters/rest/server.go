@@ -59,7 +59,9 @@ type Users interface {
 
 // Analytics are the use cases of events.
 type Analytics interface {
-	Ingest(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Event, error)
+	Ingest(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Ingested, error)
+	IssueKey(ctx context.Context, p access.Principal, t id.Tenant) (string, error)
+	IngestBatch(ctx context.Context, p access.Principal, t id.Tenant, key string, items []event.Item, atomic bool) (event.Counts, error)
 	Events(ctx context.Context, p access.Principal, t id.Tenant, eventType string, part page.Page) ([]event.Event, error)
 	Summarize(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
 	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
@@ -184,7 +186,7 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery)
 	e.Use(middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody, boundLargeBodies())
 
-	contract.RegisterHandlersWithBaseURL(e, keyedIngest{ServerInterface: contract.NewStrictHandler(handlers{s}, nil), server: s}, Prefix)
+	contract.RegisterHandlersWithBaseURL(e, contract.NewStrictHandler(handlers{s}, nil), Prefix)
 	if err := addDocs(e, document.served); err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (a auditTrail) Record(ctx context.Context, scope access.Scope, e audit.Entr
 	if err != nil {
 		return fmt.Errorf("writing an audit entry: %w", err)
 	}
-	_, err = a.in(e.TenantID, write).exec(ctx, "recording an audit entry",
+	_, err = a.in(e.TenantID, Write).Exec(ctx, "recording an audit entry",
 		"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
 		e.Origin.RequestID, e.Origin.Address, e.Origin.UserAgent, string(detail))
@@ -61,7 +61,7 @@ func (a auditTrail) List(ctx context.Context, scope access.Scope, p page.Page) (
 		return nil, err
 	}
 	var rows []entryRow
-	err = a.in(tenantID, lookUp).list(ctx, &rows, "listing audit entries",
+	err = a.in(tenantID, LookUp).List(ctx, &rows, "listing audit entries",
 		"SELECT "+entryColumns+" FROM audit_entries WHERE tenant_id = ? ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
 		tenantID, p.Limit, p.Skip)
 	if err != nil {

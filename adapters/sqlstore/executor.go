@@ -10,46 +10,58 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// executor runs statements on the data of one tenant, or outside of all tenants.
-type executor struct {
+// Executor runs statements on the data of one tenant, or outside of all tenants.
+type Executor struct {
 	repositories
 	inside bool // the tenant; an empty tenant is then an error, and does not mean outside
 	tenant id.Tenant
-	use    purpose
+	use    Purpose
+	on     sqlx.ExtContext // the transaction of Together; nil outside it
 }
 
 // in returns an executor for the data of one tenant.
-func (r repositories) in(tenant id.Tenant, use purpose) executor {
-	return executor{repositories: r, inside: true, tenant: tenant, use: use}
+func (r repositories) in(tenant id.Tenant, use Purpose) Executor {
+	return Executor{repositories: r, inside: true, tenant: tenant, use: use}
 }
 
 // outside returns an executor for statements before the tenant is known.
-func (r repositories) outside(use purpose) executor { return executor{repositories: r, use: use} }
+func (r repositories) outside(use Purpose) Executor { return Executor{repositories: r, use: use} }
 
 // run calls fn with sqlx's executor.
-func (e executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
-	if !e.inside {
+func (e Executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
+	switch {
+	case e.on != nil:
+		return fn(ctx, e.on)
+	case !e.inside:
 		return fn(ctx, e.db.outside(e.use))
 	}
 	return e.db.inTenant(ctx, e.tenant, e.use, fn)
 }
 
-// get reads one row into dest, or returns absent if there is none.
-func (e executor) get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
+// Together calls fn with an executor that enters the tenant once for all its statements.
+func (e Executor) Together(ctx context.Context, fn func(ctx context.Context, e Executor) error) error {
+	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		e.on = q
+		return fn(ctx, e)
+	})
+}
+
+// Get reads one row into dest, or returns absent if there is none.
+func (e Executor) Get(ctx context.Context, dest any, absent error, doing, query string, args ...any) error {
 	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
 		return e.getFrom(ctx, q, dest, absent, doing, query, args...)
 	})
 }
 
-// list reads all rows into dest.
-func (e executor) list(ctx context.Context, dest any, doing, query string, args ...any) error {
+// List reads all rows into dest.
+func (e Executor) List(ctx context.Context, dest any, doing, query string, args ...any) error {
 	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
 		return e.listFrom(ctx, q, dest, doing, query, args...)
 	})
 }
 
-// exec changes rows and returns their number.
-func (e executor) exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
+// Exec changes rows and returns their number.
+func (e Executor) Exec(ctx context.Context, doing, query string, args ...any) (changed int64, err error) {
 	err = e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) (err error) {
 		changed, err = e.execOn(ctx, q, doing, query, args...)
 		return err
@@ -57,9 +69,9 @@ func (e executor) exec(ctx context.Context, doing, query string, args ...any) (c
 	return changed, err
 }
 
-// execOne changes one row, or returns absent if there is none.
-func (e executor) execOne(ctx context.Context, absent error, doing, query string, args ...any) error {
-	n, err := e.exec(ctx, doing, query, args...)
+// ExecOne changes one row, or returns absent if there is none.
+func (e Executor) ExecOne(ctx context.Context, absent error, doing, query string, args ...any) error {
+	n, err := e.Exec(ctx, doing, query, args...)
 	if err == nil && n == 0 {
 		return absent
 	}

@@ -13,7 +13,7 @@ import (
 type identities struct{ repositories }
 
 func (i identities) Add(ctx context.Context, u user.User) error {
-	_, err := i.in(u.TenantID, write).exec(ctx, "adding a user",
+	_, err := i.in(u.TenantID, Write).Exec(ctx, "adding a user",
 		`INSERT INTO users (id, tenant_id, email, full_name, role, super_admin, active, password_hash, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.ID, u.TenantID, u.Email.String(), u.FullName, tenantRole(u.Role).String(), u.Role == access.SuperAdmin, u.Active,
@@ -28,15 +28,15 @@ func (i identities) Add(ctx context.Context, u user.User) error {
 }
 
 func (i identities) ByEmail(ctx context.Context, email user.Email) (user.User, error) {
-	return oneUser(ctx, i.outside(lookUp), "SELECT "+userColumns+" FROM "+i.functionOr("account_by_email(?) u", "users u WHERE u.email = ?"), email.String())
+	return oneUser(ctx, i.outside(LookUp), "SELECT "+userColumns+" FROM "+i.functionOr("account_by_email(?) u", "users u WHERE u.email = ?"), email.String())
 }
 
 func (i identities) ForUpdate(ctx context.Context, tenantID id.Tenant, userID id.User) (user.User, error) {
-	return profileOf(ctx, i.in(tenantID, write), userID, i.dialect.ForUpdate())
+	return profileOf(ctx, i.in(tenantID, Write), userID, i.dialect.ForUpdate())
 }
 
 func (i identities) HasPassword(ctx context.Context, u user.User) (same bool, err error) {
-	err = i.outside(write).get(ctx, &same, nil, "comparing a password hash", "SELECT "+i.functionOr("password_is(?, ?)",
+	err = i.outside(Write).Get(ctx, &same, nil, "comparing a password hash", "SELECT "+i.functionOr("password_is(?, ?)",
 		"EXISTS (SELECT 1 FROM users WHERE id = ? AND password_hash = ?)"), u.ID, string(u.PasswordHash))
 	return same, err
 }
@@ -50,7 +50,7 @@ func (i identities) BySession(ctx context.Context, sessionID id.Session) (user.U
 		RevokedAt  dbTime         `db:"session_revoked_at"`
 		RevokedFor session.Reason `db:"session_revoked_for"`
 	}
-	err := i.outside(lookUp).get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.functionOr("caller_of_session(?)",
+	err := i.outside(LookUp).Get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.functionOr("caller_of_session(?)",
 		"(SELECT "+profileColumns+`, s.id AS session_id, s.created_at AS session_created_at, s.expires_at AS session_expires_at,
 			s.revoked_at AS session_revoked_at, s.revoked_for AS session_revoked_for
 		FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?)`), sessionID)
@@ -65,7 +65,7 @@ func (i identities) BySession(ctx context.Context, sessionID id.Session) (user.U
 }
 
 func (i identities) SetPassword(ctx context.Context, u user.User, hash user.PasswordHash) error {
-	return i.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "setting a password hash",
+	return i.in(u.TenantID, Write).ExecOne(ctx, user.ErrNotFound, "setting a password hash",
 		"UPDATE users SET password_hash = ? WHERE id = ? AND tenant_id = ?", string(hash), u.ID, u.TenantID)
 }
 
@@ -74,7 +74,7 @@ const saltAndKey = "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, error) {
 	var hashes []user.PasswordHash
-	err := i.outside(lookUp).list(ctx, &hashes, "reading the costs of password hashes", "SELECT * FROM "+i.functionOr("password_costs(?)",
+	err := i.outside(LookUp).List(ctx, &hashes, "reading the costs of password hashes", "SELECT * FROM "+i.functionOr("password_costs(?)",
 		`(SELECT DISTINCT substr(password_hash, 1, length(password_hash) - length(ending)) || ending
 		FROM users, (SELECT ? AS ending) WHERE length(password_hash) > length(ending))`), saltAndKey)
 	return hashes, err
@@ -83,7 +83,7 @@ func (i identities) PasswordCosts(ctx context.Context) ([]user.PasswordHash, err
 type signInAddresses struct{ repositories }
 
 func (a signInAddresses) Known(ctx context.Context, email user.Email, address string) (known bool, err error) {
-	err = a.outside(lookUp).get(ctx, &known, nil, "looking for an address", "SELECT "+a.functionOr("address_is_known(?, ?)",
+	err = a.outside(LookUp).Get(ctx, &known, nil, "looking for an address", "SELECT "+a.functionOr("address_is_known(?, ?)",
 		"EXISTS (SELECT 1 FROM sign_in_addresses a JOIN users u ON u.id = a.user_id WHERE u.email = ? AND a.address = ?)"),
 		email.String(), address)
 	return known, err
@@ -93,25 +93,25 @@ func (a signInAddresses) Known(ctx context.Context, email user.Email, address st
 const rememberEvery = 24 * time.Hour
 
 func (a signInAddresses) Remember(ctx context.Context, owner user.User, address string, now time.Time, atMost int) error {
-	inTenant := a.in(owner.TenantID, write)
+	inTenant := a.in(owner.TenantID, Write)
 	var last dbTime
-	err := inTenant.get(ctx, &last, nil, "looking for an address",
+	err := inTenant.Get(ctx, &last, nil, "looking for an address",
 		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner.ID, address)
 	if err != nil || now.Sub(last.Time) < rememberEvery {
 		return err
 	}
-	_, err = inTenant.exec(ctx, "remembering an address",
+	_, err = inTenant.Exec(ctx, "remembering an address",
 		`INSERT INTO sign_in_addresses (user_id, tenant_id, address, last_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner.ID, owner.TenantID, address, dbTime{now})
 	if err != nil {
 		return err
 	}
 	var known int
-	err = inTenant.get(ctx, &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner.ID)
+	err = inTenant.Get(ctx, &known, nil, "counting addresses", "SELECT COUNT(*) FROM sign_in_addresses WHERE user_id = ?", owner.ID)
 	if err != nil || known <= atMost {
 		return err
 	}
-	_, err = inTenant.exec(ctx, "deleting addresses",
+	_, err = inTenant.Exec(ctx, "deleting addresses",
 		`DELETE FROM sign_in_addresses WHERE user_id = ? AND address NOT IN
 		(SELECT address FROM sign_in_addresses WHERE user_id = ? ORDER BY last_at DESC, address LIMIT ?)`, owner.ID, owner.ID, atMost)
 	return err

@@ -13,7 +13,7 @@ import (
 
 // RecordEnvironment stores that the database is used in an environment. It is never removed.
 func (s *Store) RecordEnvironment(ctx context.Context, environment string, now time.Time) error {
-	_, err := s.outside(write).exec(ctx, "recording the environment",
+	_, err := s.outside(Write).Exec(ctx, "recording the environment",
 		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, dbTime{now})
 	return err
 }
@@ -21,13 +21,13 @@ func (s *Store) RecordEnvironment(ctx context.Context, environment string, now t
 // Environments returns the environments that the database has been used in, with "unknown" if it is older than this table.
 func (s *Store) Environments(ctx context.Context) ([]string, error) {
 	var environments []string
-	err := s.outside(write).list(ctx, &environments, "reading the recorded environments", "SELECT environment FROM served ORDER BY environment")
+	err := s.outside(Write).List(ctx, &environments, "reading the recorded environments", "SELECT environment FROM served ORDER BY environment")
 	return environments, err
 }
 
 // CanGrantSuperAdmin reports whether the store's role may grant and revoke super_admin, in a database with row level security.
 func (s *Store) CanGrantSuperAdmin(ctx context.Context) (may bool, err error) {
-	err = s.outside(lookUp).get(ctx, &may, nil, "checking the privilege to grant super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
+	err = s.outside(LookUp).Get(ctx, &may, nil, "checking the privilege to grant super_admin", "SELECT has_column_privilege('users', 'super_admin', 'UPDATE')")
 	return may, err
 }
 
@@ -66,7 +66,7 @@ func (s *Store) writeHeartbeat(ctx context.Context) error {
 	defer cancel()
 	// During a rolling update a newer program may have migrated the schema while this one is still running.
 	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
-	err := s.outside(write).execOne(ctx, errSchema, "writing the heartbeat", query, dbTime{time.Now()}, migrations.Newest)
+	err := s.outside(Write).ExecOne(ctx, errSchema, "writing the heartbeat", query, dbTime{time.Now()}, migrations.Newest)
 	if err != nil && !errors.Is(err, ports.ErrUnavailable) {
 		err = ports.ErrUnavailable.Because(err)
 	}

@@ -38,7 +38,7 @@ func (r sessionRow) session() session.Session {
 type sessions struct{ repositories }
 
 func (s sessions) Add(ctx context.Context, added session.Session) error {
-	_, err := s.in(added.TenantID, write).exec(ctx, "adding a session",
+	_, err := s.in(added.TenantID, Write).Exec(ctx, "adding a session",
 		"INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		added.ID, added.UserID, added.TenantID, string(added.Current), string(added.Previous), added.Client.Device, added.Client.Address,
 		dbTime{added.CreatedAt}, dbTime{added.LastUsedAt}, dbTime{added.ExpiresAt}, dbTime{added.RevokedAt}, string(added.RevokedFor))
@@ -54,13 +54,13 @@ func (s sessions) ForUpdate(ctx context.Context, tenantID id.Tenant, sessionID i
 		sessionRow
 		Now dbTime `db:"now"`
 	}
-	err := s.in(tenantID, write).get(ctx, &row, session.ErrNotFound, "reading a session",
+	err := s.in(tenantID, Write).Get(ctx, &row, session.ErrNotFound, "reading a session",
 		"SELECT "+present+" AS now, "+sessionColumns+" FROM sessions WHERE id = ? AND tenant_id = ?"+s.dialect.ForUpdate(), args...)
 	return row.session(), row.Now.Time, err
 }
 
 func (s sessions) Save(ctx context.Context, saved session.Session) error {
-	return s.in(saved.TenantID, write).execOne(ctx, session.ErrNotFound, "saving a session",
+	return s.in(saved.TenantID, Write).ExecOne(ctx, session.ErrNotFound, "saving a session",
 		`UPDATE sessions SET current_hash = ?, previous_hash = ?, device = ?, address = ?, last_used_at = ?, revoked_at = ?, revoked_for = ?
 		WHERE id = ? AND tenant_id = ?`,
 		string(saved.Current), string(saved.Previous), saved.Client.Device, saved.Client.Address, dbTime{saved.LastUsedAt},
@@ -69,7 +69,7 @@ func (s sessions) Save(ctx context.Context, saved session.Session) error {
 
 func (s sessions) Live(ctx context.Context, owner user.User, now time.Time) ([]session.Session, error) {
 	var rows []sessionRow
-	err := s.in(owner.TenantID, lookUp).list(ctx, &rows, "listing a user's sessions",
+	err := s.in(owner.TenantID, LookUp).List(ctx, &rows, "listing a user's sessions",
 		"SELECT "+sessionColumns+` FROM sessions WHERE user_id = ? AND tenant_id = ? AND revoked_at IS NULL AND expires_at > ?
 		ORDER BY created_at DESC, id DESC`, owner.ID, owner.TenantID, dbTime{now})
 	if err != nil {
@@ -80,7 +80,7 @@ func (s sessions) Live(ctx context.Context, owner user.User, now time.Time) ([]s
 
 func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Reason, now time.Time) ([]id.Session, error) {
 	var ended []id.Session
-	err := s.in(owner.TenantID, write).list(ctx, &ended, "revoking a user's sessions",
+	err := s.in(owner.TenantID, Write).List(ctx, &ended, "revoking a user's sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
 		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, dbTime{now}, string(why), owner.ID, dbTime{now})
 	return ended, err
@@ -89,14 +89,14 @@ func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Re
 // MakeRoom counts first, since there is seldom anything to change: on Citus, a DELETE or UPDATE of a reference table blocks all
 // other writes to it until the transaction ends.
 func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why session.Reason, now time.Time) ([]id.Session, error) {
-	inTenant := s.in(owner.TenantID, write)
+	inTenant := s.in(owner.TenantID, Write)
 	var count struct {
 		Dead int `db:"dead"`
 		Live int `db:"live"`
 	}
 	const dead = "(expires_at <= ? OR revoked_at <= ?)"
 	revokedBefore := dbTime{now.Add(-session.RevokedKept)}
-	err := inTenant.get(ctx, &count, nil, "counting a user's sessions",
+	err := inTenant.Get(ctx, &count, nil, "counting a user's sessions",
 		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
 		dbTime{now}, revokedBefore, dbTime{now}, owner.ID)
@@ -104,7 +104,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		return nil, err
 	}
 	if count.Dead > 0 {
-		if _, err := inTenant.exec(ctx, "deleting dead sessions",
+		if _, err := inTenant.Exec(ctx, "deleting dead sessions",
 			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, dbTime{now}, revokedBefore); err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		return nil, nil
 	}
 	var ended []id.Session
-	err = inTenant.list(ctx, &ended, "revoking a user's oldest sessions",
+	err = inTenant.List(ctx, &ended, "revoking a user's oldest sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
 		WHERE user_id = ? AND revoked_at IS NULL AND id NOT IN
 			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT ?)

@@ -23,8 +23,12 @@ type Dialect interface {
 	// ForUpdate is the clause that locks the selected rows until the transaction ends; empty if write transactions are
 	// exclusive anyway.
 	ForUpdate() string
-	// Day is the expression for the day in UTC of a time column, as 2026-01-31.
+	// Day is the expression for the day in UTC of a column in microseconds since 1970, as 2026-01-31.
 	Day(column string) string
+	// ID is the form in which the tables of events keep a UUID.
+	ID(text string) (any, error)
+	// Rows is a query that returns rows of the given columns, for an INSERT or an IN, and its arguments.
+	Rows(columns ...Column) (query string, args []any)
 	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.
 	RowLevelSecurity() bool
 	// EnterTenant makes the rows of one tenant accessible until the transaction ends.
@@ -47,6 +51,24 @@ type Dialect interface {
 	// Timeout limits a transaction, or a statement outside of one, including the wait for a connection.
 	Timeout() time.Duration
 }
+
+// Column is a column of rows that are given to a statement. All columns of them have the same length.
+type Column struct {
+	Type   ColumnType
+	Values []any
+}
+
+// ColumnType is the type of a column.
+type ColumnType int
+
+// The types.
+const (
+	UUID ColumnType = iota
+	Bytes
+	Integer
+	Real
+	Text
+)
 
 // ErrDenied: the database role lacks a privilege. No request of the API needs such a privilege; commands of the operator that
 // need the owner of the tables fail with it if MIGRATION_DATABASE_URL is not set.
@@ -82,20 +104,21 @@ func (s *Store) Close() error {
 	return errors.Join(s.writer.Close(), s.reader.Close(), s.queries.Close()) // closing a pool twice is harmless
 }
 
-// purpose is what a statement is for. It selects the pool.
-type purpose int
+// Purpose is what a statement is for. It selects the pool.
+type Purpose int
 
+// The purposes.
 const (
-	write purpose = iota
-	lookUp
-	analyse
+	Write Purpose = iota
+	LookUp
+	Analyse
 )
 
-func (s *Store) pool(use purpose) *sqlx.DB {
+func (s *Store) pool(use Purpose) *sqlx.DB {
 	switch use {
-	case lookUp:
+	case LookUp:
 		return s.reader
-	case analyse:
+	case Analyse:
 		return s.queries
 	default:
 		return s.writer
@@ -107,8 +130,30 @@ const maxAttempts = 3
 
 // InTx runs a transaction; see ports.Store.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx ports.Repositories) error) error {
+	return s.transact(ctx, func(ctx context.Context, tx repositories) error { return fn(ctx, tx) })
+}
+
+// Transaction runs statements in one transaction.
+type Transaction struct{ repositories }
+
+// In returns an executor for the data of one tenant.
+func (t Transaction) In(tenant id.Tenant) Executor { return t.in(tenant, Write) }
+
+// Transact runs a transaction as InTx does, for statements of other packages.
+func (s *Store) Transact(ctx context.Context, fn func(ctx context.Context, tx Transaction) error) error {
+	return s.transact(ctx, func(ctx context.Context, tx repositories) error { return fn(ctx, Transaction{tx}) })
+}
+
+// In returns an executor for the data of one tenant. Each statement runs on its own.
+func (s *Store) In(tenant id.Tenant, use Purpose) Executor { return s.in(tenant, use) }
+
+// Dialect returns the differences between the databases.
+func (s *Store) Dialect() Dialect { return s.dialect }
+
+// transact runs a transaction, and retries it after a retryable error.
+func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, tx repositories) error) error {
 	for left := maxAttempts - 1; ; left-- {
-		err := s.inTx(ctx, write, func(ctx context.Context, tx *sqlx.Tx) error {
+		err := s.inTx(ctx, Write, func(ctx context.Context, tx *sqlx.Tx) error {
 			return fn(ctx, repositories{db: &transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect})
 		})
 		if left == 0 || ctx.Err() != nil || !s.dialect.Retryable(err) {
@@ -122,10 +167,10 @@ func (s *Store) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Contex
 	return s.InTx(ctx, fn)
 }
 
-func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
+func (s *Store) inTx(caller context.Context, use Purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(caller, s.dialect.Timeout())
 	defer cancel()
-	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != write})
+	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != Write})
 	if err != nil {
 		return asFault(caller, s.dialect, "beginning a transaction", err)
 	}
@@ -141,7 +186,7 @@ func (s *Store) inTx(caller context.Context, use purpose, fn func(ctx context.Co
 	switch err := tx.Commit(); {
 	case err == nil:
 		return nil
-	case use == write && !s.dialect.RolledBack(err) && !errors.Is(err, sql.ErrTxDone):
+	case use == Write && !s.dialect.RolledBack(err) && !errors.Is(err, sql.ErrTxDone):
 		return ports.ErrOutcomeUnknown.Because(err)
 	default: // a read-only transaction, or certainly rolled back
 		return asFault(caller, s.dialect, "committing", err)
@@ -168,9 +213,9 @@ func asFault(caller context.Context, d Dialect, doing string, err error) error {
 // handle runs statements with ? placeholders, outside or inside a transaction.
 type handle interface {
 	// outside returns an executor for statements that belong to no tenant.
-	outside(use purpose) sqlx.ExtContext
+	outside(use Purpose) sqlx.ExtContext
 	// inTenant calls fn with an executor for statements on the data of one tenant.
-	inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error
+	inTenant(ctx context.Context, tenant id.Tenant, use Purpose, fn func(context.Context, sqlx.ExtContext) error) error
 }
 
 // pool runs each statement on its own, in a transaction only if row level security needs one.
@@ -178,9 +223,9 @@ type pool struct {
 	store *Store
 }
 
-func (p pool) outside(use purpose) sqlx.ExtContext { return p.store.pool(use) }
+func (p pool) outside(use Purpose) sqlx.ExtContext { return p.store.pool(use) }
 
-func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use purpose, fn func(context.Context, sqlx.ExtContext) error) error {
+func (p pool) inTenant(ctx context.Context, tenant id.Tenant, use Purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if !p.store.dialect.RowLevelSecurity() {
 		return fn(ctx, p.store.pool(use))
 	}
@@ -196,9 +241,9 @@ type transaction struct {
 	entered id.Tenant // the tenant set last
 }
 
-func (t *transaction) outside(purpose) sqlx.ExtContext { return t.tx }
+func (t *transaction) outside(Purpose) sqlx.ExtContext { return t.tx }
 
-func (t *transaction) inTenant(ctx context.Context, tenant id.Tenant, _ purpose, fn func(context.Context, sqlx.ExtContext) error) error {
+func (t *transaction) inTenant(ctx context.Context, tenant id.Tenant, _ Purpose, fn func(context.Context, sqlx.ExtContext) error) error {
 	if t.dialect.RowLevelSecurity() && tenant != t.entered {
 		if err := t.dialect.EnterTenant(ctx, t.tx, tenant); err != nil {
 			return asFault(ctx, t.dialect, "entering a tenant", err)
@@ -219,5 +264,4 @@ func (r repositories) Identities() ports.Identities           { return identitie
 func (r repositories) Users() ports.Users                     { return users{r} }
 func (r repositories) SignInAddresses() ports.SignInAddresses { return signInAddresses{r} }
 func (r repositories) Sessions() ports.Sessions               { return sessions{r} }
-func (r repositories) Events() ports.Events                   { return events{r} }
 func (r repositories) Audit() ports.AuditTrail                { return auditTrail{r} }

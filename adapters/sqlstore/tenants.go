@@ -29,7 +29,7 @@ func (r tenantRow) tenant() (tenant.Tenant, error) {
 type tenants struct{ repositories }
 
 func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
-	_, err := t.in(added.ID, write).exec(ctx, "adding a tenant",
+	_, err := t.in(added.ID, Write).Exec(ctx, "adding a tenant",
 		"INSERT INTO tenants (id, slug, created_at) VALUES (?, ?, ?)",
 		added.ID, added.Slug.String(), dbTime{added.CreatedAt})
 	if t.dialect.Duplicate(err, "tenants", "slug") {
@@ -39,17 +39,17 @@ func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
 }
 
 func (t tenants) ByID(ctx context.Context, tenantID id.Tenant) (tenant.Tenant, error) {
-	return oneTenant(ctx, t.in(tenantID, lookUp), "SELECT "+tenantColumns+" FROM tenants WHERE id = ?", tenantID)
+	return oneTenant(ctx, t.in(tenantID, LookUp), "SELECT "+tenantColumns+" FROM tenants WHERE id = ?", tenantID)
 }
 
 func (t tenants) BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error) {
-	return oneTenant(ctx, t.outside(lookUp), "SELECT "+tenantColumns+" FROM "+t.functionOr("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
+	return oneTenant(ctx, t.outside(LookUp), "SELECT "+tenantColumns+" FROM "+t.functionOr("tenant_by_slug(?)", "tenants WHERE slug = ?"), slug.String())
 }
 
 // oneTenant reads a tenant. Errors: tenant.ErrNotFound.
-func oneTenant(ctx context.Context, p executor, query string, key any) (tenant.Tenant, error) {
+func oneTenant(ctx context.Context, p Executor, query string, key any) (tenant.Tenant, error) {
 	var row tenantRow
-	if err := p.get(ctx, &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
+	if err := p.Get(ctx, &row, tenant.ErrNotFound, "reading a tenant", query, key); err != nil {
 		return tenant.Tenant{}, err
 	}
 	return row.tenant()
@@ -60,7 +60,7 @@ func (t tenants) List(ctx context.Context, scope access.Scope) ([]tenant.Tenant,
 		return nil, access.ErrNoScope
 	}
 	var rows []tenantRow
-	err := t.outside(lookUp).list(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.functionOr("all_tenants()", "tenants")+" ORDER BY slug")
+	err := t.outside(LookUp).List(ctx, &rows, "listing tenants", "SELECT "+tenantColumns+" FROM "+t.functionOr("all_tenants()", "tenants")+" ORDER BY slug")
 	if err != nil {
 		return nil, err
 	}

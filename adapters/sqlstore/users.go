@@ -55,16 +55,16 @@ func tenantRole(r access.Role) access.Role {
 }
 
 // oneUser reads a user. Errors: user.ErrNotFound.
-func oneUser(ctx context.Context, p executor, query string, args ...any) (user.User, error) {
+func oneUser(ctx context.Context, p Executor, query string, args ...any) (user.User, error) {
 	var row userRow
-	if err := p.get(ctx, &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
+	if err := p.Get(ctx, &row, user.ErrNotFound, "reading a user", query, args...); err != nil {
 		return user.User{}, err
 	}
 	return row.user()
 }
 
 // profileOf reads the profileColumns of a user of the executor's tenant. Errors: user.ErrNotFound.
-func profileOf(ctx context.Context, inTenant executor, userID id.User, lock string) (user.User, error) {
+func profileOf(ctx context.Context, inTenant Executor, userID id.User, lock string) (user.User, error) {
 	return oneUser(ctx, inTenant, "SELECT "+profileColumns+" FROM users u WHERE u.id = ? AND u.tenant_id = ?"+lock, userID, inTenant.tenant)
 }
 
@@ -76,7 +76,7 @@ func (s users) tenantOf(ctx context.Context, scope access.Scope, userID id.User)
 		return scope.Tenant()
 	}
 	var tenantID *id.Tenant
-	err := s.outside(lookUp).get(ctx, &tenantID, nil, "looking for a user's tenant",
+	err := s.outside(LookUp).Get(ctx, &tenantID, nil, "looking for a user's tenant",
 		"SELECT "+s.functionOr("home_of_user(?)", "(SELECT tenant_id FROM users WHERE id = ?)"), userID)
 	if err == nil && tenantID == nil {
 		return "", user.ErrNotFound
@@ -92,7 +92,7 @@ func (s users) ByID(ctx context.Context, scope access.Scope, userID id.User) (us
 	if err != nil {
 		return user.User{}, err
 	}
-	return profileOf(ctx, s.in(tenantID, lookUp), userID, "")
+	return profileOf(ctx, s.in(tenantID, LookUp), userID, "")
 }
 
 func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]user.User, int, error) {
@@ -104,7 +104,7 @@ func (s users) List(ctx context.Context, scope access.Scope, p page.Page) ([]use
 		total int
 		rows  []userRow
 	)
-	err = s.db.inTenant(ctx, tenantID, lookUp, func(ctx context.Context, q sqlx.ExtContext) error {
+	err = s.db.inTenant(ctx, tenantID, LookUp, func(ctx context.Context, q sqlx.ExtContext) error {
 		err := s.getFrom(ctx, q, &total, nil, "counting users", "SELECT COUNT(*) FROM users WHERE tenant_id = ?", tenantID)
 		if err != nil {
 			return err
@@ -125,7 +125,7 @@ func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User
 	if err != nil {
 		return user.User{}, 0, err
 	}
-	inTenant := s.in(tenantID, write)
+	inTenant := s.in(tenantID, Write)
 	u, err := profileOf(ctx, inTenant, userID, s.dialect.ForUpdate())
 	if err != nil {
 		return user.User{}, 0, err
@@ -133,13 +133,13 @@ func (s users) ForUpdate(ctx context.Context, scope access.Scope, userID id.User
 	// All changes to a tenant's administrators are serialized by a lock on the tenant's row. With locks on the users only, two
 	// administrators could demote each other concurrently.
 	var locked id.Tenant
-	err = inTenant.get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
+	err = inTenant.Get(ctx, &locked, tenant.ErrNotFound, "locking a tenant",
 		"SELECT id FROM tenants WHERE id = ?"+s.dialect.ForUpdate(), u.TenantID)
 	if err != nil {
 		return user.User{}, 0, err
 	}
 	var others int
-	err = inTenant.get(ctx, &others, nil, "counting administrators",
+	err = inTenant.Get(ctx, &others, nil, "counting administrators",
 		"SELECT COUNT(*) FROM users WHERE tenant_id = ? AND id <> ? AND active AND role = ?",
 		u.TenantID, u.ID, access.Admin.String())
 	return u, others, err
@@ -149,12 +149,12 @@ func (s users) SetRole(ctx context.Context, scope access.Scope, u user.User, rol
 	if err := scope.Covers(u.TenantID); err != nil {
 		return err
 	}
-	inTenant := s.in(u.TenantID, write)
+	inTenant := s.in(u.TenantID, Write)
 	if u.Role != access.SuperAdmin && role != access.SuperAdmin {
-		return inTenant.execOne(ctx, user.ErrNotFound, "changing a role",
+		return inTenant.ExecOne(ctx, user.ErrNotFound, "changing a role",
 			"UPDATE users SET role = ? WHERE id = ? AND tenant_id = ?", role.String(), u.ID, u.TenantID)
 	}
-	err := inTenant.execOne(ctx, user.ErrNotFound, "granting or revoking super_admin",
+	err := inTenant.ExecOne(ctx, user.ErrNotFound, "granting or revoking super_admin",
 		"UPDATE users SET role = ?, super_admin = ? WHERE id = ? AND tenant_id = ?",
 		tenantRole(role).String(), role == access.SuperAdmin, u.ID, u.TenantID)
 	return operatorOnly(err)
@@ -172,6 +172,6 @@ func (s users) SetActive(ctx context.Context, scope access.Scope, u user.User) e
 	if err := scope.Covers(u.TenantID); err != nil {
 		return err
 	}
-	return s.in(u.TenantID, write).execOne(ctx, user.ErrNotFound, "setting whether a user is active",
+	return s.in(u.TenantID, Write).ExecOne(ctx, user.ErrNotFound, "setting whether a user is active",
 		"UPDATE users SET active = ? WHERE id = ? AND tenant_id = ?", u.Active, u.ID, u.TenantID)
 }

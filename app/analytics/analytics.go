@@ -26,7 +26,9 @@ type Dependencies struct {
 	Tenants  *tenants.Service
 	Recorder *recorder.Recorder
 	Gate     ports.QueryGate
+	Keys     event.Keys
 	Clock    ports.Clock
+	IDs      ports.IDs
 }
 
 // Service implements the use cases. Everything that reads many events goes through the gate; ingesting an event does not.
@@ -35,13 +37,17 @@ type Service struct {
 	tenants      *tenants.Service
 	recorder     *recorder.Recorder
 	gate         ports.QueryGate
+	keys         event.Keys
 	clock        ports.Clock
+	ids          ports.IDs
 	chunkTimeout time.Duration
 }
 
 // NewService returns a service. chunkTimeout limits each chunk of an export, including the wait for a slot.
 func NewService(d Dependencies, chunkTimeout time.Duration) *Service {
-	return &Service{events: d.Events, tenants: d.Tenants, recorder: d.Recorder, gate: d.Gate, clock: d.Clock, chunkTimeout: chunkTimeout}
+	return &Service{
+		events: d.Events, tenants: d.Tenants, recorder: d.Recorder, gate: d.Gate, keys: d.Keys, clock: d.Clock, ids: d.IDs, chunkTimeout: chunkTimeout,
+	}
 }
 
 // enter authorizes a principal in one tenant, and returns the tenant's id.
@@ -52,31 +58,6 @@ func (s *Service) enter(ctx context.Context, p access.Principal, permission acce
 	}
 	entered, err := scope.Tenant()
 	return scope, entered, err
-}
-
-// Ingest stores an event once per tenant and idempotency key: a repeated request returns the stored event.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, event.ErrKeyReused, and an invalid request that names the fields.
-func (s *Service) Ingest(ctx context.Context, p access.Principal, tenantID id.Tenant, d event.Draft, key string) (event.Event, error) {
-	scope, entered, err := s.enter(ctx, p, access.Ingest, tenantID)
-	if err != nil {
-		return event.Event{}, err
-	}
-	e, err := d.Event(id.Derive[id.Event](entered, key), entered, s.clock.Now())
-	if err != nil {
-		return event.Event{}, err
-	}
-	isNew, err := s.events.Ingest(ctx, scope, e)
-	if err != nil || isNew {
-		return e, err
-	}
-	stored, err := s.events.ByID(ctx, scope, e.ID)
-	if err != nil {
-		return event.Event{}, err
-	}
-	if !d.Matches(stored) {
-		return event.Event{}, event.ErrKeyReused
-	}
-	return stored, nil
 }
 
 // Events returns a page of a tenant's events, newest first; an empty type means all.

@@ -2,7 +2,6 @@ package analytics_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
@@ -32,69 +30,9 @@ func view() event.Draft { return event.Draft{Type: "view", UserIdentifier: "u"} 
 // ingest stores so many events of a principal's tenant, a second apart.
 func ingest(t *testing.T, a *apptest.App, p access.Principal, n int) {
 	t.Helper()
-	scope := porttest.ScopeOf(t, p.Tenant())
-	apptest.Must(t, a.Store.InTx(t.Context(), func(ctx context.Context, tx ports.Repositories) error {
-		for i := range n {
-			e := event.Event{ID: porttest.NewID[id.Event](), TenantID: p.Tenant(), Type: "view", UserIdentifier: "u",
-				OccurredAt: a.Clock.Now().Add(-time.Duration(n-i) * time.Second)}
-			if _, err := tx.Events().Ingest(ctx, scope, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
-
-func TestIngest(t *testing.T) {
-	t.Run("the same key and event is stored once", func(t *testing.T) {
-		a := apptest.New(t)
-		p := newPrincipal(t, a, access.Analyst)
-		first, err := a.Analytics.Ingest(t.Context(), p, "", view(), "order 66")
-		apptest.Must(t, err)
-		a.Clock.Advance(time.Minute)
-		again, err := a.Analytics.Ingest(t.Context(), p, "", view(), "order 66")
-		apptest.Must(t, err)
-		if again != first || !first.OccurredAt.Equal(a.Clock.Now().Add(-time.Minute)) {
-			t.Errorf("first %+v, and then %+v", first, again)
-		}
-		list, err := a.Analytics.Events(t.Context(), p, "", "", page.Page{Limit: 10})
-		if err != nil || len(list) != 1 {
-			t.Errorf("stored are %+v, %v", list, err)
-		}
-	})
-	t.Run("a key for another event is refused", func(t *testing.T) {
-		a := apptest.New(t)
-		p := newPrincipal(t, a, access.Analyst)
-		_, err := a.Analytics.Ingest(t.Context(), p, "", view(), "k")
-		apptest.Must(t, err)
-		_, err = a.Analytics.Ingest(t.Context(), p, "", event.Draft{Type: "click", UserIdentifier: "u"}, "k")
-		apptest.WantErr(t, err, event.ErrKeyReused)
-	})
-	t.Run("a key is a tenant's own", func(t *testing.T) {
-		a := apptest.New(t)
-		one, other := newPrincipal(t, a, access.Analyst), newPrincipal(t, a, access.Analyst)
-		first, err := a.Analytics.Ingest(t.Context(), one, "", view(), "k")
-		apptest.Must(t, err)
-		second, err := a.Analytics.Ingest(t.Context(), other, "", event.Draft{Type: "click", UserIdentifier: "u"}, "k")
-		apptest.Must(t, err)
-		if first.ID == second.ID || first.TenantID != one.Tenant() || second.TenantID != other.Tenant() {
-			t.Errorf("%+v and %+v", first, second)
-		}
-	})
-	t.Run("what is wrong is told by field", func(t *testing.T) {
-		a := apptest.New(t)
-		_, err := a.Analytics.Ingest(t.Context(), newPrincipal(t, a, access.Analyst), "", event.Draft{Type: "view"}, "k")
-		var f *fault.Error
-		if !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Name != "user_identifier" {
-			t.Errorf("refused with %v", err)
-		}
-	})
-	t.Run("who only ingests needs no place at the gate", func(t *testing.T) {
-		a := apptest.New(t)
-		a.Gate.SetFull(true)
-		_, err := a.Analytics.Ingest(t.Context(), newPrincipal(t, a, access.Analyst), "", view(), "k")
-		apptest.Must(t, err)
-	})
+	for i := range n {
+		porttest.Ingest(t, a.Store, porttest.NewEvent(t, p.Tenant(), view(), a.Clock.Now().Add(-time.Duration(n-i)*time.Second)))
+	}
 }
 
 // useCase is one of the use cases that take a tenant.
@@ -107,6 +45,12 @@ type useCase struct {
 func useCases(ctx context.Context) []useCase {
 	return append([]useCase{{"ingest", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
 		_, err := a.Analytics.Ingest(ctx, p, tenantID, view(), string(porttest.NewID[id.Event]()))
+		return err
+	}}, {"issue a key", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
+		_, err := a.Analytics.IssueKey(ctx, p, tenantID)
+		return err
+	}}, {"ingest a batch", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
+		_, err := a.Analytics.IngestBatch(ctx, p, tenantID, "", []event.Item{{Draft: view()}}, false)
 		return err
 	}}}, readers(ctx)...)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
@@ -96,6 +97,7 @@ func New(t *testing.T, edits ...func(*Setup)) *App {
 	}, setup.Auth)
 	a.Analytics = analytics.NewService(analytics.Dependencies{
 		Events: store.Events(), Tenants: a.Tenants, Recorder: a.Recorder, Gate: a.Gate, Clock: a.Clock,
+		Keys: event.NewKeys([]byte("a secret of tests")), IDs: ids,
 	}, time.Minute)
 	return a
 }

@@ -4,7 +4,6 @@ package event
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
@@ -22,19 +21,14 @@ const (
 	MaxValue = 1e15
 	// MaxAhead is how far in the future an event may have occurred, for clients whose clock is ahead.
 	MaxAhead = 24 * time.Hour
+	// MaxAgeYears is how many years ago an event may have occurred.
+	MaxAgeYears = 5
 )
 
-// Earliest is the earliest time at which an event may have occurred.
-var Earliest = time.Unix(0, 0).UTC()
+// ErrNotFound: there is no such event.
+var ErrNotFound = fault.New(fault.NotFound, "event_not_found", "There is no such event.")
 
-// Faults of this package.
-var (
-	ErrNotFound  = fault.New(fault.NotFound, "event_not_found", "There is no such event.")
-	ErrKeyReused = fault.New(fault.Invalid, "idempotency_key_reused",
-		"This Idempotency-Key was used for another event.").OnField("Idempotency-Key", "must be new for each new event")
-)
-
-// Event is one thing that happened. Optional fields are nil if they were not given.
+// Event is one thing that happened. Optional fields are nil or empty if they were not given.
 type Event struct {
 	ID             id.Event
 	TenantID       id.Tenant
@@ -44,18 +38,7 @@ type Event struct {
 	Value          *float64
 	Source         *string
 	OccurredAt     time.Time // UTC, in whole microseconds
-}
-
-// MaxKeyLength is the longest idempotency key, in bytes.
-const MaxKeyLength = 255
-
-// CheckKey validates an idempotency key, which must have 1 to MaxKeyLength printable ASCII characters. Problems are added
-// to c under Idempotency-Key.
-func CheckKey(c *fault.Check, key string) {
-	printable := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
-	if key == "" || len(key) > MaxKeyLength || !printable {
-		c.Add("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", MaxKeyLength))
-	}
+	Properties     string    // a JSON object in the canonical form of ParseProperties
 }
 
 // CheckType validates an event type. Problems are added to c under event_type.
@@ -65,17 +48,56 @@ func CheckType(c *fault.Check, eventType string) {
 
 // Draft is an event as a client sends it, before it is validated.
 type Draft struct {
+	EventID        *string
 	Type           string
 	UserIdentifier string
 	SessionID      *string
 	Value          *float64
 	Source         *string
-	OccurredAt     *time.Time // nil: now
+	OccurredAt     *time.Time // nil: now, or the time that its name carries
+	Properties     []byte     // JSON; nil: none
 }
 
-// Event validates the draft and returns it as an event with the given id. A fault names each invalid field.
-func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, error) {
+// Entry validates the draft and returns it as an entry of a batch of a tenant. The name is that of the request, and must be
+// that of no other event; a draft with an event_id is named by that instead. A fault names each invalid field.
+// Errors: ErrKeyReused, if the name carries the time of another event.
+func (d Draft) Entry(tenant id.Tenant, name Name, now time.Time) (Entry, error) {
+	properties, err := d.check(now)
+	if err != nil {
+		return Entry{}, err
+	}
+	if d.EventID != nil {
+		name = ByEventID(*d.EventID)
+	}
+	occurred, err := d.occurred(name, now)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{
+		Event: Event{
+			ID: newID(occurred, name.hash(tenant)), TenantID: tenant, Type: d.Type, UserIdentifier: d.UserIdentifier,
+			SessionID: d.SessionID, Value: d.Value, Source: d.Source, OccurredAt: occurred, Properties: properties,
+		},
+		AnyTime: d.OccurredAt == nil,
+	}
+	if name.remembered(d.OccurredAt != nil) {
+		e.Key = name.key(tenant)
+	}
+	return e, nil
+}
+
+// Check validates the fields of the draft. A fault names each invalid one.
+func (d Draft) Check(now time.Time) error {
+	_, err := d.check(now)
+	return err
+}
+
+// check validates the fields and returns the properties in canonical form.
+func (d Draft) check(now time.Time) (properties string, err error) {
 	var c fault.Check
+	if d.EventID != nil {
+		text.Check(&c, "event_id", *d.EventID, 1, MaxEventIDLength)
+	}
 	CheckType(&c, d.Type)
 	text.Check(&c, "user_identifier", d.UserIdentifier, 1, MaxUserIdentifierLength)
 	if d.SessionID != nil {
@@ -87,33 +109,35 @@ func (d Draft) Event(eventID id.Event, tenant id.Tenant, now time.Time) (Event, 
 	if d.Value != nil && !(math.Abs(*d.Value) <= MaxValue) { // written so that NaN is rejected too
 		c.Add("value", fmt.Sprintf("must be between %g and %g", -MaxValue, MaxValue))
 	}
-	occurred := now
-	if d.OccurredAt != nil {
-		occurred = *d.OccurredAt
-		if occurred.Before(Earliest) || occurred.After(now.Add(MaxAhead)) {
-			c.Add("occurred_at", "must be between 1970-01-01T00:00:00Z and 24 hours from now")
-		}
+	if d.OccurredAt != nil && (d.OccurredAt.Before(now.AddDate(-MaxAgeYears, 0, 0)) || d.OccurredAt.After(now.Add(MaxAhead))) {
+		c.Add("occurred_at", fmt.Sprintf("must be between %d years ago and 24 hours from now", MaxAgeYears))
 	}
-	if err := c.Err(); err != nil {
-		return Event{}, err
+	if d.Properties != nil {
+		properties, err = ParseProperties(d.Properties)
+		c.Take(err)
 	}
-	return Event{
-		ID:             eventID,
-		TenantID:       tenant,
-		Type:           d.Type,
-		UserIdentifier: d.UserIdentifier,
-		SessionID:      d.SessionID,
-		Value:          d.Value,
-		Source:         d.Source,
-		OccurredAt:     occurred.UTC().Truncate(time.Microsecond),
-	}, nil
+	return properties, c.Err()
 }
 
-// Matches reports whether the draft describes the event e. A draft without a time matches any time.
-func (d Draft) Matches(e Event) bool {
-	return d.Type == e.Type && d.UserIdentifier == e.UserIdentifier &&
-		same(d.SessionID, e.SessionID) && same(d.Value, e.Value) && same(d.Source, e.Source) &&
-		(d.OccurredAt == nil || d.OccurredAt.UTC().Truncate(time.Microsecond).Equal(e.OccurredAt))
+// occurred returns when the event occurred, in whole microseconds. Errors: ErrKeyReused.
+func (d Draft) occurred(name Name, now time.Time) (time.Time, error) {
+	switch {
+	case d.OccurredAt == nil && name.at.IsZero():
+		return now.UTC().Truncate(time.Microsecond), nil
+	case d.OccurredAt == nil:
+		return name.at, nil
+	}
+	given := d.OccurredAt.UTC().Truncate(time.Microsecond)
+	if name.single && !name.at.IsZero() && !given.Equal(name.at) {
+		return time.Time{}, ErrKeyReused
+	}
+	return given, nil
+}
+
+// sameContent reports whether the two events have the same content, apart from id and time.
+func (e Event) sameContent(other Event) bool {
+	return e.Type == other.Type && e.UserIdentifier == other.UserIdentifier && e.Properties == other.Properties &&
+		same(e.SessionID, other.SessionID) && same(e.Value, other.Value) && same(e.Source, other.Source)
 }
 
 func same[T comparable](a, b *T) bool {

@@ -37,19 +37,26 @@ func TestDraft(t *testing.T) {
 		{"infinity", func(d *event.Draft) { d.Value = new(math.Inf(-1)) }, "value"},
 		{"a little ahead", func(d *event.Draft) { d.OccurredAt = new(now.Add(event.MaxAhead)) }, ""},
 		{"year 9999", func(d *event.Draft) { d.OccurredAt = new(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)) }, "occurred_at"},
+		{"event_id", func(d *event.Draft) { d.EventID = new("order 66") }, ""},
+		{"empty event_id", func(d *event.Draft) { d.EventID = new("") }, "event_id"},
+		{"event_id too long", func(d *event.Draft) { d.EventID = new(strings.Repeat("x", 129)) }, "event_id"},
+		{"properties", func(d *event.Draft) { d.Properties = []byte(`{"a": 1}`) }, ""},
+		{"properties that are no object", func(d *event.Draft) { d.Properties = []byte(`[1]`) }, "properties"},
 		{"year 1", func(d *event.Draft) { d.OccurredAt = new(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)) }, "occurred_at"},
-		{"the beginning", func(d *event.Draft) { d.OccurredAt = new(event.Earliest) }, ""},
+		{"5 years ago", func(d *event.Draft) { d.OccurredAt = new(now.AddDate(-5, 0, 0)) }, ""},
+		{"more than 5 years ago", func(d *event.Draft) { d.OccurredAt = new(now.AddDate(-5, 0, 0).Add(-1)) }, "occurred_at"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := event.Draft{Type: "page_view", UserIdentifier: "u1"}
 			c.edit(&d)
-			e, err := d.Event("e", "t", now)
+			entry, err := d.Entry("t", event.Unnamed("random"), now)
 			if c.field == "" {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !d.Matches(e) {
-					t.Errorf("%+v does not match its own draft", e)
+				e := entry.Event
+				if !entry.Repeats(e) {
+					t.Errorf("%+v does not repeat its own event", entry)
 				}
 				if e.OccurredAt.Nanosecond()%1000 != 0 || e.OccurredAt.Location() != time.UTC {
 					t.Errorf("occurred at %v", e.OccurredAt)
@@ -64,22 +71,35 @@ func TestDraft(t *testing.T) {
 	}
 }
 
-func TestMatches(t *testing.T) {
-	d := event.Draft{Type: "a", UserIdentifier: "u", Value: new(1.0)}
-	e, err := d.Event("e", "t", now)
-	if err != nil {
-		t.Fatal(err)
+func TestRepeats(t *testing.T) {
+	entry := func(d event.Draft, now time.Time) event.Entry {
+		e, err := d.Entry("t", event.Unnamed("random"), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
 	}
-	for _, other := range []event.Draft{
-		{Type: "b", UserIdentifier: "u", Value: new(1.0)},
-		{Type: "a", UserIdentifier: "v", Value: new(1.0)},
-		{Type: "a", UserIdentifier: "u", Value: new(2.0)},
-		{Type: "a", UserIdentifier: "u"},
-		{Type: "a", UserIdentifier: "u", Value: new(1.0), Source: new("web")},
-		{Type: "a", UserIdentifier: "u", Value: new(1.0), OccurredAt: new(now.Add(time.Second))},
+	d := event.Draft{Type: "a", UserIdentifier: "u", Value: new(1.0), Properties: []byte(`{"a":1,"b":2}`)}
+	stored := entry(d, now).Event
+	d.Properties = []byte(` { "b":2, "a" : 1 }`)
+	if !entry(d, now.Add(time.Hour)).Repeats(stored) {
+		t.Error("the same event an hour later is not a repeat")
+	}
+	for name, edit := range map[string]func(*event.Draft){
+		"type":       func(d *event.Draft) { d.Type = "b" },
+		"user":       func(d *event.Draft) { d.UserIdentifier = "v" },
+		"value":      func(d *event.Draft) { d.Value = new(2.0) },
+		"no value":   func(d *event.Draft) { d.Value = nil },
+		"source":     func(d *event.Draft) { d.Source = new("web") },
+		"session":    func(d *event.Draft) { d.SessionID = new("s") },
+		"time":       func(d *event.Draft) { d.OccurredAt = new(now.Add(time.Second)) },
+		"properties": func(d *event.Draft) { d.Properties = []byte(`{"a":1}`) },
+		"none":       func(d *event.Draft) { d.Properties = nil },
 	} {
-		if other.Matches(e) {
-			t.Errorf("%+v matches %+v", other, e)
+		other := d
+		edit(&other)
+		if entry(other, now).Repeats(stored) {
+			t.Errorf("an event with another %s is a repeat", name)
 		}
 	}
 }
@@ -90,14 +110,15 @@ func FuzzDraft(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, user, session, source string, value float64, seconds int64) {
 		d := event.Draft{Type: kind, UserIdentifier: user, SessionID: &session, Source: &source, Value: &value,
 			OccurredAt: new(time.Unix(seconds, 0))}
-		e, err := d.Event("e", "t", now)
+		entry, err := d.Entry("t", event.Unnamed("random"), now)
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid {
 				t.Errorf("not a fault of the caller: %v", err)
 			}
 			return
 		}
-		if !d.Matches(e) || strings.ContainsRune(e.Type+e.UserIdentifier+*e.SessionID+*e.Source, 0) ||
+		e := entry.Event
+		if !entry.Repeats(e) || strings.ContainsRune(e.Type+e.UserIdentifier+*e.SessionID+*e.Source, 0) ||
 			math.IsNaN(*e.Value) || math.IsInf(*e.Value, 0) || e.OccurredAt.Year() > 2026 {
 			t.Errorf("%+v was accepted", e)
 		}

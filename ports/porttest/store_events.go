@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,17 +17,51 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-func anEvent(home tenant.Tenant, kind, who string, at time.Time) event.Event {
-	return event.Event{ID: NewID[id.Event](), TenantID: home.ID, Type: kind, UserIdentifier: who, OccurredAt: at}
+// NewEvent returns an event of a tenant.
+func NewEvent(t *testing.T, home id.Tenant, d event.Draft, at time.Time) event.Event {
+	t.Helper()
+	return entry(t, home, d, event.Unnamed(string(NewID[id.Event]())), at).Event
+}
+
+// NewBatch returns a batch with one new event of a tenant, which occurs now.
+func NewBatch(t *testing.T, home id.Tenant) event.Batch {
+	t.Helper()
+	now := time.Now()
+	return event.Batch{Entries: []event.Entry{{Event: NewEvent(t, home, event.Draft{Type: "view", UserIdentifier: "u"}, now)}}, At: now}
+}
+
+// entry returns an entry of a batch.
+func entry(t *testing.T, home id.Tenant, d event.Draft, name event.Name, at time.Time) event.Entry {
+	t.Helper()
+	e, err := d.Entry(home, name, at)
+	must(t, err)
+	return e
+}
+
+func anEvent(t *testing.T, home tenant.Tenant, kind, who string, at time.Time) event.Event {
+	t.Helper()
+	return NewEvent(t, home.ID, event.Draft{Type: kind, UserIdentifier: who}, at)
+}
+
+// Ingest stores new events of a tenant.
+func Ingest(t *testing.T, s ports.Store, list ...event.Event) {
+	t.Helper()
+	b := event.Batch{At: t0}
+	for _, e := range list {
+		b.Entries = append(b.Entries, event.Entry{Event: e})
+	}
+	outcomes, err := s.Events().Ingest(t.Context(), ScopeOf(t, list[0].TenantID), b)
+	must(t, err)
+	for _, o := range outcomes {
+		if o.Status != event.Stored {
+			t.Fatalf("a new event was not stored: %+v", o)
+		}
+	}
 }
 
 func add(t *testing.T, s ports.Store, e event.Event) event.Event {
 	t.Helper()
-	isNew, err := s.Events().Ingest(t.Context(), ScopeOf(t, e.TenantID), e)
-	must(t, err)
-	if !isNew {
-		t.Fatal("an event with a new id was not stored")
-	}
+	Ingest(t, s, e)
 	return e
 }
 
@@ -34,11 +69,12 @@ func testEvents(t *testing.T, s ports.Store) {
 	ctx := t.Context()
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
-	full := anEvent(home, "view", "☃ user", t0)
-	full.SessionID, full.Source, full.Value = new("s-1"), new("web"), new(-12.25)
-	add(t, s, full)
-	later := add(t, s, anEvent(home, "click", "u", t0.Add(time.Microsecond)))
-	edge := anEvent(home, "click", "u", event.Earliest)
+	full := add(t, s, NewEvent(t, home.ID, event.Draft{
+		Type: "view", UserIdentifier: "☃ user", SessionID: new("s-1"), Source: new("web"), Value: new(-12.25),
+		Properties: []byte(`{"b":[1.50,"\u0000"],"a":"☃"}`),
+	}, t0))
+	later := add(t, s, anEvent(t, home, "click", "u", t0.Add(time.Microsecond)))
+	edge := anEvent(t, home, "click", "u", time.Unix(0, 0).UTC())
 	edge.Value, edge.Source = new(event.MaxValue), new("")
 	add(t, s, edge)
 
@@ -61,7 +97,7 @@ func testEvents(t *testing.T, s ports.Store) {
 func testEventScopes(t *testing.T, s ports.Store) {
 	ctx := t.Context()
 	home, other := NewTenant(t, s), NewTenant(t, s)
-	e := add(t, s, anEvent(home, "view", "u", t0))
+	e := add(t, s, anEvent(t, home, "view", "u", t0))
 	foreign := ScopeOf(t, other.ID)
 	all, err := access.Operator().Authorize(access.ReadTenantData, access.EveryTenant)
 	must(t, err)
@@ -71,7 +107,7 @@ func testEventScopes(t *testing.T, s ports.Store) {
 	list, err := s.Events().List(ctx, foreign, "", everything)
 	must(t, err)
 	equal(t, "the list of the other tenant", list, []event.Event{})
-	_, err = s.Events().Ingest(ctx, foreign, e)
+	_, err = s.Events().Ingest(ctx, foreign, event.Batch{Entries: []event.Entry{{Event: e}}, At: t0})
 	wantErr(t, "an event into another tenant", err, access.ErrNoScope)
 	same := e
 	same.TenantID = other.ID
@@ -89,42 +125,95 @@ func testEventScopes(t *testing.T, s ports.Store) {
 		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
 		wantErr(t, "reading on with "+name+" scope", err, access.ErrNoScope)
 	}
-	_, err = s.Events().Ingest(ctx, access.Scope{}, e)
+	_, err = s.Events().Ingest(ctx, access.Scope{}, event.Batch{Entries: []event.Entry{{Event: e}}, At: t0})
 	wantErr(t, "ingesting without a scope", err, access.ErrNoScope)
 }
 
-func testIngest(t *testing.T, s ports.Store) {
+// testConcurrentIngest repeats one event at the same time.
+func testConcurrentIngest(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
-	e := anEvent(home, "view", "u", t0)
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		added int
-	)
-	for range 8 {
+	e := entry(t, home.ID, event.Draft{Type: "view", UserIdentifier: "u"}, keyed(home.ID, "k"), t0)
+	statuses := make([]event.Status, 8)
+	var wg sync.WaitGroup
+	for i := range statuses {
 		wg.Go(func() {
-			isNew, err := s.Events().Ingest(t.Context(), scope, e)
-			mu.Lock()
-			defer mu.Unlock()
+			outcomes, err := s.Events().Ingest(t.Context(), scope, event.Batch{Entries: []event.Entry{e}, At: t0})
 			if err != nil {
 				t.Error(err)
+				return
 			}
-			if isNew {
-				added++
-			}
+			statuses[i] = outcomes[0].Status
 		})
 	}
 	wg.Wait()
-	equal(t, "how many were new", added, 1)
-	changed := e
-	changed.Type = "click"
-	isNew, err := s.Events().Ingest(t.Context(), scope, changed)
-	must(t, err)
-	got, err := s.Events().ByID(t.Context(), scope, e.ID)
-	must(t, err)
-	equal(t, "what is stored", got, e)
-	equal(t, "whether the second was new", isNew, false)
+	slices.Sort(statuses)
+	equal(t, "statuses", statuses, append([]event.Status{event.Stored}, slices.Repeat([]event.Status{event.Duplicate}, len(statuses)-1)...))
+}
+
+// keyed returns the name that a client's key gives.
+func keyed(home id.Tenant, key string) event.Name { return event.NewKeys(nil).Name(home, key) }
+
+// testIdentity is a history of events that are sent again, one step after another.
+func testIdentity(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	view, click := event.Draft{Type: "view", UserIdentifier: "u"}, event.Draft{Type: "click", UserIdentifier: "u"}
+	at := func(d event.Draft, at time.Time) event.Draft { d.OccurredAt = &at; return d }
+	named := func(d event.Draft) event.Draft { d.EventID = new("e"); return d }
+	key, other, day := keyed(home.ID, "k"), keyed(home.ID, "other"), event.KeyLifetime
+	const stored, duplicate, reused = event.Stored, event.Duplicate, event.Reused
+	type sent struct {
+		draft event.Draft
+		name  event.Name
+		want  event.Status
+	}
+	for _, step := range []struct {
+		name   string
+		now    time.Time
+		atomic bool
+		sent   []sent
+		total  int // events, afterwards
+	}{
+		{"a key", t0, false, []sent{{view, key, stored}}, 1},
+		{"the key again, later", t0.Add(time.Hour), false, []sent{{view, key, duplicate}}, 1},
+		{"the key with another body", t0.Add(time.Hour), false, []sent{{click, key, reused}}, 1},
+		{"the key with the time of the stored event", t0.Add(time.Hour), false, []sent{{at(view, t0), key, duplicate}}, 1},
+		{"the key with another time", t0.Add(time.Hour), false, []sent{{at(view, t0.Add(time.Second)), key, reused}}, 1},
+		{"another key", t0, false, []sent{{view, other, stored}}, 2},
+		{"a batch with a key twice, an old one, and a new event", t0.Add(2 * time.Hour), false, []sent{
+			{view, key.Item(0), stored}, {view, key.Item(0), duplicate}, {click, key.Item(0), reused}, {view, key, duplicate}, {click, key.Item(1), stored},
+		}, 4},
+		{"an atomic batch with another body under a key", t0.Add(2 * time.Hour), true, []sent{{view, key.Item(7), stored}, {click, key, reused}}, 4},
+		{"it left no key behind", t0.Add(2 * time.Hour), true, []sent{{view, key.Item(7), stored}}, 5},
+		{"just within the lifetime", t0.Add(day - time.Microsecond), false, []sent{{view, key, duplicate}}, 5},
+		{"a key after its lifetime", t0.Add(day), false, []sent{{view, key, stored}}, 6},
+		{"and again", t0.Add(day + time.Hour), false, []sent{{view, key, duplicate}, {click, key, reused}}, 6},
+		{"an event_id without a time", t0, false, []sent{{named(view), key, stored}}, 7},
+		{"again, later", t0.Add(time.Minute), false, []sent{{named(view), key, duplicate}, {named(click), key, reused}}, 7},
+		{"an event_id with its time", t0.Add(time.Hour), false, []sent{{named(at(view, t0)), key, duplicate}}, 7},
+		{"with another time it is another event", t0.Add(time.Hour), false, []sent{{named(at(view, t0.Add(-day))), key, stored}}, 8},
+		{"which is known for ever", t0.AddDate(1, 0, 0), false, []sent{
+			{named(at(view, t0.Add(-day))), key, duplicate}, {named(at(click, t0.Add(-day))), key, reused},
+		}, 8},
+	} {
+		b := event.Batch{Atomic: step.atomic, At: step.now}
+		var want []event.Status
+		for _, sent := range step.sent {
+			b.Entries = append(b.Entries, entry(t, home.ID, sent.draft, sent.name, step.now))
+			want = append(want, sent.want)
+		}
+		outcomes, err := s.Events().Ingest(t.Context(), scope, b)
+		must(t, err)
+		var got []event.Status
+		for _, o := range outcomes {
+			got = append(got, o.Status)
+		}
+		equal(t, step.name, got, want)
+		list, err := s.Events().List(t.Context(), scope, "", everything)
+		must(t, err)
+		equal(t, step.name+": how many are stored", len(list), step.total)
+	}
 }
 
 // testResults compares the results with those that another program computed.
@@ -132,10 +221,9 @@ func testResults(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
 	for _, r := range EventFixtures(t) {
-		add(t, s, event.Event{
-			ID: NewID[id.Event](), TenantID: home.ID, Type: r.Type, UserIdentifier: r.UserIdentifier, SessionID: r.SessionID,
-			Value: r.Value, Source: r.Source, OccurredAt: r.OccurredAt,
-		})
+		add(t, s, NewEvent(t, home.ID, event.Draft{
+			Type: r.Type, UserIdentifier: r.UserIdentifier, SessionID: r.SessionID, Value: r.Value, Source: r.Source,
+		}, r.OccurredAt))
 	}
 	want := ExpectedResults(t)
 	window := analytics.Window{Start: want.Summary.Start, End: want.Summary.End}
@@ -170,11 +258,11 @@ func testResults(t *testing.T, s ports.Store) {
 func testSummarize(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	for i, kind := range []string{"a", "a", "a", "b", "b", "c", "d", "e", "f"} {
-		add(t, s, anEvent(home, kind, fmt.Sprint("u", i%4), t0.Add(time.Duration(i)*time.Second)))
+		add(t, s, anEvent(t, home, kind, fmt.Sprint("u", i%4), t0.Add(time.Duration(i)*time.Second)))
 	}
-	add(t, s, anEvent(home, "outside", "x", t0.Add(-time.Microsecond)))
-	add(t, s, anEvent(home, "outside", "x", t0.Add(time.Hour)))
-	add(t, s, anEvent(NewTenant(t, s), "a", "y", t0))
+	add(t, s, anEvent(t, home, "outside", "x", t0.Add(-time.Microsecond)))
+	add(t, s, anEvent(t, home, "outside", "x", t0.Add(time.Hour)))
+	add(t, s, anEvent(t, NewTenant(t, s), "a", "y", t0))
 	window := analytics.Window{Start: t0, End: t0.Add(time.Hour)}
 	got, err := s.Events().Summarize(t.Context(), ScopeOf(t, home.ID), window)
 	must(t, err)
@@ -190,9 +278,7 @@ func testSummarize(t *testing.T, s ports.Store) {
 func testQuery(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	put := func(kind string, source *string, value *float64, at time.Time) {
-		e := anEvent(home, kind, "u", at)
-		e.Source, e.Value = source, value
-		add(t, s, e)
+		add(t, s, NewEvent(t, home.ID, event.Draft{Type: kind, UserIdentifier: "u", Source: source, Value: value}, at))
 	}
 	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	put("view", new("web"), new(1.0), t0)
@@ -200,7 +286,7 @@ func testQuery(t *testing.T, s ports.Store) {
 	put("view", nil, nil, midnight)
 	put("click", new("app"), nil, midnight)
 	put("Click", nil, new(10.0), midnight.AddDate(0, 0, 1))
-	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
+	add(t, s, anEvent(t, NewTenant(t, s), "view", "u", t0))
 
 	row := func(key string, count int64, average *float64) analytics.Row {
 		return analytics.Row{Key: &key, Count: count, AvgValue: average}
@@ -233,11 +319,11 @@ func testAfter(t *testing.T, s ports.Store) {
 	const many, limit = 25, 10
 	want := map[id.Event]bool{}
 	for i := range many {
-		e := anEvent(home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // several at the same time
+		e := anEvent(t, home, "view", "u", t0.Add(time.Duration(i/3)*time.Second)) // several at the same time
 		want[e.ID] = true
 		add(t, s, e)
 	}
-	add(t, s, anEvent(NewTenant(t, s), "view", "u", t0))
+	add(t, s, anEvent(t, NewTenant(t, s), "view", "u", t0))
 	var (
 		last   event.Event
 		chunks []int

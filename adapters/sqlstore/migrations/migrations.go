@@ -23,7 +23,7 @@ const (
 	// EnvironmentsRecorded is the first version that stores the environments a database is used in.
 	EnvironmentsRecorded = 2
 	// Newest is the newest version that this program knows.
-	Newest = 3
+	Newest = 4
 )
 
 // ErrNewer: a newer program has migrated the database to a schema that this one does not know.

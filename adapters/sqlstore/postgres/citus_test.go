@@ -11,7 +11,6 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
@@ -53,8 +52,7 @@ func newCluster(t *testing.T, server *container.Container, prepare func(name, ro
 	c.home = porttest.NewTenant(t, c)
 	scope := porttest.ScopeOf(t, c.home.ID)
 	for range 5 {
-		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: c.home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-		if _, err := c.Events().Ingest(t.Context(), scope, e); err != nil {
+		if _, err := c.Events().Ingest(t.Context(), scope, porttest.NewBatch(t, c.home.ID)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
@@ -44,7 +45,28 @@ func (dialect) Rebind(query string) string { return sqlx.Rebind(sqlx.DOLLAR, que
 func (dialect) ForUpdate() string { return " FOR NO KEY UPDATE" }
 
 func (dialect) Day(column string) string {
-	return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+	return "to_char(to_timestamp(" + column + " / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+}
+
+// ID returns the text of a UUID.
+func (dialect) ID(text string) (any, error) { return text, nil }
+
+// Rows returns the values from one array for each column.
+func (dialect) Rows(columns ...sqlstore.Column) (query string, args []any) {
+	types := map[sqlstore.ColumnType]string{
+		sqlstore.UUID: "uuid", sqlstore.Bytes: "bytea", sqlstore.Integer: "bigint", sqlstore.Real: "double precision", sqlstore.Text: "text",
+	}
+	arrays := make([]string, 0, len(columns))
+	for _, c := range columns {
+		arrays = append(arrays, "?::"+types[c.Type]+"[]")
+		if c.Type == sqlstore.Bytes {
+			for i, value := range c.Values {
+				c.Values[i] = fmt.Sprintf(`\x%x`, value)
+			}
+		}
+		args = append(args, pq.Array(c.Values))
+	}
+	return "SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")", args
 }
 
 func (dialect) RowLevelSecurity() bool { return true }

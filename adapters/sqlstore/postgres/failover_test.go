@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
@@ -67,8 +65,7 @@ func (p *pair) writes(t *testing.T, db *postgres.Database) map[string]func() err
 			return db.Store.RecordEnvironment(t.Context(), "test", time.Now())
 		},
 		"a transaction": func() error {
-			e := event.Event{ID: porttest.NewID[id.Event](), TenantID: p.home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-			_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, p.home.ID), e)
+			_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, p.home.ID), porttest.NewBatch(t, p.home.ID))
 			return err
 		},
 		"a look-up": func() error {

@@ -16,7 +16,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
@@ -65,9 +64,7 @@ func (n *injection) addAccount(t *testing.T, home tenant.Tenant, role access.Rol
 	t.Helper()
 	r := account{User: porttest.NewUser(t, n, home, role), session: porttest.NewID[id.Session]()}
 	scope, now := porttest.ScopeOf(t, home.ID), time.Now()
-	_, err := n.Events().Ingest(t.Context(), scope, event.Event{
-		ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: now,
-	})
+	_, err := n.Events().Ingest(t.Context(), scope, porttest.NewBatch(t, home.ID))
 	err = errors.Join(err,
 		n.Sessions().Add(t.Context(), session.Session{
 			ID: r.session, UserID: r.ID, TenantID: home.ID, Current: "secret", CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(time.Hour),

@@ -15,7 +15,9 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/events"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const (
@@ -58,6 +60,7 @@ func (o Options) transactionTimeout() time.Duration {
 // Database is a Postgres database.
 type Database struct {
 	*sqlstore.Store
+	events     *events.Store
 	service    *sqlx.DB        // connects as the role of URL, even with AsOwner
 	superAdmin *sqlstore.Store // works as the role that may grant super_admin; see InTxAsSuperAdmin
 	owner      *sql.DB
@@ -92,8 +95,9 @@ func Open(o Options) (*Database, error) {
 		worker = newPool(connector, o.PoolSize)
 	}
 	d := dialect{timeout: o.transactionTimeout()}
+	store := sqlstore.New(worker, worker, newPool(connector, o.Queries), d)
 	return &Database{
-		Store:   sqlstore.New(worker, worker, newPool(connector, o.Queries), d),
+		Store: store, events: events.New(store),
 		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
@@ -105,6 +109,9 @@ func newPool(connector pgConnector, size int) *sqlx.DB {
 	db.SetConnMaxLifetime(connectionLifetime)
 	return db
 }
+
+// Events returns the events.
+func (d *Database) Events() ports.Events { return d.events }
 
 // Pools returns the pools by name: write, which also reads, query and super_admin. That of the tables' owner does not serve.
 func (d *Database) Pools() map[string]*sql.DB {

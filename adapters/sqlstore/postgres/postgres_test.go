@@ -14,7 +14,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -216,8 +215,7 @@ func testCommits(t *testing.T, server *container.Container) {
 				t.Fatal(err)
 			}
 		}
-		e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-		if _, err := db.Events().Ingest(ctx, porttest.ScopeOf(t, home.ID), e); !errors.Is(err, want) {
+		if _, err := db.Events().Ingest(ctx, porttest.ScopeOf(t, home.ID), porttest.NewBatch(t, home.ID)); !errors.Is(err, want) {
 			t.Errorf("%s at COMMIT: %v, want %v", code, err, want)
 		}
 		if _, err := owner.ExecContext(ctx, "DROP FUNCTION fail CASCADE"); err != nil {
@@ -283,8 +281,7 @@ func testRoundTrips(t *testing.T, server *container.Container) {
 	db := open(t, options(ownerURL, u.String()))
 	home := porttest.NewTenant(t, db) // which connects
 	before := trips.Load()
-	e := event.Event{ID: porttest.NewID[id.Event](), TenantID: home.ID, Type: "view", UserIdentifier: "u", OccurredAt: time.Now()}
-	if _, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), e); err != nil {
+	if _, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), porttest.NewBatch(t, home.ID)); err != nil {
 		t.Fatal(err)
 	}
 	const want = 4 // BEGIN, SET LOCAL, INSERT, COMMIT

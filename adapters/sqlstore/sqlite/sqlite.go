@@ -21,6 +21,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/events"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -38,6 +39,7 @@ const (
 // Database is an open SQLite database.
 type Database struct {
 	*sqlstore.Store
+	events *events.Store
 	writer *sqlx.DB
 	path   string      // empty in memory
 	opened os.FileInfo // the file; nil in memory
@@ -124,7 +126,8 @@ func connect(ctx context.Context, source string, queries int) (*Database, error)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
-	return &Database{Store: sqlstore.New(writer, reader, querier, dialect{}), writer: writer}, nil
+	store := sqlstore.New(writer, reader, querier, dialect{})
+	return &Database{Store: store, events: events.New(store), writer: writer}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -190,6 +193,9 @@ func checkRegular(path string) error {
 	return fmt.Errorf("the database file %s is %s, not a regular file", path, kind)
 }
 
+// Events returns the events.
+func (d *Database) Events() ports.Events { return d.events }
+
 // Name returns the name of the file, without its folder.
 func (d *Database) Name(context.Context) (string, error) { return filepath.Base(d.path), nil }
 
@@ -230,7 +236,31 @@ func (dialect) Rebind(query string) string { return query }
 // ForUpdate is empty: write transactions begin as IMMEDIATE, and only one runs at a time.
 func (dialect) ForUpdate() string { return "" }
 
-func (dialect) Day(column string) string { return "substr(" + column + ", 1, 10)" }
+func (dialect) Day(column string) string {
+	return "strftime('%Y-%m-%d', " + column + " / 1000000, 'unixepoch')"
+}
+
+// ID returns the 16 bytes of a UUID.
+func (dialect) ID(text string) (any, error) {
+	raw, err := uuid.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a UUID: %w", text, err)
+	}
+	return raw[:], nil
+}
+
+// Rows returns the values row by row.
+func (dialect) Rows(columns ...sqlstore.Column) (query string, args []any) {
+	rows := len(columns[0].Values)
+	args = make([]any, 0, rows*len(columns))
+	for row := range rows {
+		for _, c := range columns {
+			args = append(args, c.Values[row])
+		}
+	}
+	one := ",(" + strings.Repeat(",?", len(columns))[1:] + ")"
+	return "VALUES " + strings.Repeat(one, rows)[1:], args
+}
 
 func (dialect) RowLevelSecurity() bool { return false }
 

@@ -388,10 +388,8 @@ func TestPing_on_a_full_disk(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The log of writes has room within itself for a while.
-	e := event.Event{TenantID: home.ID, Type: strings.Repeat("x", event.MaxTypeLength), UserIdentifier: "u", OccurredAt: time.Now()}
 	porttest.Eventually(t, "a full disk", func() bool {
-		e.ID = porttest.NewID[id.Event]()
-		_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), e)
+		_, err := db.Events().Ingest(t.Context(), porttest.ScopeOf(t, home.ID), porttest.NewBatch(t, home.ID))
 		if err != nil && !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) {
 			t.Fatal(err)
 		}
