@@ -19,11 +19,12 @@ import (
 const managedComment = "made by secure-data-api, which keeps its settings up to date"
 
 // grants are the privileges of the service's role: it can't change the schema, an event, an audit entry, or the owner of a
-// user or a session. It reads password hashes through the functions only, and can't grant super_admin.
+// user or a session, and can't access a partition of events but through events. It reads password hashes through the functions only, and can't grant super_admin.
 // CheckRowLevelSecurity allows the same; see rlsTables.
 var grants = []string{
 	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // granted by an older version
-	"GRANT SELECT, INSERT ON tenants, events, audit_entries TO %s",
+	"GRANT SELECT, INSERT ON tenants, events, event_keys, audit_entries TO %s",
+	"GRANT UPDATE (event_id, stored_at) ON event_keys TO %s", // an expired key may name another event
 	// Needed to lock a tenant's row.
 	"GRANT UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",
@@ -40,6 +41,7 @@ var grants = []string{
 var functions = []string{
 	"account_by_email(text)", "password_is(uuid, text)", "caller_of_session(uuid)", "address_is_known(text, text)",
 	"password_costs(text)", "tenant_by_slug(text)", "home_of_user(uuid)",
+	"add_event_partitions()", "drop_event_partitions()", "expire_events(integer)",
 }
 
 // publicRevokes is a query for the statements that revoke from PUBLIC what would let the service create a table in place of a

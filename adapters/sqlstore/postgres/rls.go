@@ -37,6 +37,7 @@ var rlsTables = []rlsTable{
 	{name: "sessions", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
 	{name: "sign_in_addresses", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"last_at"}},
 	{name: "events", column: "tenant_id"},
+	{name: "event_keys", column: "tenant_id", toOwner: true, updates: []string{"event_id", "stored_at"}},
 	{name: "audit_entries", column: "tenant_id"},
 }
 

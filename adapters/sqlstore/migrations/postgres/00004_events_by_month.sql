@@ -1,0 +1,291 @@
+-- +goose Up
+-- Events move to a table that is partitioned by month. The old one gets another name, so that replicas of an older version fail:
+-- also if they find the new table, whose occurred_at has another type. Version 5 carries the rows over.
+ALTER TABLE events RENAME TO events_before;
+ALTER TABLE events_before RENAME CONSTRAINT events_pkey TO events_before_pkey;
+-- +goose StatementBegin
+DO $$
+DECLARE
+    role regrole;
+BEGIN
+    FOR role IN SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) AS a
+        WHERE c.oid = 'events_before'::regclass AND a.grantee NOT IN (0, c.relowner)
+    LOOP
+        EXECUTE format('REVOKE ALL ON events_before FROM %s', role);
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- An id starts with the time of the event in milliseconds, so that the only index is in order of time, and a partition is a range
+-- of ids. Times are microseconds since 1970. The columns are in this order for their alignment. There is no foreign key: each
+-- event would have to look up its tenant.
+CREATE TABLE events (
+    tenant_id       uuid NOT NULL,
+    id              uuid NOT NULL,
+    occurred_at     bigint NOT NULL,
+    value           double precision,
+    event_type      text COLLATE "C" NOT NULL,
+    user_identifier text COLLATE "C" NOT NULL,
+    session_id      text,
+    source          text COLLATE "C",
+    properties      text,
+    PRIMARY KEY (tenant_id, id)
+) PARTITION BY RANGE (id);
+
+-- The names by which clients may repeat an event within 24 hours, as hashes, with the event that was stored.
+CREATE TABLE event_keys (
+    tenant_id uuid NOT NULL,
+    key       bytea NOT NULL CHECK (length(key) = 16),
+    event_id  uuid NOT NULL,
+    stored_at bigint NOT NULL,
+    PRIMARY KEY (tenant_id, key)
+);
+CREATE INDEX event_keys_by_time ON event_keys (stored_at);
+
+ALTER TABLE events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE events FORCE ROW LEVEL SECURITY;
+CREATE POLICY events_of_tenant ON events
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+
+ALTER TABLE event_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE event_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY event_keys_of_tenant ON event_keys
+    USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+-- The owner sees all keys, so that expire_events finds the expired ones by time.
+CREATE POLICY event_keys_to_owner ON event_keys TO CURRENT_USER USING (true) WITH CHECK (true);
+
+-- How many days events are kept; NULL: for ever. 36,500 days are a hundred years.
+ALTER TABLE tenants ADD COLUMN retention_days integer CHECK (retention_days BETWEEN 1 AND 36500);
+
+-- The same for the whole platform. Only the owner may see and lock the row, so the functions below use its lock to run one at a
+-- time: no other role can block them.
+CREATE TABLE retention (
+    id   integer PRIMARY KEY CHECK (id = 1),
+    days integer CHECK (days BETWEEN 1 AND 36500)
+);
+INSERT INTO retention (id) VALUES (1);
+
+-- Months and times are timestamps in UTC in these functions: they must not depend on the time zone of a session.
+-- The smallest id of an event at that time.
+CREATE FUNCTION event_bound(at timestamp) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex(greatest(floor(extract(epoch FROM at) * 1000), 0)::bigint), 12, '0') || '80008000000000000000')::uuid
+$$;
+
+-- The month of now, or that many months later.
+CREATE FUNCTION event_month(ahead integer) RETURNS timestamp LANGUAGE sql STABLE AS $$
+    SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead)
+$$;
+
+-- The first month that may still get events: they are at most 5 years old when they are ingested, and clocks may differ.
+CREATE FUNCTION first_event_month() RETURNS timestamp LANGUAGE sql STABLE AS 'SELECT event_month(-61)';
+
+CREATE FUNCTION event_partition(month timestamp) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'events_' || to_char(month, 'YYYY_MM') $$;
+
+-- The months without a partition, from the first one that may get events to 24 months ahead.
+CREATE FUNCTION missing_event_months() RETURNS SETOF timestamp LANGUAGE sql STABLE AS $$
+    SELECT month FROM generate_series(first_event_month(), event_month(24), interval '1 month') AS month
+    WHERE to_regclass(event_partition(month)) IS NULL
+$$;
+
+-- Adds a partition of events. It is attached without a lock that blocks reads or writes of the others, unlike by CREATE TABLE ...
+-- PARTITION OF. The policies of events apply to statements on events only. A statement on the partition itself sees no rows and
+-- adds none, since it has row level security without a policy, even if a role was granted access by mistake.
+-- +goose StatementBegin
+CREATE FUNCTION add_event_partition(name text, low text, high uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    added text := (SELECT format('%s.%I', relnamespace::regnamespace, name) FROM pg_class WHERE oid = 'events'::regclass);
+BEGIN
+    EXECUTE format('CREATE TABLE %s (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', added);
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', added);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', added);
+    EXECUTE format('ALTER TABLE events ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%L)', added, low, high);
+END $$;
+-- +goose StatementEnd
+
+-- Adds the missing partitions, and returns how many months after this one have a partition. The first call also adds one for all
+-- events before the first month. It waits at most a second for each lock.
+-- +goose StatementBegin
+CREATE FUNCTION add_event_partitions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    month timestamp;
+BEGIN
+    PERFORM refuse_in_questions();
+    IF EXISTS (SELECT FROM missing_event_months()) THEN
+        PERFORM FROM retention WHERE id = 1 FOR UPDATE;
+        IF NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'events'::regclass) THEN
+            PERFORM add_event_partition('events_older', 'MINVALUE', event_bound(first_event_month()));
+        END IF;
+        FOR month IN SELECT * FROM missing_event_months() LOOP -- once more, now that no other replica adds them
+            PERFORM add_event_partition(event_partition(month), quote_literal(event_bound(month)), event_bound(month + interval '1 month'));
+        END LOOP;
+    END IF;
+    RETURN (SELECT COUNT(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'events'::regclass AND c.relname ~ '^events_\d{4}_\d\d$' AND c.relname > event_partition(event_month(0)));
+END $$;
+-- +goose StatementEnd
+
+-- The size of a partition in bytes, on a cluster of all its shards.
+-- +goose StatementBegin
+CREATE FUNCTION event_partition_size(partition regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    size bigint;
+BEGIN
+    IF to_regclass('pg_dist_partition') IS NOT NULL THEN
+        EXECUTE 'SELECT citus_relation_size(logicalrelid) FROM pg_dist_partition WHERE logicalrelid = $1' INTO size USING partition;
+    END IF;
+    RETURN COALESCE(size, pg_relation_size(partition));
+END $$;
+-- +goose StatementEnd
+
+-- Removes all events of the oldest partition whose events are all older than the platform's retention, and returns 1, or 0 if
+-- there is none. A partition that can't get events any more is dropped. Another is emptied, since a late event must find it. One
+-- partition per call, so that no lock is held while waiting for the next, at most a second.
+-- +goose StatementBegin
+CREATE FUNCTION drop_event_partitions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    kept integer;
+    old  record;
+BEGIN
+    PERFORM refuse_in_questions();
+    SELECT days INTO kept FROM retention WHERE id = 1 AND days IS NOT NULL FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    FOR old IN SELECT b.partition, b.name <> 'events_older' AND b.high <= event_bound(first_event_month()) AS closed
+        FROM (SELECT c.oid::regclass AS partition, c.relname AS name,
+                (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([0-9a-f-]{36})''\)')) [1]::uuid AS high
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'events'::regclass) AS b
+        WHERE b.high <= event_bound(now() AT TIME ZONE 'UTC' - make_interval(days => kept)) ORDER BY b.high
+    LOOP
+        IF old.closed THEN
+            EXECUTE format('DROP TABLE %s', old.partition);
+            RETURN 1;
+        ELSIF event_partition_size(old.partition) > 0 THEN
+            EXECUTE format('TRUNCATE TABLE %s', old.partition);
+            RETURN 1;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Deletes about as many rows as given and returns their number; 0 also while another replica does it. Rows are the events of
+-- tenants with a retention of their own, older than that and than the platform's, if that is shorter; and keys that nobody
+-- remembers any more: after 24 hours, and one for clocks that differ. It enters the tenants one by one, and then none.
+-- +goose StatementBegin
+CREATE FUNCTION expire_events(most integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    today   timestamp := now() AT TIME ZONE 'UTC';
+    old     bigint := floor(extract(epoch FROM today - interval '25 hours') * 1000000);
+    reached integer := 0;
+    n       integer;
+    kept    record;
+    last_id uuid;
+    last_at bigint;
+BEGIN
+    PERFORM refuse_in_questions();
+    PERFORM FROM retention WHERE id = 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR COALESCE(most, 0) < 1 THEN
+        RETURN 0;
+    END IF;
+    FOR kept IN SELECT t.id AS tenant, event_bound(today - make_interval(days => LEAST(t.retention_days, r.days))) AS first
+        FROM tenants t, retention r WHERE t.retention_days IS NOT NULL ORDER BY t.id
+    LOOP
+        EXECUTE format('SET LOCAL app.tenant_id = %L', kept.tenant); -- Citus passes on SET, but not set_config
+        SELECT e.id INTO last_id FROM events e WHERE e.tenant_id = kept.tenant AND e.id < kept.first ORDER BY e.id OFFSET most - reached - 1 LIMIT 1;
+        DELETE FROM events e WHERE e.tenant_id = kept.tenant AND e.id < kept.first AND e.id <= COALESCE(last_id, kept.first);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        reached := reached + n;
+        EXIT WHEN reached >= most;
+    END LOOP;
+    SET LOCAL app.tenant_id = '';
+    IF reached < most THEN
+        SELECT k.stored_at INTO last_at FROM event_keys k WHERE k.stored_at < old ORDER BY k.stored_at OFFSET most - reached - 1 LIMIT 1;
+        DELETE FROM event_keys k WHERE k.stored_at < old AND k.stored_at <= COALESCE(last_at, old);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        reached := reached + n;
+    END IF;
+    RETURN reached;
+END $$;
+-- +goose StatementEnd
+
+-- Callers can't substitute tables of their own, and EXECUTE must be granted explicitly. Those that lock tables wait for a second.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN (
+        'event_bound', 'event_month', 'first_event_month', 'event_partition', 'missing_event_months', 'add_event_partition',
+        'add_event_partitions', 'event_partition_size', 'drop_event_partitions', 'expire_events')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f, current_schema());
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+    ALTER FUNCTION add_event_partitions() SET lock_timeout = '1s';
+    ALTER FUNCTION drop_event_partitions() SET lock_timeout = '1s';
+END $$;
+-- +goose StatementEnd
+
+SELECT add_event_partitions();
+
+-- On a cluster whose tables are distributed, the new ones are, too.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF to_regclass('pg_dist_partition') IS NOT NULL THEN
+        EXECUTE $citus$
+            SELECT create_distributed_table('events', 'tenant_id', colocate_with => 'events_before'),
+                create_distributed_table('event_keys', 'tenant_id', colocate_with => 'events_before')
+            FROM pg_dist_partition WHERE logicalrelid = 'events_before'::regclass
+        $citus$;
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- +goose Down
+DROP FUNCTION expire_events(integer);
+DROP FUNCTION drop_event_partitions();
+DROP FUNCTION event_partition_size(regclass);
+DROP FUNCTION add_event_partitions();
+DROP FUNCTION add_event_partition(text, text, uuid);
+DROP FUNCTION missing_event_months();
+DROP FUNCTION event_partition(timestamp);
+DROP FUNCTION first_event_month();
+DROP FUNCTION event_month(integer);
+DROP FUNCTION event_bound(timestamp);
+DROP TABLE retention;
+ALTER TABLE tenants DROP COLUMN retention_days;
+DROP TABLE event_keys;
+DROP TABLE events;
+-- The old table is there if version 5 was not applied or was rolled back.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF to_regclass('events_before') IS NOT NULL THEN
+        ALTER TABLE events_before RENAME TO events;
+        ALTER TABLE events RENAME CONSTRAINT events_before_pkey TO events_pkey;
+        RETURN;
+    END IF;
+    CREATE TABLE events (
+        tenant_id       uuid NOT NULL REFERENCES tenants (id),
+        id              uuid NOT NULL,
+        event_type      text COLLATE "C" NOT NULL,
+        user_identifier text COLLATE "C" NOT NULL,
+        session_id      text,
+        value           double precision,
+        source          text COLLATE "C",
+        occurred_at     timestamptz NOT NULL,
+        PRIMARY KEY (tenant_id, id)
+    );
+    CREATE INDEX events_by_time ON events (tenant_id, occurred_at, id);
+    CREATE INDEX events_by_type ON events (tenant_id, event_type, occurred_at, id);
+    ALTER TABLE events ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE events FORCE ROW LEVEL SECURITY;
+    CREATE POLICY events_of_tenant ON events
+        USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
+        WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+END $$;
+-- +goose StatementEnd
