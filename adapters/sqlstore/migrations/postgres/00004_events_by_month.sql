@@ -1,8 +1,8 @@
 -- +goose Up
 -- Events move to a table that is partitioned by month. The old one gets another name, so that replicas of an older version fail:
 -- also if they find the new table, whose occurred_at has another type. Version 5 carries the rows over.
+SET LOCAL citus.multi_shard_modify_mode = 'sequential'; -- on a cluster, this changes tables of several kinds
 ALTER TABLE events RENAME TO events_before;
-ALTER TABLE events_before RENAME CONSTRAINT events_pkey TO events_before_pkey;
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -29,7 +29,7 @@ CREATE TABLE events (
     session_id      text,
     source          text COLLATE "C",
     properties      text,
-    PRIMARY KEY (tenant_id, id)
+    CONSTRAINT events_id_pkey PRIMARY KEY (tenant_id, id) -- the old table keeps events_pkey: Citus can't rename it
 ) PARTITION BY RANGE (id);
 
 -- The names by which clients may repeat an event within 24 hours, as hashes, with the event that was stored.
@@ -57,7 +57,8 @@ CREATE POLICY event_keys_of_tenant ON event_keys
 CREATE POLICY event_keys_to_owner ON event_keys TO CURRENT_USER USING (true) WITH CHECK (true);
 
 -- How many days events are kept; NULL: for ever. 36,500 days are a hundred years.
-ALTER TABLE tenants ADD COLUMN retention_days integer CHECK (retention_days BETWEEN 1 AND 36500);
+ALTER TABLE tenants ADD COLUMN retention_days integer;
+ALTER TABLE tenants ADD CONSTRAINT tenants_retention_days_check CHECK (retention_days BETWEEN 1 AND 36500); -- Citus needs two statements
 
 -- The same for the whole platform. Only the owner may see and lock the row, so the functions below use its lock to run one at a
 -- time: no other role can block them.
@@ -266,7 +267,6 @@ DO $$
 BEGIN
     IF to_regclass('events_before') IS NOT NULL THEN
         ALTER TABLE events_before RENAME TO events;
-        ALTER TABLE events RENAME CONSTRAINT events_before_pkey TO events_pkey;
         RETURN;
     END IF;
     CREATE TABLE events (
