@@ -22,16 +22,17 @@ const managedComment = "made by secure-data-api, which keeps its settings up to 
 // user or a session, and can't access a partition of events but through events. It reads password hashes through the functions only, and can't grant super_admin.
 // CheckRowLevelSecurity allows the same; see rlsTables.
 var grants = []string{
-	"REVOKE ALL ON users, sessions, sign_in_addresses FROM %s", // granted by an older version
-	"GRANT SELECT, INSERT ON tenants, events, event_keys, audit_entries TO %s",
+	"REVOKE ALL ON tenants, users, sessions, sign_in_addresses FROM %s", // granted by an older version
+	"GRANT SELECT, INSERT ON events, event_keys, audit_entries TO %s",
 	"GRANT UPDATE (event_id, stored_at) ON event_keys TO %s", // an expired key may name another event
-	// Needed to lock a tenant's row.
-	"GRANT UPDATE (created_at) ON tenants TO %s",
+	// The update is needed to lock a tenant's row. Only the owner sets a retention.
+	"GRANT SELECT, INSERT (id, slug, created_at), UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",
 	"GRANT SELECT, INSERT, UPDATE (current_hash, previous_hash, device, address, last_used_at, revoked_at, revoked_for) ON sessions TO %s",
 	"GRANT SELECT, INSERT, UPDATE (last_at) ON sign_in_addresses TO %s",
 	"GRANT DELETE ON sessions, sign_in_addresses TO %s", // expired, or beyond the limit
 	"GRANT EXECUTE ON FUNCTION " + strings.Join(functions, ", ") + " TO %s",
+	"GRANT EXECUTE ON FUNCTION event_months_ahead() TO %s",
 	"GRANT SELECT, INSERT ON served TO %s", // for a replica without the owner's role; it can't delete
 	"GRANT SELECT, UPDATE ON heartbeat TO %s",
 	"GRANT SELECT ON goose_db_version TO %s",

@@ -29,7 +29,8 @@ var distributedTables = []struct{ table, distribute string }{
 	{"users", "SELECT create_reference_table('users')"},
 	{"sessions", "SELECT create_reference_table('sessions')"},
 	{"sign_in_addresses", "SELECT create_reference_table('sign_in_addresses')"},
-	{"events", "SELECT create_distributed_table('events', 'tenant_id')"},
+	{"events", "SELECT create_distributed_table('events', 'tenant_id')"}, // with its partitions
+	{"event_keys", "SELECT create_distributed_table('event_keys', 'tenant_id', colocate_with => 'events')"},
 	{"audit_entries", "SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')"},
 }
 

@@ -319,7 +319,7 @@ func testKeys(t *testing.T, server *container.Container) {
 	rows, err := driverConn(t, ownerURL).QueryContext(t.Context(), `
 		SELECT c.conrelid::regclass::text, c.contype, a.attname
 		FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-		WHERE c.contype IN ('p', 'u', 'f') AND c.conrelid IN ('events'::regclass, 'audit_entries'::regclass)`)
+		WHERE c.contype IN ('p', 'u', 'f') AND c.conrelid IN ('events'::regclass, 'event_keys'::regclass, 'audit_entries'::regclass)`)
 	if err != nil {
 		t.Fatal(err)
 	}

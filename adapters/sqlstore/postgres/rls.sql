@@ -48,5 +48,15 @@ WHERE t.oid <> w.relowner AND NOT t.rolsuper AND a.attrelid = w.oid AND a.attnum
         WHEN 'UPDATE' THEN w.name || '.' || a.attname <> ALL ($3::text[]) ELSE true END
 GROUP BY t.called, w.called, privilege
 UNION ALL
+SELECT 'row level security is not forced on the partition ' || string_agg(called::text, ', ' ORDER BY called::text) FROM partitions WHERE NOT forced HAVING COUNT(*) > 0
+UNION ALL
+SELECT format('the partition %s has the policy %I', w.called, p.polname) FROM partitions w JOIN pg_policy p ON p.polrelid = w.oid
+UNION ALL
+SELECT format('%s may %s the partition %s', t.called, privilege, string_agg(w.called::text, ', ' ORDER BY w.called::text))
+FROM roles t, partitions w, unnest(ARRAY ['DELETE', 'INSERT', 'REFERENCES', 'SELECT', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS privilege
+WHERE t.oid <> w.relowner AND NOT t.rolsuper AND CASE WHEN privilege IN ('DELETE', 'TRIGGER', 'TRUNCATE')
+    THEN has_table_privilege(t.oid, w.oid, privilege) ELSE has_any_column_privilege(t.oid, w.oid, privilege) END
+GROUP BY t.called, privilege
+UNION ALL
 SELECT t.called || ' may list all tenants' FROM roles t, to_regprocedure('all_tenants()') AS f
 WHERE NOT t.rolsuper AND has_function_privilege(t.oid, f, 'EXECUTE') AND NOT EXISTS (SELECT FROM owned o WHERE o.owner = t.oid)

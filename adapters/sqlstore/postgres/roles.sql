@@ -14,8 +14,14 @@ protected AS (
     FROM unnest($1::text[]) AS w (name)
     LEFT JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))
 ),
+-- The partitions of these tables, which nobody but the owner may access directly.
+partitions AS (
+    SELECT c.oid, c.relowner, c.relowner <> w.relowner AS foreign_owner, c.relrowsecurity AND c.relforcerowsecurity AS forced, c.oid::regclass AS called
+    FROM protected w, pg_partition_tree(w.oid) AS p JOIN pg_class c ON c.oid = p.relid WHERE p.level > 0
+),
 owned AS (
     SELECT datdba AS owner, format('the database %I', datname) AS what FROM pg_database WHERE datname = current_database()
     UNION SELECT n.nspowner, format('the schema %I', n.nspname) FROM pg_namespace n JOIN protected w ON w.relnamespace = n.oid
     UNION SELECT relowner, format('the table %s', called) FROM protected WHERE oid IS NOT NULL
+    UNION SELECT relowner, format('the partition %s', called) FROM partitions WHERE foreign_owner
 ),

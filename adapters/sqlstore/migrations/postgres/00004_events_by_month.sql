@@ -90,6 +90,15 @@ CREATE FUNCTION missing_event_months() RETURNS SETOF timestamp LANGUAGE sql STAB
     WHERE to_regclass(event_partition(month)) IS NULL
 $$;
 
+-- How many months after this one have a partition. Everyone may read that in the catalog, so it needs no rights of the owner.
+-- +goose StatementBegin
+CREATE FUNCTION event_months_ahead() RETURNS integer LANGUAGE sql STABLE AS $$
+    SELECT COUNT(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'events'::regclass AND c.relname ~ '^events_\d{4}_\d\d$'
+        AND c.relname > 'events_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')
+$$;
+-- +goose StatementEnd
+
 -- Adds a partition of events. It is attached without a lock that blocks reads or writes of the others, unlike by CREATE TABLE ...
 -- PARTITION OF. The policies of events apply to statements on events only. A statement on the partition itself sees no rows and
 -- adds none, since it has row level security without a policy, even if a role was granted access by mistake.
@@ -105,7 +114,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Adds the missing partitions, and returns how many months after this one have a partition. The first call also adds one for all
+-- Adds the missing partitions, and returns event_months_ahead. The first call also adds one for all
 -- events before the first month. It waits at most a second for each lock.
 -- +goose StatementBegin
 CREATE FUNCTION add_event_partitions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -122,8 +131,7 @@ BEGIN
             PERFORM add_event_partition(event_partition(month), quote_literal(event_bound(month)), event_bound(month + interval '1 month'));
         END LOOP;
     END IF;
-    RETURN (SELECT COUNT(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'events'::regclass AND c.relname ~ '^events_\d{4}_\d\d$' AND c.relname > event_partition(event_month(0)));
+    RETURN event_months_ahead();
 END $$;
 -- +goose StatementEnd
 
@@ -219,8 +227,8 @@ DECLARE
     f regprocedure;
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN (
-        'event_bound', 'event_month', 'first_event_month', 'event_partition', 'missing_event_months', 'add_event_partition',
-        'add_event_partitions', 'event_partition_size', 'drop_event_partitions', 'expire_events')
+        'event_bound', 'event_month', 'first_event_month', 'event_partition', 'missing_event_months', 'event_months_ahead',
+        'add_event_partition', 'add_event_partitions', 'event_partition_size', 'drop_event_partitions', 'expire_events')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f, current_schema());
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
@@ -252,6 +260,7 @@ DROP FUNCTION drop_event_partitions();
 DROP FUNCTION event_partition_size(regclass);
 DROP FUNCTION add_event_partitions();
 DROP FUNCTION add_event_partition(text, text, uuid);
+DROP FUNCTION event_months_ahead();
 DROP FUNCTION missing_event_months();
 DROP FUNCTION event_partition(timestamp);
 DROP FUNCTION first_event_month();

@@ -1,0 +1,51 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+)
+
+// The table events has a partition for each month, and one for all before. Functions of the tables' owner add and drop them, so
+// that the service's role needs no rights on the schema. They decide by themselves what to add and drop.
+
+// AddPartitions adds the partitions of events that are missing up to 24 months ahead, and returns how many months after this one
+// have a partition. It fails if it has to wait for a lock for more than a second.
+func (d *Database) AddPartitions(ctx context.Context) (months int, err error) {
+	months, err = d.count(ctx, "SELECT add_event_partitions()")
+	if err != nil {
+		return 0, fmt.Errorf("adding partitions of events: %w", err)
+	}
+	return months, nil
+}
+
+// EventMonthsLeft returns how many months after this one have a partition. Events of later ones can't be ingested.
+func (d *Database) EventMonthsLeft(ctx context.Context) (int, error) {
+	months, err := d.count(ctx, "SELECT event_months_ahead()")
+	if err != nil {
+		return 0, fmt.Errorf("counting the partitions of events: %w", err)
+	}
+	return months, nil
+}
+
+// DropExpired removes the events of all partitions that are older than the platform's retention, and returns how many partitions
+// that were: 0 without a retention, and while another replica does it. It fails if it has to wait for a lock for more than a
+// second, and then has removed the older partitions.
+func (d *Database) DropExpired(ctx context.Context) (partitions int, err error) {
+	for {
+		n, err := d.count(ctx, "SELECT drop_event_partitions()")
+		if err != nil {
+			return partitions, fmt.Errorf("dropping expired partitions of events: %w", err)
+		}
+		if n == 0 {
+			return partitions, nil
+		}
+		partitions += n
+	}
+}
+
+// count returns the number that a statement of the service's role returns, within the time of one.
+func (d *Database) count(caller context.Context, statement string) (n int, err error) {
+	ctx, cancel := context.WithTimeout(caller, d.dialect.Timeout())
+	defer cancel()
+	return n, d.service.GetContext(ctx, &n, statement)
+}
