@@ -54,7 +54,7 @@ UNION ALL
 SELECT format('the function %s %s', k.signature, wrong.what)
 FROM known k, LATERAL (VALUES
     (NOT k.prosecdef, 'runs with the rights of its caller'),
-    (array_remove(k.proconfig, 'lock_timeout=1s') IS DISTINCT FROM (SELECT ARRAY [format('search_path=pg_catalog, %I, pg_temp', s.name)] FROM protected w JOIN schemas s ON s.oid = w.relnamespace WHERE w.name = 'users'),
+    (array_remove(array_remove(k.proconfig, 'lock_timeout=1s'), 'enable_seqscan=off') IS DISTINCT FROM (SELECT ARRAY [format('search_path=pg_catalog, %I, pg_temp', s.name)] FROM protected w JOIN schemas s ON s.oid = w.relnamespace WHERE w.name = 'users'),
         'has other settings than the migrations give it'),
     (EXISTS (SELECT FROM protected w WHERE w.name = ANY ($2::text[]) AND w.relowner <> k.proowner), 'does not belong to the owner of the tables')
 ) AS wrong (so, what)

@@ -59,12 +59,14 @@ func newInjection(t *testing.T, server *container.Container) *injection {
 	return n
 }
 
-// addAccount adds a user with a session, a sign-in address, an event and an audit entry.
+// addAccount adds a user with a session, a sign-in address, an event with a key, and an audit entry.
 func (n *injection) addAccount(t *testing.T, home tenant.Tenant, role access.Role) account {
 	t.Helper()
 	r := account{User: porttest.NewUser(t, n, home, role), session: porttest.NewID[id.Session]()}
 	scope, now := porttest.ScopeOf(t, home.ID), time.Now()
 	_, err := n.Events().Ingest(t.Context(), scope, porttest.NewBatch(t, home.ID))
+	admin := driverConn(t, n.server.AdminURL(n.database))
+	exec(t, admin, "INSERT INTO event_keys VALUES ($1, uuid_send(gen_random_uuid()), gen_random_uuid(), $2)", string(home.ID), now.UnixMicro())
 	err = errors.Join(err,
 		n.Sessions().Add(t.Context(), session.Session{
 			ID: r.session, UserID: r.ID, TenantID: home.ID, Current: "secret", CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(time.Hour),
@@ -118,13 +120,15 @@ func testInjection(t *testing.T, server *container.Container) {
 	t.Run("super_admin", func(t *testing.T) { testSuperAdmin(t, n) })
 	t.Run("super_admin through the store", func(t *testing.T) { testSuperAdminByStore(t, n) })
 	t.Run("read-only transactions", func(t *testing.T) { testReadQueries(t, n) })
+	t.Run("event partitions", func(t *testing.T) { testWorkersFunctions(t, n) })
 	t.Run("remaining risks", func(t *testing.T) { testRemainingRisks(t, n) })
 }
 
 // testRows: in each tenant only its own rows are visible.
 func testRows(t *testing.T, n *injection) {
 	for table, want := range map[string][3]int{ // in no tenant, mine and other
-		"tenants": {0, 1, 1}, "users": {0, 4, 2}, "sessions": {0, 4, 2}, "sign_in_addresses": {0, 4, 2}, "events": {0, 4, 2}, "audit_entries": {0, 4, 2},
+		"tenants": {0, 1, 1}, "users": {0, 4, 2}, "sessions": {0, 4, 2}, "sign_in_addresses": {0, 4, 2}, "events": {0, 4, 2},
+		"event_keys": {0, 4, 2}, "audit_entries": {0, 4, 2},
 	} {
 		for i, tenantID := range []id.Tenant{"", n.mine.ID, n.other.ID} {
 			for _, readOnly := range []bool{false, true} {
@@ -150,7 +154,11 @@ func testRefused(t *testing.T, n *injection) {
 	statements := []string{
 		"UPDATE events SET event_type = 'x'", "DELETE FROM events", "TRUNCATE events", "DROP TABLE events",
 		"DELETE FROM audit_entries", "UPDATE audit_entries SET act = 'x'", "ALTER TABLE events DISABLE ROW LEVEL SECURITY",
-		"INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ('" + string(n.other.ID) + "', gen_random_uuid(), 'x', 'u', now())",
+		"INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ('" + string(n.other.ID) + "', '" + boundOf(time.Now()) + "', 'x', 'u', 0)",
+		"SELECT * FROM events_older", "TRUNCATE events_older", "DROP TABLE events_older", "ALTER TABLE events DETACH PARTITION events_older",
+		"DELETE FROM event_keys", "UPDATE event_keys SET tenant_id = tenant_id", "UPDATE event_keys SET key = key",
+		"INSERT INTO event_keys VALUES ('" + string(n.other.ID) + "', '0123456789abcdef', gen_random_uuid(), 0)",
+		"SELECT days FROM retention", "UPDATE retention SET days = 1", "SELECT FROM retention FOR UPDATE",
 
 		"SELECT password_hash FROM users", "SELECT u FROM users u", "SELECT * FROM users", "COPY users TO STDOUT",
 		"SELECT id FROM users WHERE password_hash LIKE 'h%'", "UPDATE users SET active = active RETURNING password_hash",
@@ -166,6 +174,7 @@ func testRefused(t *testing.T, n *injection) {
 		"UPDATE sessions SET expires_at = 'infinity'",
 		"INSERT INTO sessions SELECT gen_random_uuid(), '" + string(n.otherSuperAdmin.ID) + "', '" + string(n.other.ID) + "', 'x', '', '', '', now(), now(), 'infinity', NULL, ''",
 
+		"UPDATE tenants SET retention_days = 1", "INSERT INTO tenants (id, slug, created_at, retention_days) VALUES ('" + string(n.mine.ID) + "', 'new', now(), 1)",
 		"UPDATE tenants SET slug = 'x'", "UPDATE tenants SET id = gen_random_uuid()", "DELETE FROM tenants",
 		"INSERT INTO tenants (id, slug, created_at) VALUES (gen_random_uuid(), 'new', now())", "SELECT all_tenants()",
 		"DELETE FROM served", "UPDATE goose_db_version SET version_id = 0",
@@ -186,11 +195,12 @@ func testRefused(t *testing.T, n *injection) {
 func testChanged(t *testing.T, n *injection) {
 	for statement, want := range map[string]int64{
 		"UPDATE users SET active = false": 4, "UPDATE users SET password_hash = 'x'": 4, "UPDATE users SET role = 'admin'": 4, "UPDATE sessions SET revoked_at = now()": 4,
-		"DELETE FROM sessions": 4, "DELETE FROM sign_in_addresses": 4, "UPDATE tenants SET created_at = now()": 1,
+		"DELETE FROM sessions": 4, "DELETE FROM sign_in_addresses": 4, "UPDATE tenants SET created_at = now()": 1, "UPDATE event_keys SET stored_at = 0": 4,
 		"UPDATE users SET active = false WHERE id = '" + string(n.otherAdmin.ID) + "'":                        0,
 		"UPDATE users SET password_hash = 'x' WHERE email = '" + n.otherSuperAdmin.Email.String() + "'":       0,
 		"DELETE FROM sessions WHERE id = '" + string(n.otherSuperAdmin.session) + "'":                         0,
 		"UPDATE sessions SET current_hash = 'x' WHERE user_id = '" + string(n.otherSuperAdmin.ID) + "'":       0,
+		"UPDATE event_keys SET event_id = gen_random_uuid() WHERE tenant_id = '" + string(n.other.ID) + "'":   0,
 		"UPDATE tenants SET created_at = now() WHERE id = '" + string(n.other.ID) + "'":                       0,
 		"UPDATE sign_in_addresses SET last_at = now() WHERE user_id = '" + string(n.otherSuperAdmin.ID) + "'": 0,
 	} {
@@ -289,6 +299,7 @@ func testReadQueries(t *testing.T, n *injection) {
 		"account_by_email('" + n.admin.Email.String() + "')", "password_is('" + string(n.admin.ID) + "', 'hash')",
 		"caller_of_session('" + string(n.admin.session) + "')", "address_is_known('" + n.admin.Email.String() + "', '192.0.2.1')",
 		"password_costs('x')", "tenant_by_slug('" + n.other.Slug.String() + "')", "home_of_user('" + string(n.otherAdmin.ID) + "')",
+		"add_event_partitions()", "drop_event_partitions()", "expire_events(1)",
 	}
 	for _, call := range calls {
 		if _, got, err := n.try(t, n.mine.ID, false, "SELECT "+call); err != nil || got == "" {
@@ -299,6 +310,24 @@ func testReadQueries(t *testing.T, n *injection) {
 				t.Errorf("%s succeeds in a read-only transaction: %q", statement, got)
 			}
 		}
+	}
+}
+
+// testWorkersFunctions: a statement that calls the worker's functions deletes nothing that is not expired, and afterwards sees no
+// tenant's rows, whatever it has entered before. The functions have no other argument than how many rows to delete.
+func testWorkersFunctions(t *testing.T, n *injection) {
+	count := "SELECT (SELECT %s) || ' ' || (SELECT COUNT(*) FROM events) || ' ' || (SELECT COUNT(*) FROM event_keys)"
+	for call, want := range map[string]string{
+		"add_event_partitions()": "24 4 4", "drop_event_partitions()": "0 4 4", "expire_events(2147483647)": "0 0 0",
+		"'nothing'": "nothing 4 4", // the events that the calls did not delete
+	} {
+		if _, got, err := n.try(t, n.mine.ID, false, fmt.Sprintf(count, call)); err != nil || got != want {
+			t.Errorf("%s: %q, want %q, %v", call, got, want, err)
+		}
+	}
+	admin := driverConn(t, n.server.AdminURL(n.database))
+	if left := scalar[int](t, admin, "SELECT (SELECT COUNT(*) FROM events) + (SELECT COUNT(*) FROM event_keys)"); left != 12 {
+		t.Errorf("%d events and keys are left", left)
 	}
 }
 
