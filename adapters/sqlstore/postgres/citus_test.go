@@ -51,7 +51,6 @@ func newCluster(t *testing.T, server *container.Container, prepare func(name, ro
 	c.admin = driverConn(t, ownerURL)
 	c.home = porttest.NewTenant(t, c)
 	scope := porttest.ScopeOf(t, c.home.ID)
-	superuser := driverConn(t, server.AdminURL(c.name))
 	for range 5 {
 		if _, err := c.Events().Ingest(t.Context(), scope, porttest.NewBatch(t, c.home.ID)); err != nil {
 			t.Fatal(err)

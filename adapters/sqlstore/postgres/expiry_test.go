@@ -156,3 +156,23 @@ func testFailedExpiry(t *testing.T, p partitioned) {
 		t.Errorf("afterwards it has entered %q", entered)
 	}
 }
+
+// testManyTenants: a call ends after half of the statement timeout, and the next one goes on with the other tenants.
+func testManyTenants(t *testing.T, p partitioned) {
+	const tenants, last = 50, "ffffffff-ffff-4fff-8fff-ffffffffffff"
+	exec(t, p.admin, "INSERT INTO tenants (id, slug, created_at, retention_days) SELECT gen_random_uuid(), 'x' || i, now(), 1 FROM generate_series(1, $1) AS i", tenants)
+	exec(t, p.admin, "INSERT INTO tenants (id, slug, created_at, retention_days) VALUES ($1, 'last', now(), 1)", last)
+	addEvent(t, p.admin, last, monthStart(-5))
+	calls := 0
+	for deleted := 0; deleted == 0 && calls <= tenants; calls++ {
+		tx := begin(t, p.service)
+		// Set within the statement, it does not apply to this one.
+		deleted = scalar[int](t, tx, "SELECT expire_events(10) FROM set_config('statement_timeout', '2', true)")
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.eventsOf(t, last); n != 0 || calls < 2 {
+		t.Errorf("after %d calls the last tenant has %d events", calls, n)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest/container"
@@ -29,6 +30,7 @@ func TestPartitions(t *testing.T) {
 		"tenant retention":   testTenantRetention,
 		"expired keys":       testExpiredKeys,
 		"one worker":         testOneWorker,
+		"many tenants":       testManyTenants,
 		"failed expiry":      testFailedExpiry,
 		"read-only":          testReadOnly,
 		"as one role":        nil,
@@ -104,7 +106,7 @@ func begin(t *testing.T, db *sql.DB) *sql.Tx {
 	return tx
 }
 
-func hasCode(err error, code pq.ErrorCode) bool {
+func hasCode(err error, code pqerror.Code) bool {
 	var e *pq.Error
 	return errors.As(err, &e) && e.Code == code
 }
