@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -18,10 +20,17 @@ import (
 // queueTest drives a queue whose commits last until the test ends them, in a synctest bubble: time passes only while all
 // goroutines wait. A request is named for its tenant: a1 and a2 are of the tenant a.
 type queueTest struct {
-	t        testing.TB
+	t        tb
 	queue    *queue[string, string]
 	attempts chan attempt
 	results  map[string]chan result
+}
+
+// tb is what it needs of a test.
+type tb interface {
+	rapid.TB
+	Context() context.Context
+	Cleanup(func())
 }
 
 // attempt is a commit that is going on.
@@ -36,12 +45,17 @@ type result struct {
 	after time.Duration
 }
 
-func newQueueTest(t testing.TB, l limits) *queueTest {
+func newQueueTest(t tb, l limits) *queueTest {
+	over := make(chan struct{})
 	q := &queueTest{t: t, attempts: make(chan attempt, 100), results: map[string]chan result{}}
 	q.queue = newQueue(l, func(ctx context.Context, group []*request[string, string]) error {
 		a := attempt{names(group), make(chan error)}
 		q.attempts <- a
-		err := <-a.end
+		var err error
+		select {
+		case err = <-a.end:
+		case <-over:
+		}
 		if errors.Is(err, errBug) {
 			panic("a bug")
 		}
@@ -49,6 +63,10 @@ func newQueueTest(t testing.TB, l limits) *queueTest {
 			r.out = r.in + " is stored"
 		}
 		return errors.Join(err, ctx.Err())
+	})
+	t.Cleanup(func() { // if the test has failed early, what it has begun ends here
+		close(over)
+		q.queue.close()
 	})
 	return q
 }
