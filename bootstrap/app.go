@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
@@ -68,17 +67,17 @@ type App struct {
 	Users   *users.Service
 	Tenants *tenants.Service
 
-	config   config.Config
-	clock    ports.Clock
-	after    func(time.Duration) <-chan time.Time
-	draining atomic.Bool // stopping, but still answering
-	hasher   *password.Hasher
-	logger   *slog.Logger
-	database database
-	postgres *postgres.Database // nil if the database is SQLite
-	redis    *redis.Client      // nil if Redis is not configured
-	metrics  *telemetry.Metrics
-	handler  http.Handler
+	config    config.Config
+	clock     ports.Clock
+	after     func(time.Duration) <-chan time.Time
+	condition condition
+	hasher    *password.Hasher
+	logger    *slog.Logger
+	database  database
+	postgres  *postgres.Database // nil if the database is SQLite
+	redis     *redis.Client      // nil if Redis is not configured
+	metrics   *telemetry.Metrics
+	handler   http.Handler
 }
 
 // database is a store with its life cycle.
@@ -192,7 +191,7 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, vers
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Keys: keys, Clock: a.clock, IDs: system.IDs{},
 			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout), c.QueriesAtOnce),
 		}, requestTimeout),
-		AuditLog: log, Database: a.database, Draining: a.draining.Load, Limiter: limiter, LimitHit: a.metrics.LimitHit,
+		AuditLog: log, Database: a.database, Condition: a.condition.now, Limiter: limiter, LimitHit: a.metrics.LimitHit,
 		Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
 		Version: version, Environment: c.Environment,
@@ -211,7 +210,8 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, vers
 
 // ready reports whether the service is ready, as /health/ready does.
 func (a *App) ready() bool {
-	return !a.draining.Load() && a.database.Ping(context.Background()) == nil // which has a time limit of its own
+	now := a.condition.now()
+	return !now.Migrating && !now.Draining && a.database.Ping(context.Background()) == nil // which has a time limit of its own
 }
 
 func (a *App) openDatabase(ctx context.Context, in Runtime) error {

@@ -23,13 +23,11 @@ const (
 	shutdownTimeout = 30 * time.Second
 )
 
-// Serve migrates the schema, listens, and answers requests until the context ends. Then it fails its readiness check, keeps
-// answering for SHUTDOWN_DELAY_SECONDS, accepts no more connections, finishes the requests in flight and returns nil. ready
-// is called with the address once it listens.
+// Serve listens, migrates the schema, and answers requests until the context ends. Then it fails its readiness check, keeps
+// answering for SHUTDOWN_DELAY_SECONDS, accepts no more connections, finishes the requests in flight and returns nil. While it
+// migrates, it answers only health checks, with the progress, and what else needs no database. ready is called with the address
+// once it answers all requests.
 func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
-	if err := a.prepare(ctx); err != nil {
-		return err
-	}
 	listener, err := a.listen(ctx)
 	if err != nil {
 		return err
@@ -41,7 +39,18 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	defer stopHelpers()
 	server := a.server(a.metrics.InFlight(a.handler))
 	served := make(chan error, 1)
+	a.condition.migrating.Store(true)
 	go func() { served <- server.Serve(listener) }()
+	if err := a.prepare(ctx); err != nil {
+		closed := server.Close() // breaks off nothing but health checks
+		<-served
+		if ctx.Err() != nil {
+			a.logger.Info("stopped before the schema was migrated; the next start continues", "reason", err)
+			return closed
+		}
+		return errors.Join(err, closed)
+	}
+	a.condition.migrating.Store(false)
 	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)
 	ready(listener.Addr())
 
@@ -69,7 +78,7 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 // drain fails the readiness check and waits, so that load balancers notice it before connections are refused. Requests are
 // still answered; each response closes its connection, so that the next request opens a new one, possibly to another replica.
 func (a *App) drain(served <-chan error) error {
-	a.draining.Store(true)
+	a.condition.draining.Store(true)
 	if a.config.ShutdownDelay == 0 {
 		return nil
 	}

@@ -44,8 +44,20 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 // later could meet the client's next request.
 func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.deps.Draining() {
+		if s.deps.Condition().Draining {
 			c.Response().Header().Set(echo.HeaderConnection, "close")
+		}
+		return next(c)
+	}
+}
+
+var errMigrating = fault.New(fault.Unavailable, "migrating", "The schema of the database is being migrated.").After(10 * time.Second)
+
+// refuseWhileMigrating refuses requests that need the database until its schema has been migrated and checked.
+func (s *Server) refuseWhileMigrating(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.deps.Condition().Migrating && !s.isOpen(c) {
+			return errMigrating
 		}
 		return next(c)
 	}

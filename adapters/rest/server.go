@@ -86,7 +86,7 @@ type Dependencies struct {
 	Analytics Analytics
 	AuditLog  AuditLog
 	Database  Database
-	Draining  func() bool // whether the service is shutting down
+	Condition func() Condition
 	Limiter   ports.RateLimiter
 	LimitHit  func(rate string) // called for each request that a rate limit refuses, with the name of the rate
 	Clock     ports.Clock
@@ -183,7 +183,7 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 		return nil, err
 	}
 	// The guard comes first, so that requests that the later ones refuse are counted against a rate limit.
-	e.Use(recoverPanics(), s.guard, sameSite, s.checkQuery)
+	e.Use(recoverPanics(), s.refuseWhileMigrating, s.guard, sameSite, s.checkQuery)
 	e.Use(middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody, boundLargeBodies())
 
 	contract.RegisterHandlersWithBaseURL(e, contract.NewStrictHandler(handlers{s}, nil), Prefix)

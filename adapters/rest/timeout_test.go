@@ -40,7 +40,7 @@ type everything interface {
 // dependencies returns what the API works with, all of it one thing.
 func dependencies(on everything) rest.Dependencies {
 	return rest.Dependencies{
-		Auth: on, Users: on, Analytics: on, AuditLog: on, Database: on, Draining: func() bool { return false },
+		Auth: on, Users: on, Analytics: on, AuditLog: on, Database: on, Condition: func() rest.Condition { return rest.Condition{} },
 		Limiter: on, LimitHit: func(string) {}, Clock: on, IDs: on, Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -45,6 +45,11 @@ type About struct {
 // Example: alice@acme.com
 type Address = string
 
+// ConditionDetail Progress of a migration or what needs the operator's attention
+//
+// Example: carrying events over: 2,150,000 of 8,000,000
+type ConditionDetail = string
+
 // Connection Example: connected
 type Connection = string
 
@@ -155,6 +160,11 @@ type FieldError struct {
 type Health struct {
 	// Database Example: connected
 	Database Connection `json:"database"`
+
+	// Detail Progress of a migration or what needs the operator's attention
+	//
+	// Example: carrying events over: 2,150,000 of 8,000,000
+	Detail *ConditionDetail `json:"detail,omitempty"`
 
 	// Environment Example: production
 	Environment string `json:"environment"`
@@ -303,6 +313,11 @@ type QueryRow = json.Marshaler
 type Readiness struct {
 	// Database Example: connected
 	Database Connection `json:"database"`
+
+	// Detail Progress of a migration or what needs the operator's attention
+	//
+	// Example: carrying events over: 2,150,000 of 8,000,000
+	Detail *ConditionDetail `json:"detail,omitempty"`
 
 	// Status Example: ready
 	Status string `json:"status"`
