@@ -68,6 +68,7 @@ const (
 	Integer
 	Real
 	Text
+	Timestamp // of the tables of earlier versions of the schema
 )
 
 // ErrDenied: the database role lacks a privilege. No request of the API needs such a privilege; commands of the operator that

@@ -40,3 +40,6 @@ func (t *dbTime) Scan(value any) error {
 	}
 	return nil
 }
+
+// Time is the form of a time for the tables of earlier versions of the schema; see package events.
+type Time = dbTime

@@ -22,8 +22,10 @@ var files embed.FS
 const (
 	// EnvironmentsRecorded is the first version that stores the environments a database is used in.
 	EnvironmentsRecorded = 2
+	// EventsCarried is the version that carries the events of schema 3 over.
+	EventsCarried = 5
 	// Newest is the newest version that this program knows.
-	Newest = 4
+	Newest = EventsCarried
 )
 
 // ErrNewer: a newer program has migrated the database to a schema that this one does not know.
@@ -38,19 +40,44 @@ type Status struct {
 
 // Runner migrates the schema of a database.
 type Runner struct {
+	Report Report // never nil; does nothing unless it is replaced
+
 	provider *goose.Provider
 	db       *sql.DB
-	hasTable string         // query for whether goose's version table exists
+	dialect  goose.Dialect
 	applied  database.Store // goose's version table
 }
 
-// NewRunner returns a runner for the database with the migrations of the given folder.
-func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goose.ProviderOption) (*Runner, error) {
+// Carry are the two directions of version EventsCarried, which is no SQL. They run outside a transaction, and may be interrupted
+// at any point: until the version is recorded, they run again.
+type Carry struct {
+	Up, Down func(ctx context.Context, report Report) error
+}
+
+// Report is called with the progress of carrying events: how many of all were carried.
+type Report func(carried, total int64)
+
+// version returns version EventsCarried for goose, which wants the name of a file.
+func (r *Runner) version(c Carry) *goose.Migration {
+	run := func(carry func(context.Context, Report) error) *goose.GoFunc {
+		return &goose.GoFunc{Mode: goose.TransactionDisabled, RunDB: func(ctx context.Context, _ *sql.DB) error {
+			return carry(ctx, r.Report)
+		}}
+	}
+	m := goose.NewGoMigration(EventsCarried, run(c.Up), run(c.Down))
+	m.Source = fmt.Sprintf("%05d_carry_events.go", EventsCarried)
+	return m
+}
+
+// NewRunner returns a runner for the database with the migrations of the given folder. The pool must have room for more than
+// one connection: goose holds one while version EventsCarried runs.
+func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, carry Carry, options ...goose.ProviderOption) (*Runner, error) {
 	versions, err := fs.Sub(files, folder)
 	if err != nil {
 		return nil, fmt.Errorf("opening the migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(dialect, db, versions, append(options, goose.WithDisableGlobalRegistry(true))...)
+	r := &Runner{Report: func(int64, int64) {}, db: db, dialect: dialect}
+	provider, err := goose.NewProvider(dialect, db, versions, append(options, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(r.version(carry)))...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
@@ -58,11 +85,8 @@ func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, options ...goos
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	hasTable := "SELECT to_regclass('" + goose.DefaultTablename + "') IS NOT NULL"
-	if dialect == goose.DialectSQLite3 {
-		hasTable = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '" + goose.DefaultTablename + "')"
-	}
-	return &Runner{provider: provider, db: db, hasTable: hasTable, applied: applied}, nil
+	r.provider, r.applied = provider, applied
+	return r, nil
 }
 
 // Up applies all pending versions and returns their number. Errors: ErrNewer.
@@ -143,17 +167,21 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	return statuses, nil
 }
 
-// Known reports whether the database has goose's version table, which stays also when all versions are rolled back. It only
+// Known reports whether a database has goose's version table, which stays also when all versions are rolled back. It only
 // reads.
-func (r *Runner) Known(ctx context.Context) (known bool, err error) {
-	err = r.db.QueryRowContext(ctx, r.hasTable).Scan(&known)
+func Known(ctx context.Context, dialect goose.Dialect, db *sql.DB) (known bool, err error) {
+	query := "SELECT to_regclass('" + goose.DefaultTablename + "') IS NOT NULL"
+	if dialect == goose.DialectSQLite3 {
+		query = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '" + goose.DefaultTablename + "')"
+	}
+	err = db.QueryRowContext(ctx, query).Scan(&known)
 	return known, err
 }
 
 // listApplied returns the versions applied to the database. Unlike goose's provider it creates no version table.
 func (r *Runner) listApplied(ctx context.Context) (map[int64]struct{}, error) {
 	versions := map[int64]struct{}{}
-	if known, err := r.Known(ctx); err != nil || !known {
+	if known, err := Known(ctx, r.dialect, r.db); err != nil || !known {
 		return versions, err
 	}
 	applied, err := r.applied.ListMigrations(ctx, r.db)

@@ -195,6 +195,11 @@ func withoutForcedRLS(ctx context.Context, tx *sql.Tx, fn func() error) error {
 	if err != nil {
 		return fmt.Errorf("reading the tables with row level security: %w", err)
 	}
+	return withoutForceOn(ctx, tx, tables, fn)
+}
+
+// withoutForceOn is withoutForcedRLS on some tables, named as SQL does.
+func withoutForceOn(ctx context.Context, tx *sql.Tx, tables []string, fn func() error) error {
 	force := func(how string) error {
 		for _, table := range tables {
 			if _, err := tx.ExecContext(ctx, "ALTER TABLE "+table+" "+how+" ROW LEVEL SECURITY"); err != nil {

@@ -55,6 +55,7 @@ func (dialect) ID(text string) (any, error) { return text, nil }
 func (dialect) Rows(columns ...sqlstore.Column) (query string, args []any) {
 	types := map[sqlstore.ColumnType]string{
 		sqlstore.UUID: "uuid", sqlstore.Bytes: "bytea", sqlstore.Integer: "bigint", sqlstore.Real: "double precision", sqlstore.Text: "text",
+		sqlstore.Timestamp: "timestamptz",
 	}
 	arrays := make([]string, 0, len(columns))
 	for _, c := range columns {

@@ -176,5 +176,5 @@ func (d *Database) Migrations() (*migrations.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating the migration lock: %w", err)
 	}
-	return migrations.NewRunner(goose.DialectPostgres, "postgres", d.owner, goose.WithSessionLocker(locker))
+	return migrations.NewRunner(goose.DialectPostgres, "postgres", d.owner, migrations.Carry{Up: d.carryForward, Down: d.carryBack}, goose.WithSessionLocker(locker))
 }

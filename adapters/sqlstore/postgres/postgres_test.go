@@ -72,11 +72,8 @@ func TestOnContainer(t *testing.T) {
 		o.AsOwner = true
 		db := migrated(t, o)
 		porttest.Operator(t, db)
-		runner, err := db.Migrations()
-		if err != nil {
-			t.Fatal(err)
-		}
-		porttest.RLSMigration(t, db, runner.Down, runner.Up)
+		porttest.RLSMigration(t, db, migrationsOf(t, db))
+		porttest.Carrying(t, db, migrationsOf(t, db))
 	})
 	t.Run("injection", func(t *testing.T) { testInjection(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })
@@ -101,6 +98,26 @@ func TestOnContainer(t *testing.T) {
 	t.Run("encoding", func(t *testing.T) { testEncoding(t, server) })
 	t.Run("a silent host", func(t *testing.T) { testSilentHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
+}
+
+// migrationsOf returns the migrations of a database as the tests of ports need them.
+func migrationsOf(t *testing.T, db *postgres.Database) porttest.Migrations {
+	t.Helper()
+	runner, err := db.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return porttest.Migrations{
+		Up: func(ctx context.Context, report func(carried, total int64)) error {
+			runner.Report = report
+			_, err := runner.Up(ctx)
+			return err
+		},
+		Down: func(ctx context.Context, report func(carried, total int64)) (string, error) {
+			runner.Report = report
+			return runner.Down(ctx)
+		},
+	}
 }
 
 // driverConn returns a pool of plain connections, without the store.

@@ -41,8 +41,10 @@ type Database struct {
 	*sqlstore.Store
 	events *events.Store
 	writer *sqlx.DB
-	path   string      // empty in memory
-	opened os.FileInfo // the file; nil in memory
+	// migrating is for the runner of the migrations, which needs more than one connection.
+	migrating *sql.DB
+	path      string      // empty in memory
+	opened    os.FileInfo // the file; nil in memory
 }
 
 // Open opens the file, or creates it, readable by its owner only. queries is the number of concurrent queries.
@@ -95,11 +97,7 @@ func isMigrated(ctx context.Context, path string) (known bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	runner, err := newRunner(db)
-	if err != nil {
-		return false, err
-	}
-	return runner.Known(ctx)
+	return migrations.Known(ctx, goose.DialectSQLite3, db)
 }
 
 // OpenInMemory opens an empty database that no other connection sees and that is gone once it is closed, for tests. In
@@ -126,8 +124,13 @@ func connect(ctx context.Context, source string, queries int) (*Database, error)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
+	migrating, err := sql.Open(driver, source+"&_txlock=immediate") // connects when it is used
+	if err != nil {
+		return nil, errors.Join(err, writer.Close(), reader.Close(), querier.Close())
+	}
+	migrating.SetMaxIdleConns(0)
 	store := sqlstore.New(writer, reader, querier, dialect{})
-	return &Database{Store: store, events: events.New(store), writer: writer}, nil
+	return &Database{Store: store, events: events.New(store), writer: writer, migrating: migrating}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -193,6 +196,9 @@ func checkRegular(path string) error {
 	return fmt.Errorf("the database file %s is %s, not a regular file", path, kind)
 }
 
+// Close closes the pools.
+func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.migrating.Close()) }
+
 // Events returns the events.
 func (d *Database) Events() ports.Events { return d.events }
 
@@ -218,15 +224,6 @@ func (d *Database) checkFile() error {
 		err = errors.New("the database file has been replaced since it was opened")
 	}
 	return err
-}
-
-// Migrations returns the runner of the migrations.
-func (d *Database) Migrations() (*migrations.Runner, error) {
-	return newRunner(d.writer.DB)
-}
-
-func newRunner(db *sql.DB) (*migrations.Runner, error) {
-	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", db)
 }
 
 type dialect struct{}

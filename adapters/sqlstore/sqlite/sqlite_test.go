@@ -67,11 +67,28 @@ func TestStore(t *testing.T) {
 	migrate(t, db)
 	porttest.Store(t, db)
 	porttest.Operator(t, db)
+	porttest.RLSMigration(t, db, migrationsOf(t, db))
+	porttest.Carrying(t, db, migrationsOf(t, db))
+}
+
+// migrationsOf returns the migrations of a database as the tests of ports need them.
+func migrationsOf(t *testing.T, db *sqlite.Database) porttest.Migrations {
+	t.Helper()
 	runner, err := db.Migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	porttest.RLSMigration(t, db, runner.Down, runner.Up)
+	return porttest.Migrations{
+		Up: func(ctx context.Context, report func(carried, total int64)) error {
+			runner.Report = report
+			_, err := runner.Up(ctx)
+			return err
+		},
+		Down: func(ctx context.Context, report func(carried, total int64)) (string, error) {
+			runner.Report = report
+			return runner.Down(ctx)
+		},
+	}
 }
 
 func TestStore_in_memory(t *testing.T) {
