@@ -28,7 +28,7 @@ func (d *Database) carryForward(ctx context.Context, report migrations.Report) e
 	return nil
 }
 
-// tableBefore is the table of events as schema 4 leaves it.
+// tableBefore is the table of events as schema 4 leaves it, on a cluster distributed as the events are.
 const tableBefore = `CREATE TABLE events_before (
     tenant_id       uuid NOT NULL REFERENCES tenants (id),
     id              uuid NOT NULL,
@@ -46,7 +46,16 @@ ALTER TABLE events_before ENABLE ROW LEVEL SECURITY;
 ALTER TABLE events_before FORCE ROW LEVEL SECURITY;
 CREATE POLICY events_of_tenant ON events_before
     USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
-    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)`
+    WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
+DO $$
+BEGIN
+    IF to_regclass('pg_dist_partition') IS NOT NULL THEN
+        EXECUTE $citus$
+            SELECT create_distributed_table('events_before', 'tenant_id', colocate_with => 'events')
+            FROM pg_dist_partition WHERE logicalrelid = 'events'::regclass
+        $citus$;
+    END IF;
+END $$`
 
 // carryBack carries all events back to the table of schema 3.
 func (d *Database) carryBack(ctx context.Context, report migrations.Report) error {
