@@ -44,6 +44,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"open routes", testOpenRoutes},
 		{"too large is counted", testTooLargeCounted},
 		{"audit log", testAuditLog},
+		{"migrating", testMigrating},
 		{"headers", testHeaders},
 		{"docs", testDocs},
 		{"root", testRoot},

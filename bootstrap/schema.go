@@ -32,6 +32,7 @@ func (a *App) migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	runner.Report = a.reportProgress(ctx)
 	if a.postgres != nil {
 		return a.migratePostgres(ctx, runner)
 	}
@@ -129,6 +130,7 @@ func (a *App) MigrateDown(ctx context.Context, named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	runner.Report = a.reportProgress(ctx)
 	return runner.Down(ctx)
 }
 

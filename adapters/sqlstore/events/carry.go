@@ -84,8 +84,11 @@ func (c Carrier) carry(ctx context.Context, from, to layout, convert func(event.
 		return err
 	}
 	w.carried, w.total = carried, carried+left
-	for done := left == 0; !done; {
-		w.Report(w.carried, w.total)
+	if left == 0 {
+		return nil
+	}
+	w.Report(w.carried, w.total)
+	for done := false; !done; w.Report(w.carried, w.total) {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("carrying events over was stopped at %d of %d: %w", w.carried, w.total, err)
 		}

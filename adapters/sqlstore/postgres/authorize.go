@@ -120,7 +120,7 @@ func (d *Database) Authorize(ctx context.Context) error {
 // lockGrants serializes replicas that start at the same time. The service's role can't take this lock, and so can't block it.
 func lockGrants(ctx context.Context, tx *sql.Tx) error {
 	for _, statement := range []string{
-		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockPeriod*lockTries),
+		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockPeriod*authorizeTries),
 		"LOCK TABLE goose_db_version IN EXCLUSIVE MODE", // replicas can still read it
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {

@@ -30,10 +30,11 @@ const (
 	// grace is how long the client waits beyond the server's statement timeout.
 	grace = 2 * time.Second
 
-	// lockPeriod, in seconds, and lockTries are how often and how many times a replica tries to get the migration lock. It
-	// waits equally long for the lock of Authorize.
-	lockPeriod = 1
-	lockTries  = 300
+	// lockPeriod, in seconds, and lockTries are how often and how many times a replica tries to get the migration lock: for a
+	// day, since another one may be carrying many events over. It waits for the lock of Authorize for authorizeTries.
+	lockPeriod     = 1
+	lockTries      = 24 * 60 * 60
+	authorizeTries = 300
 )
 
 // Options are what the operator may choose. URLs are of the form postgres://user:password@host:port/database, with the
