@@ -26,6 +26,7 @@ import (
 	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/retention"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
@@ -71,6 +72,7 @@ type App struct {
 	clock     ports.Clock
 	after     func(time.Duration) <-chan time.Time
 	condition condition
+	retention *retention.Service
 	hasher    *password.Hasher
 	logger    *slog.Logger
 	database  database
@@ -147,6 +149,7 @@ func (a *App) assemble(ctx context.Context, in Runtime, passwords ports.Password
 	log := measuredLog{auditlog.NewLog(auditLogger), a.metrics}
 	record := recorder.New(a.database, log, in.Clock, system.IDs{})
 	a.Tenants = tenants.NewService(a.database.Tenants(), record, in.Clock, system.IDs{})
+	a.retention = retention.NewService(a.database.Events(), in.Clock)
 	a.Audit = appaudit.NewService(a.database.Audit(), a.Tenants)
 	a.Users = users.NewService(a.database.Users(), a.Tenants, record, revocations, in.Clock, c.AccessLifetime)
 	a.Auth = auth.NewService(auth.Dependencies{

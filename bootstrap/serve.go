@@ -51,6 +51,8 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 		return errors.Join(err, closed)
 	}
 	a.condition.migrating.Store(false)
+	stopWorkers := a.startWorkers(ctx)
+	defer stopWorkers()
 	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)
 	ready(listener.Addr())
 

@@ -71,6 +71,9 @@ type Tenants interface {
 	BySlug(ctx context.Context, slug tenant.Slug) (tenant.Tenant, error)
 	// List returns all tenants by slug; the scope must cover all of them. A store may reserve it for the operator.
 	List(ctx context.Context, scope access.Scope) ([]tenant.Tenant, error)
+	// SetRetention sets how long the events of the scope's tenant are kept, or with a scope of all tenants those of every tenant,
+	// and returns what it was. The shorter of the two applies. A store may reserve it for the operator. Errors: tenant.ErrNotFound.
+	SetRetention(ctx context.Context, scope access.Scope, r tenant.Retention) (before tenant.Retention, err error)
 }
 
 // Identities are the users as authentication sees them, before there is a principal.
@@ -143,6 +146,10 @@ type Events interface {
 	// been committed, and is in the next answer to a query. If the batch is atomic and an entry is Reused, nothing was stored.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown, ErrBusy.
 	Ingest(ctx context.Context, scope access.Scope, b event.Batch) ([]event.Outcome, error)
+	// Expire deletes about as many as limit of what is kept no longer, and returns how many it deleted: events that are older than
+	// the retention of their tenant, or of the platform, and keys of events that are not remembered any more. It returns 0 if
+	// nothing is left, or if another replica does it. A store may use its own clock. The scope is that of the service's own work.
+	Expire(ctx context.Context, scope access.Scope, now time.Time, limit int) (deleted int, err error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.

@@ -148,6 +148,9 @@ func (s *Store) Transact(ctx context.Context, fn func(ctx context.Context, tx Tr
 // In returns an executor for the data of one tenant. Each statement runs on its own.
 func (s *Store) In(tenant id.Tenant, use Purpose) Executor { return s.in(tenant, use) }
 
+// Outside returns an executor for statements that belong to no tenant.
+func (s *Store) Outside(use Purpose) Executor { return s.outside(use) }
+
 // Dialect returns the differences between the databases.
 func (s *Store) Dialect() Dialect { return s.dialect }
 

@@ -10,12 +10,13 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 )
 
-const tenantColumns = "id, slug, created_at"
+const tenantColumns = "id, slug, created_at, retention_days"
 
 type tenantRow struct {
 	ID        id.Tenant `db:"id"`
 	Slug      string    `db:"slug"`
 	CreatedAt dbTime    `db:"created_at"`
+	Retention *int      `db:"retention_days"`
 }
 
 func (r tenantRow) tenant() (tenant.Tenant, error) {
@@ -23,7 +24,11 @@ func (r tenantRow) tenant() (tenant.Tenant, error) {
 	if err != nil {
 		return tenant.Tenant{}, fmt.Errorf("reading tenant %s: %w", r.ID, errors.Unwrap(err))
 	}
-	return tenant.Tenant{ID: r.ID, Slug: slug, CreatedAt: r.CreatedAt.Time}, nil
+	retention, err := retentionOf(r.Retention)
+	if err != nil {
+		return tenant.Tenant{}, fmt.Errorf("reading tenant %s: %w", r.ID, err)
+	}
+	return tenant.Tenant{ID: r.ID, Slug: slug, CreatedAt: r.CreatedAt.Time, Retention: retention}, nil
 }
 
 type tenants struct{ repositories }

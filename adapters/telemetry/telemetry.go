@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"math"
 	"net/http"
 	"runtime/debug"
 
@@ -17,12 +18,14 @@ const namespace = "secure_data_api"
 
 // Metrics are the metrics of this process.
 type Metrics struct {
-	registry  *prometheus.Registry
-	inFlight  prometheus.Gauge
-	requests  *prometheus.HistogramVec
-	entries   *prometheus.CounterVec
-	limitHits *prometheus.CounterVec
-	redisUp   *prometheus.GaugeVec
+	registry   *prometheus.Registry
+	inFlight   prometheus.Gauge
+	requests   *prometheus.HistogramVec
+	entries    *prometheus.CounterVec
+	limitHits  *prometheus.CounterVec
+	redisUp    *prometheus.GaugeVec
+	expired    prometheus.Counter
+	monthsLeft prometheus.Gauge
 }
 
 // NewMetrics returns the metrics of this process; version is that of the program.
@@ -50,12 +53,19 @@ func NewMetrics(version string) *Metrics {
 			Namespace: namespace, Name: "redis_up",
 			Help: "By use: 1 while Redis is used; 0 while this process counts on its own (limits) or queries the database (revocation).",
 		}, []string{"use"}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "events_expired_total", Help: "Events, and keys of events, that were deleted because they are kept no longer.",
+		}),
+		monthsLeft: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "event_months_left", Help: "Months after this one whose events can be stored; +Inf without partitions.",
+		}),
 	}
+	m.monthsLeft.Set(math.Inf(1))
 	for _, act := range audit.Acts() {
 		m.entries.WithLabelValues(string(act)) // starts at 0, so that increase() sees the first entry
 	}
 	m.registry.MustRegister(
-		m.inFlight, m.requests, m.entries, m.limitHits, m.redisUp, buildInfo(version),
+		m.inFlight, m.requests, m.entries, m.limitHits, m.redisUp, m.expired, m.monthsLeft, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -95,6 +105,12 @@ func (m *Metrics) Entry(e audit.Entry) { m.entries.WithLabelValues(string(e.Act)
 
 // LimitHit counts a refusal by the rate limit of that name.
 func (m *Metrics) LimitHit(rate string) { m.limitHits.WithLabelValues(rate).Inc() }
+
+// Expired counts events, and keys of events, that were deleted because they are kept no longer.
+func (m *Metrics) Expired(n int) { m.expired.Add(float64(n)) }
+
+// SetMonthsLeft sets the number of months after this one that have a partition of events.
+func (m *Metrics) SetMonthsLeft(n int) { m.monthsLeft.Set(float64(n)) }
 
 // WatchReadiness adds whether the service is ready, which is checked at each scrape.
 func (m *Metrics) WatchReadiness(ready func() bool) {

@@ -56,6 +56,49 @@ func (s *Service) BySlug(ctx context.Context, p access.Principal, slug tenant.Sl
 	return s.tenants.BySlug(ctx, slug)
 }
 
+// SetRetention sets how long the events of a tenant are kept, and returns what it was.
+// Errors: access.ErrForbidden, tenant.ErrNotFound.
+func (s *Service) SetRetention(ctx context.Context, p access.Principal, t id.Tenant, r tenant.Retention) (before tenant.Retention, err error) {
+	scope, err := p.Authorize(access.ManageTenants, t)
+	if err != nil {
+		return tenant.Retention{}, err
+	}
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) (err error) {
+		if before, err = tx.Tenants().SetRetention(ctx, scope, r); err != nil {
+			return err
+		}
+		entry := retentionChanged(p, before, r)
+		entry.TenantID = t
+		return tx.Record(ctx, scope, entry)
+	})
+	return before, err
+}
+
+// SetPlatformRetention sets how long the events of all tenants are kept at most, and returns what it was. As it belongs to no tenant,
+// the change is in the operator's log only. Errors: access.ErrForbidden.
+func (s *Service) SetPlatformRetention(ctx context.Context, p access.Principal, r tenant.Retention) (before tenant.Retention, err error) {
+	scope, err := p.Authorize(access.ManageTenants, access.EveryTenant)
+	if err != nil {
+		return tenant.Retention{}, err
+	}
+	err = s.recorder.InTx(ctx, func(ctx context.Context, tx *recorder.Tx) (err error) {
+		before, err = tx.Tenants().SetRetention(ctx, scope, r)
+		return err
+	})
+	if err == nil {
+		s.recorder.Note(ctx, retentionChanged(p, before, r))
+	}
+	return before, err
+}
+
+// retentionChanged returns the entry of a change.
+func retentionChanged(p access.Principal, before, after tenant.Retention) audit.Entry {
+	return audit.Entry{
+		Severity: audit.Warning, Act: audit.RetentionChanged, Actor: p.User(),
+		Detail: map[string]string{"old": before.String(), "new": after.String()},
+	}
+}
+
 // Enter authorizes a principal in a tenant and checks that the tenant exists. Only a principal with access to every tenant
 // learns that it does not exist; all others are refused as for any other tenant. An empty id means the principal's own.
 // Errors: access.ErrForbidden, tenant.ErrNotFound.

@@ -111,3 +111,43 @@ func TestList(t *testing.T) {
 	_, err = a.Tenants.List(t.Context(), principal(list[0].ID, access.Admin))
 	apptest.WantErr(t, err, access.ErrForbidden)
 }
+
+// TestSetRetention: only who manages all tenants may change a retention. That of a tenant is in its trail, that of the platform on the
+// log.
+func TestSetRetention(t *testing.T) {
+	a := apptest.New(t)
+	created, err := a.Tenants.Create(t.Context(), access.Operator(), slug(t, "acme"))
+	apptest.Must(t, err)
+	days := func(n int) tenant.Retention {
+		r, err := tenant.NewRetention(n)
+		apptest.Must(t, err)
+		return r
+	}
+	for _, role := range []access.Role{access.Viewer, access.Analyst, access.Admin} {
+		_, err := a.Tenants.SetRetention(t.Context(), principal(created.ID, role), created.ID, days(30))
+		apptest.WantErr(t, err, access.ErrForbidden)
+		_, err = a.Tenants.SetPlatformRetention(t.Context(), principal(created.ID, role), days(30))
+		apptest.WantErr(t, err, access.ErrForbidden)
+	}
+	_, err = a.Tenants.SetRetention(t.Context(), access.Operator(), porttest.NewID[id.Tenant](), days(30))
+	apptest.WantErr(t, err, tenant.ErrNotFound)
+	_, err = a.Tenants.SetRetention(t.Context(), access.Operator(), created.ID, days(30))
+	apptest.Must(t, err)
+	before, err := a.Tenants.SetRetention(t.Context(), access.Operator(), created.ID, tenant.Retention{})
+	apptest.Must(t, err)
+	if before != days(30) {
+		t.Errorf("before it was %s", before)
+	}
+	trail := a.Trail(t, created.ID, audit.RetentionChanged)
+	if len(trail) != 2 || trail[0].Detail["old"] != "30 days" || trail[0].Detail["new"] != "for ever" {
+		t.Errorf("recorded: %+v", trail)
+	}
+
+	_, err = a.Tenants.SetPlatformRetention(t.Context(), access.Operator(), days(400))
+	apptest.Must(t, err)
+	before, err = a.Tenants.SetPlatformRetention(t.Context(), access.Operator(), tenant.Retention{})
+	apptest.Must(t, err)
+	if noted := a.Log.Entries(audit.RetentionChanged); before != days(400) || len(noted) != 4 || noted[3].TenantID != "" || noted[3].Detail["old"] != "400 days" {
+		t.Errorf("before it was %s, on the log are %+v", before, noted)
+	}
+}

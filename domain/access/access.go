@@ -29,6 +29,8 @@ const (
 	ReadAllData       Permission = "read:all_data"
 	ManageAllUsers    Permission = "users:manage_all"
 	ManageTenants     Permission = "admin:manage_tenants"
+	// ExpireEvents is for the service's own work: no role has it.
+	ExpireEvents Permission = "service:expire_events"
 )
 
 // Role is a named set of permissions. Roles are ordered, and each holds what the ones below it hold.
@@ -129,12 +131,14 @@ func (p Permission) Holders() string {
 // It is not the id of a tenant, so no request can name it.
 const EveryTenant id.Tenant = "*"
 
-// Principal is who makes a request: a user with the role that the user has now, or the operator of the service.
+// Principal is who makes a request: a user with the role that the user has now, or the operator of the service; or the service
+// itself, for its own work.
 type Principal struct {
 	user     id.User
 	tenant   id.Tenant
 	role     Role
 	operator bool
+	worker   bool
 }
 
 // NewPrincipal returns the principal of an authenticated user.
@@ -147,6 +151,10 @@ func NewPrincipal(user id.User, tenant id.Tenant, role Role) Principal {
 func Operator() Principal {
 	return Principal{role: SuperAdmin, operator: true}
 }
+
+// Worker returns the principal of the service's own work, which no request leads to. It has no user, no tenant and no role, and
+// may only delete expired events.
+func Worker() Principal { return Principal{worker: true} }
 
 // User returns the user's id, empty for the operator.
 func (p Principal) User() id.User { return p.user }
@@ -168,6 +176,8 @@ func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, er
 		tenant = p.tenant
 	}
 	switch {
+	case p.worker && permission == ExpireEvents && tenant == EveryTenant:
+		return Scope{tenant: noTenant, principal: p}, nil
 	case tenant == "":
 		return Scope{}, ErrForbidden
 	case tenant != p.tenant && !p.role.Has(elsewhere[permission]):
@@ -178,6 +188,9 @@ func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, er
 	return Scope{tenant: tenant, principal: p}, nil
 }
 
+// noTenant is the tenant of the scope of the service's own work: no data of a tenant is in that scope.
+const noTenant id.Tenant = "-"
+
 // Scope is the proof that a principal may act in a tenant. Only Principal.Authorize makes one; the zero Scope
 // covers no tenant.
 type Scope struct {
@@ -185,9 +198,9 @@ type Scope struct {
 	principal Principal
 }
 
-// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for a scope that covers all tenants.
+// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for scopes of no or of all tenants.
 func (s Scope) Tenant() (id.Tenant, error) {
-	if s.tenant == "" || s.tenant == EveryTenant {
+	if s.tenant == "" || s.tenant == noTenant || s.tenant == EveryTenant {
 		return "", ErrNoScope
 	}
 	return s.tenant, nil
@@ -195,7 +208,7 @@ func (s Scope) Tenant() (id.Tenant, error) {
 
 // Covers returns nil if the scope covers the tenant. Errors: ErrNoScope.
 func (s Scope) Covers(tenant id.Tenant) error {
-	if s.tenant == "" || tenant == "" || s.tenant != tenant && s.tenant != EveryTenant {
+	if s.tenant == "" || s.tenant == noTenant || tenant == "" || s.tenant != tenant && s.tenant != EveryTenant {
 		return fmt.Errorf("%w: scope of %q, tenant %q", ErrNoScope, s.tenant, tenant)
 	}
 	return nil
@@ -203,6 +216,14 @@ func (s Scope) Covers(tenant id.Tenant) error {
 
 // Everywhere reports whether the scope covers all tenants.
 func (s Scope) Everywhere() bool { return s.tenant == EveryTenant }
+
+// MayExpireEvents returns nil if the scope is that of the service's own work. Errors: ErrNoScope.
+func (s Scope) MayExpireEvents() error {
+	if s.tenant != noTenant {
+		return fmt.Errorf("%w: deleting expired events is the service's own work", ErrNoScope)
+	}
+	return nil
+}
 
 // Principal returns who was authorized.
 func (s Scope) Principal() Principal { return s.principal }

@@ -149,3 +149,32 @@ func TestParseRole(t *testing.T) {
 		}
 	}
 }
+
+// TestWorker: the service's own work may delete expired events, and neither reads nor changes what belongs to a tenant. No role may.
+func TestWorker(t *testing.T) {
+	scope, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
+	if err != nil || scope.MayExpireEvents() != nil {
+		t.Fatalf("refused: %v, %v", err, scope.MayExpireEvents())
+	}
+	if _, err := scope.Tenant(); !errors.Is(err, access.ErrNoScope) || scope.Everywhere() {
+		t.Errorf("its scope is that of a tenant, or of all: %v", err)
+	}
+	for _, tenant := range []id.Tenant{own, "", "-", access.EveryTenant} {
+		if err := scope.Covers(tenant); !errors.Is(err, access.ErrNoScope) {
+			t.Errorf("its scope covers %q", tenant)
+		}
+		for _, permission := range []access.Permission{access.ReadTenantData, access.ManageTenants, access.ManageTenantUsers, access.Ingest} {
+			if _, err := access.Worker().Authorize(permission, tenant); !errors.Is(err, access.ErrForbidden) {
+				t.Errorf("it may %s in %q: %v", permission, tenant, err)
+			}
+		}
+		if _, err := access.Worker().Authorize(access.ExpireEvents, tenant); (err == nil) != (tenant == access.EveryTenant) {
+			t.Errorf("it may delete events of %q: %v", tenant, err)
+		}
+		for _, p := range []access.Principal{access.Operator(), access.NewPrincipal("u", own, access.SuperAdmin), {}} {
+			if scope, err := p.Authorize(access.ExpireEvents, tenant); err == nil || scope.MayExpireEvents() == nil {
+				t.Errorf("%+v may delete expired events of %q", p, tenant)
+			}
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Act string
 // The acts that are recorded.
 const (
 	TenantCreated        Act = "tenant.created"
+	RetentionChanged     Act = "tenant.retention_changed"
 	UserCreated          Act = "user.created"
 	RoleChanged          Act = "user.role_changed"
 	Deactivated          Act = "user.deactivated"
@@ -45,7 +46,7 @@ const (
 // Acts returns all acts.
 func Acts() []Act {
 	return []Act{
-		TenantCreated, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
+		TenantCreated, RetentionChanged, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
 		SignedIn, SignInFailed, SignInThrottled, SignedOut, PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
 	}
 }

@@ -29,6 +29,38 @@ type Tenant struct {
 	ID        id.Tenant
 	Slug      Slug
 	CreatedAt time.Time
+	Retention Retention // its own; that of the platform applies as well
+}
+
+// MaxRetention is the longest retention but for ever, in days.
+const MaxRetention = 3650
+
+// Retention is how long events are kept after they occurred, in whole days. The zero Retention is for ever.
+type Retention struct {
+	days int
+}
+
+// NewRetention returns a retention of 1 to MaxRetention days. A fault names the field days.
+func NewRetention(days int) (Retention, error) {
+	if days < 1 || days > MaxRetention {
+		return Retention{}, fault.ErrInvalid.OnField("days", fmt.Sprintf("must be between 1 and %d", MaxRetention))
+	}
+	return Retention{days: days}, nil
+}
+
+// Days returns the number of days; 0 is for ever.
+func (r Retention) Days() int { return r.days }
+
+// String returns the retention as it is shown, such as "90 days" or "for ever".
+func (r Retention) String() string {
+	switch r.days {
+	case 0:
+		return "for ever"
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", r.days)
+	}
 }
 
 // Slug is a tenant's short name, unique across the service: lower-case letters, digits and inner hyphens.

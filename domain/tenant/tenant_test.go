@@ -88,3 +88,20 @@ func FuzzParseSlug(f *testing.F) {
 		}
 	})
 }
+
+func TestRetention(t *testing.T) {
+	for _, c := range []struct {
+		days int
+		want string // empty: refused
+	}{
+		{-1, ""}, {0, ""}, {1, "1 day"}, {90, "90 days"}, {tenant.MaxRetention, "3650 days"}, {tenant.MaxRetention + 1, ""},
+	} {
+		got, err := tenant.NewRetention(c.days)
+		if (err == nil) != (c.want != "") || err == nil && (got.String() != c.want || got.Days() != c.days) {
+			t.Errorf("%d days: %s, %v", c.days, got, err)
+		}
+	}
+	if forEver := (tenant.Retention{}); forEver.String() != "for ever" || forEver.Days() != 0 {
+		t.Errorf("the zero retention is %s", forEver)
+	}
+}

@@ -17,12 +17,14 @@ import (
 
 // Store is the events of all tenants in a database.
 type Store struct {
-	db      *sqlstore.Store
-	dialect sqlstore.Dialect
+	db, identities *sqlstore.Store
+	dialect        sqlstore.Dialect
 }
 
-// New returns the events in a database.
-func New(db *sqlstore.Store) *Store { return &Store{db: db, dialect: db.Dialect()} }
+// New returns the events in a database. identities has the tenants, and may be the same.
+func New(db, identities *sqlstore.Store) *Store {
+	return &Store{db: db, identities: identities, dialect: db.Dialect()}
+}
 
 // filter is the FROM and WHERE clause of a statement on one tenant's events.
 type filter struct {

@@ -98,7 +98,7 @@ func Open(o Options) (*Database, error) {
 	d := dialect{timeout: o.transactionTimeout()}
 	store := sqlstore.New(worker, worker, newPool(connector, o.Queries), d)
 	return &Database{
-		Store: store, events: events.New(store),
+		Store: store, events: events.New(store, store),
 		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }

@@ -74,6 +74,8 @@ func TestOnContainer(t *testing.T) {
 		porttest.Operator(t, db)
 		porttest.RLSMigration(t, db, migrationsOf(t, db))
 		porttest.Carrying(t, db, migrationsOf(t, db))
+		o.AsOwner = false
+		porttest.Retention(t, db, open(t, o))
 	})
 	t.Run("injection", func(t *testing.T) { testInjection(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })

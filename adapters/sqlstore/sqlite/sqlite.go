@@ -130,7 +130,7 @@ func connect(ctx context.Context, source string, queries int) (*Database, error)
 	}
 	migrating.SetMaxIdleConns(0)
 	store := sqlstore.New(writer, reader, querier, dialect{})
-	return &Database{Store: store, events: events.New(store), writer: writer, migrating: migrating}, nil
+	return &Database{Store: store, events: events.New(store, store), writer: writer, migrating: migrating}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {

@@ -69,6 +69,8 @@ func TestStore(t *testing.T) {
 	porttest.Operator(t, db)
 	porttest.RLSMigration(t, db, migrationsOf(t, db))
 	porttest.Carrying(t, db, migrationsOf(t, db))
+	porttest.Retention(t, db, db)
+	porttest.PlatformRetention(t, db)
 }
 
 // migrationsOf returns the migrations of a database as the tests of ports need them.

@@ -1,0 +1,59 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+// Expire deletes what is kept no longer; see ports.Events. With row level security a function of the tables' owner does it, by the
+// clock of the database: the service's role can neither list tenants nor delete events. It leaves the platform's retention to
+// the partitions, which are dropped whole.
+func (s *Store) Expire(ctx context.Context, scope access.Scope, now time.Time, limit int) (deleted int, err error) {
+	if err := scope.MayExpireEvents(); err != nil {
+		return 0, err
+	}
+	if s.dialect.RowLevelSecurity() {
+		err := s.db.Outside(sqlstore.Write).Get(ctx, &deleted, errNothing, "deleting expired events", "SELECT expire_events(?)", limit)
+		return deleted, err
+	}
+	kept, err := s.identities.Retentions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for tenant, days := range kept {
+		n, err := s.expireTenant(ctx, tenant, now.AddDate(0, 0, -days), limit-deleted)
+		deleted += n
+		if err != nil || deleted >= limit {
+			return deleted, err
+		}
+	}
+	n, err := s.db.Outside(sqlstore.Write).Exec(ctx, "deleting keys that are not remembered any more",
+		"DELETE FROM event_keys WHERE (tenant_id, key) IN (SELECT tenant_id, key FROM event_keys WHERE stored_at <= ? ORDER BY stored_at LIMIT ?)",
+		now.Add(-event.KeyLifetime).UnixMicro(), limit-deleted)
+	return deleted + int(n), err
+}
+
+// errNothing can't happen: a function returns a row.
+var errNothing = errors.New("a function returned nothing")
+
+// expireTenant deletes at most limit events of a tenant that are older than first.
+func (s *Store) expireTenant(ctx context.Context, tenant id.Tenant, first time.Time, limit int) (int, error) {
+	column, err := s.dialect.ID(string(tenant))
+	if err != nil {
+		return 0, err
+	}
+	bound, err := s.dialect.ID(string(event.Bound(first)))
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.db.In(tenant, sqlstore.Write).Exec(ctx, "deleting expired events",
+		"DELETE FROM events WHERE tenant_id = ? AND id IN (SELECT id FROM events WHERE tenant_id = ? AND id < ? ORDER BY id LIMIT ?)",
+		column, column, bound, limit)
+	return int(n), err
+}

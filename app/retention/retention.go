@@ -1,0 +1,40 @@
+// Package retention deletes what is kept no longer.
+package retention
+
+import (
+	"context"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
+)
+
+// stepSize is how many rows are deleted in a transaction, so that other writes never wait for long.
+const stepSize = 1000
+
+// Service deletes expired events.
+type Service struct {
+	events ports.Events
+	clock  ports.Clock
+}
+
+// NewService returns a service.
+func NewService(events ports.Events, clock ports.Clock) *Service {
+	return &Service{events: events, clock: clock}
+}
+
+// Expire deletes what is kept no longer, in small steps until nothing is left or the context ends, and returns how many events,
+// and keys of events, it deleted, also if it fails.
+func (s *Service) Expire(ctx context.Context) (deleted int, err error) {
+	scope, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
+	if err != nil {
+		return 0, err
+	}
+	for ctx.Err() == nil {
+		n, err := s.events.Expire(ctx, scope, s.clock.Now(), stepSize)
+		deleted += n
+		if err != nil || n == 0 {
+			return deleted, err
+		}
+	}
+	return deleted, ctx.Err()
+}
