@@ -51,7 +51,7 @@ func (s *Server) closing(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-var errMigrating = fault.New(fault.Unavailable, "migrating", "The schema of the database is being migrated.").After(10 * time.Second)
+var errMigrating = fault.New(fault.Unavailable, "migrating", "The service is starting: the schema of its database is being checked or migrated.").After(10 * time.Second)
 
 // refuseWhileMigrating refuses requests that need the database until its schema has been migrated and checked.
 func (s *Server) refuseWhileMigrating(next echo.HandlerFunc) echo.HandlerFunc {

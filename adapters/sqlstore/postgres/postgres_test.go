@@ -74,6 +74,9 @@ func TestOnContainer(t *testing.T) {
 		porttest.Operator(t, db)
 		porttest.RLSMigration(t, db, migrationsOf(t, db))
 		porttest.Carrying(t, db, migrationsOf(t, db))
+		if err := db.Authorize(t.Context()); err != nil { // the tables are new
+			t.Fatal(err)
+		}
 		o.AsOwner = false
 		porttest.Retention(t, db, open(t, o))
 	})
