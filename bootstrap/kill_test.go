@@ -118,6 +118,6 @@ func testKill(t *testing.T, on backend) {
 	}
 	l.awaitMore(t)
 	l.compare(t, s)
-	l.failedOnly(t, "no response", "503 outcome_unknown", "503 unavailable", "503 migrating")
+	l.failedOnly(t, "no response", "503 outcome_unknown", "503 unavailable")
 	stop(t, process)
 }

@@ -36,8 +36,10 @@ func testMigrating(t *testing.T, on backend) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	at := make(chan time.Time) // whatever is waited for has come
+	close(at)
 	app := open(t, s.settings.with(settings{"HOST": host, "PORT": port}), bootstrap.Runtime{
-		Output: output, Version: "test", Clock: s.clock, After: time.After, Serving: true,
+		Output: output, Version: "test", Clock: s.clock, After: func(time.Duration) <-chan time.Time { return at }, Serving: true,
 	})
 	s.url = "http://" + net.JoinHostPort(host, port)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -21,13 +21,25 @@ const (
 	maxHeaderBytes    = 16 << 10
 	// shutdownTimeout is how long requests in flight may take to finish during shutdown.
 	shutdownTimeout = 30 * time.Second
+	// answerAfter is how long the service prepares its database before it listens in spite of that. Until then it refuses
+	// connections, so that load balancers try another replica, as they do at each restart.
+	answerAfter = 5 * time.Second
 )
 
-// Serve listens, migrates the schema, and answers requests until the context ends. Then it fails its readiness check, keeps
-// answering for SHUTDOWN_DELAY_SECONDS, accepts no more connections, finishes the requests in flight and returns nil. While it
-// migrates, it answers only health checks, with the progress, and what else needs no database. ready is called with the address
-// once it answers all requests.
+// Serve migrates the schema, listens, and answers requests until the context ends. Then it fails its readiness check, keeps
+// answering for SHUTDOWN_DELAY_SECONDS, accepts no more connections, finishes the requests in flight and returns nil. If migrating
+// takes long, it listens meanwhile, and answers only health checks, with the progress, and what else needs no database. ready is
+// called with the address once it answers all requests.
 func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
+	prepared := a.startPreparing(ctx)
+	defer prepared.stop()
+	select {
+	case <-prepared.done:
+		if prepared.err != nil {
+			return a.unprepared(ctx, prepared.err)
+		}
+	case <-a.after(answerAfter):
+	}
 	listener, err := a.listen(ctx)
 	if err != nil {
 		return err
@@ -39,18 +51,12 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	defer stopHelpers()
 	server := a.server(a.metrics.InFlight(a.handler))
 	served := make(chan error, 1)
-	a.condition.migrating.Store(true)
 	go func() { served <- server.Serve(listener) }()
-	if err := a.prepare(ctx); err != nil {
+	if <-prepared.done; prepared.err != nil {
 		closed := server.Close() // breaks off nothing but health checks
 		<-served
-		if ctx.Err() != nil {
-			a.logger.Info("stopped before the schema was migrated; the next start continues", "reason", err)
-			return closed
-		}
-		return errors.Join(err, closed)
+		return errors.Join(a.unprepared(ctx, prepared.err), closed)
 	}
-	a.condition.migrating.Store(false)
 	stopWorkers := a.startWorkers(ctx)
 	defer stopWorkers()
 	a.logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "environment", a.config.Environment)
@@ -74,6 +80,36 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	}
 	<-served // http.ErrServerClosed, at once
 	a.logger.Info("stopped")
+	return nil
+}
+
+// preparation is the work on the database before the service can use it.
+type preparation struct {
+	done chan struct{} // closed at its end
+	err  error         // afterwards
+	stop func()        // stops it after the step that it is in, and waits
+}
+
+func (a *App) startPreparing(ctx context.Context) *preparation {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &preparation{done: make(chan struct{})}
+	p.stop = func() { cancel(); <-p.done }
+	a.condition.migrating.Store(true)
+	go func() {
+		defer close(p.done)
+		if p.err = a.prepare(ctx); p.err == nil {
+			a.condition.migrating.Store(false)
+		}
+	}()
+	return p
+}
+
+// unprepared returns the error of a preparation that failed; nil if it was stopped.
+func (a *App) unprepared(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	a.logger.Info("stopped before the schema was migrated; the next start continues", "reason", err)
 	return nil
 }
 
