@@ -143,7 +143,7 @@ func (w *carriage) step(ctx context.Context) (done bool, err error) {
 	w.total -= int64(read) - inserted // counted on both sides, by the first step after a stop between its two commits
 	w.carried += inserted
 	w.last = last
-	return read < stepSize, nil
+	return read < stepSize || w.carried == w.total, nil
 }
 
 // rowValue returns the placeholders of a position.
