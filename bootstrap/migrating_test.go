@@ -1,8 +1,10 @@
 package bootstrap_test
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -27,7 +29,7 @@ func testMigrating(t *testing.T, on backend) {
 		t.Fatal(err)
 	}
 	rollBack(t, s, "00004_events")
-	addOldEvents(t, s.settings, p.user.TenantID)
+	addOldEvents(t, s.settings, p.user.TenantID, oldEvents)
 
 	output := &gatedLog{log: s.log, at: `"event":"carrying events over"`, reached: make(chan struct{}), open: make(chan struct{})}
 	pass := sync.OnceFunc(func() { close(output.open) })
@@ -118,13 +120,13 @@ func rollBack(t *testing.T, s *service, version string) {
 }
 
 // addOldEvents stores events of a tenant as schema 3 does.
-func addOldEvents(t *testing.T, s settings, tenant id.Tenant) {
+func addOldEvents(t *testing.T, s settings, tenant id.Tenant, count int) {
 	t.Helper()
 	if s["MIGRATION_DATABASE_URL"] != "" {
 		asOwner(t, s, `ALTER TABLE events NO FORCE ROW LEVEL SECURITY;
 			INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at)
 				SELECT '`+string(tenant)+`', gen_random_uuid(), 'old', 'u', '2024-01-01Z'::timestamptz + n * interval '1 minute'
-				FROM generate_series(1, `+strconv.Itoa(oldEvents)+`) AS n;
+				FROM generate_series(1, `+strconv.Itoa(count)+`) AS n;
 			ALTER TABLE events FORCE ROW LEVEL SECURITY`)
 		return
 	}
@@ -136,8 +138,58 @@ func addOldEvents(t *testing.T, s settings, tenant id.Tenant) {
 	_, err = db.ExecContext(t.Context(), `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 		INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at)
 		SELECT ?, printf('00000000-0000-7000-8000-%012x', n), 'old', 'u', strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2024-01-01', n || ' minutes') FROM numbers`,
-		oldEvents, tenant)
+		count, tenant)
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestKill_migrating kills 'migrate up' again and again while it carries events over, at another point each time, and then finds
+// every event.
+func TestKill_migrating(t *testing.T) {
+	s := start(t, generous().with(onSQLite(t)))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	const count = 60_000
+	rollBack(t, s, "00004_events")
+	addOldEvents(t, s.settings, p.user.TenantID, count)
+	built := newProgram(t, s.settings)
+	killed := 0
+	for running := true; running; {
+		migrating := built.command(t, "migrate", "up")
+		output, err := migrating.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := migrating.Start(); err != nil {
+			t.Fatal(err)
+		}
+		reader := bufio.NewReader(output)
+		if _, err := reader.ReadString('\n'); err == nil && killed < 5 { // it has begun
+			killed++
+			<-time.After(time.Duration(killed*killed) * 11 * time.Millisecond)
+			if err := migrating.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rest, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := migrating.Wait(); err == nil {
+			running = false
+		} else if !strings.Contains(err.Error(), "killed") {
+			t.Fatalf("%v: %s", err, rest)
+		}
+	}
+	if killed < 2 {
+		t.Errorf("it was killed %d times only", killed)
+	}
+	again := startAt(t, s.settings, s.clock)
+	a := again.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]string{"group_by": "event_type"}})
+	if !strings.Contains(a.raw, `"count":`+strconv.Itoa(count)) {
+		t.Errorf("of %d events there are: %s", count, a.raw)
 	}
 }
