@@ -34,6 +34,7 @@ func TestOnContainers(t *testing.T) {
 		return s
 	}
 	t.Run("end to end", func(t *testing.T) { endToEnd(t, on) })
+	t.Run("partitions", func(t *testing.T) { testPartitions(t, on) })
 	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
 	t.Run("clock skew", func(t *testing.T) { testClockSkew(t, on) })
 	t.Run("behind pgbouncer", func(t *testing.T) {

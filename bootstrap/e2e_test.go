@@ -45,6 +45,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"too large is counted", testTooLargeCounted},
 		{"audit log", testAuditLog},
 		{"migrating", testMigrating},
+		{"retention", testRetention},
 		{"headers", testHeaders},
 		{"docs", testDocs},
 		{"root", testRoot},
