@@ -140,6 +140,9 @@ type Transaction struct{ repositories }
 // In returns an executor for the data of one tenant.
 func (t Transaction) In(tenant id.Tenant) Executor { return t.in(tenant, Write) }
 
+// Outside returns an executor for statements that belong to no tenant.
+func (t Transaction) Outside() Executor { return t.outside(Write) }
+
 // Transact runs a transaction as InTx does, for statements of other packages.
 func (s *Store) Transact(ctx context.Context, fn func(ctx context.Context, tx Transaction) error) error {
 	return s.transact(ctx, func(ctx context.Context, tx repositories) error { return fn(ctx, Transaction{tx}) })

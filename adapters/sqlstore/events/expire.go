@@ -19,7 +19,9 @@ func (s *Store) Expire(ctx context.Context, scope access.Scope, now time.Time, l
 		return 0, err
 	}
 	if s.dialect.RowLevelSecurity() {
-		err := s.db.Outside(sqlstore.Write).Get(ctx, &deleted, errNothing, "deleting expired events", "SELECT expire_events(?)", limit)
+		err := s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error { // in which a cluster passes on the tenant
+			return tx.Outside().Get(ctx, &deleted, errNothing, "deleting expired events", "SELECT expire_events(?)", limit)
+		})
 		return deleted, err
 	}
 	kept, err := s.identities.Retentions(ctx)

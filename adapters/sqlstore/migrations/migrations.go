@@ -70,14 +70,18 @@ func (r *Runner) version(c Carry) *goose.Migration {
 }
 
 // NewRunner returns a runner for the database with the migrations of the given folder. The pool must have room for more than
-// one connection: goose holds one while version EventsCarried runs.
+// one connection: goose holds one while version EventsCarried runs. Without a carry, that version is left out.
 func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, carry Carry, options ...goose.ProviderOption) (*Runner, error) {
 	versions, err := fs.Sub(files, folder)
 	if err != nil {
 		return nil, fmt.Errorf("opening the migrations: %w", err)
 	}
 	r := &Runner{Report: func(int64, int64) {}, db: db, dialect: dialect}
-	provider, err := goose.NewProvider(dialect, db, versions, append(options, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(r.version(carry)))...)
+	options = append(options, goose.WithDisableGlobalRegistry(true))
+	if carry.Up != nil {
+		options = append(options, goose.WithGoMigrations(r.version(carry)))
+	}
+	provider, err := goose.NewProvider(dialect, db, versions, options...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}

@@ -30,7 +30,7 @@ func (d *Database) carryForward(ctx context.Context, report migrations.Report) e
 
 // tableBefore is the table of events as schema 4 leaves it, on a cluster distributed as the events are.
 const tableBefore = `CREATE TABLE events_before (
-    tenant_id       uuid NOT NULL REFERENCES tenants (id),
+    tenant_id       uuid NOT NULL CONSTRAINT events_tenant_id_fkey REFERENCES tenants (id),
     id              uuid NOT NULL,
     event_type      text COLLATE "C" NOT NULL,
     user_identifier text COLLATE "C" NOT NULL,
@@ -38,7 +38,7 @@ const tableBefore = `CREATE TABLE events_before (
     value           double precision,
     source          text COLLATE "C",
     occurred_at     timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    CONSTRAINT events_pkey PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX events_by_time ON events_before (tenant_id, occurred_at, id);
 CREATE INDEX events_by_type ON events_before (tenant_id, event_type, occurred_at, id);
@@ -80,6 +80,10 @@ func (d *Database) carrier(report migrations.Report) events.Carrier {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after the commit
+		// On a cluster, a transaction that has changed a table can't change its rows on several connections at once.
+		if _, err := tx.ExecContext(ctx, "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"); err != nil {
+			return err
+		}
 		if err := withoutForceOn(ctx, tx.Tx, []string{"events", "events_before"}, func() error { return fn(tx, tx) }); err != nil {
 			return err
 		}

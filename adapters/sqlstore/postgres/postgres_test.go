@@ -93,6 +93,7 @@ func TestOnContainer(t *testing.T) {
 	t.Run("events by month", func(t *testing.T) { testEventsByMonth(t, server) })
 	t.Run("migrate distributed", func(t *testing.T) { testMigrateDistributed(t, server) })
 	t.Run("distribute", func(t *testing.T) { testDistribute(t, server) })
+	t.Run("carried back", func(t *testing.T) { testCarriedBack(t, server) })
 	t.Run("failed commits", func(t *testing.T) { testCommits(t, server) })
 	t.Run("a deadlock is retried", func(t *testing.T) { testDeadlock(t, server) })
 	t.Run("round trips", func(t *testing.T) { testRoundTrips(t, server) })
