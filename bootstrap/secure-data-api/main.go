@@ -28,7 +28,7 @@ func main() {
 	// The first signal shuts the service down gracefully, the second one at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], terminal{
-		in: os.Stdin, hidden: hiddenLines(os.Stdin), out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env",
+		in: os.Stdin, hidden: hiddenLines(os.Stdin), keyboard: readKeyboard, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, envFile: ".env",
 	})
 	stop()
 	os.Exit(code)
@@ -38,7 +38,9 @@ func main() {
 type terminal struct {
 	in io.Reader
 	// hidden reads a line from in without echo; nil if in is not a terminal.
-	hidden   func(ctx context.Context) (string, error)
+	hidden func(ctx context.Context) (string, error)
+	// keyboard reads a line without echo from the terminal that the process belongs to, whatever in is.
+	keyboard func(ctx context.Context) (string, error)
 	out, err io.Writer
 	env      func(string) (string, bool)
 	envFile  string

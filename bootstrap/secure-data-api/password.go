@@ -22,6 +22,7 @@ const maxPasswordInput = user.MaxPasswordLength*4 + 2
 var (
 	errPasswordsDiffer = errors.New("the two passwords differ; nothing was changed")
 	errInterrupted     = errors.New("interrupted; nothing was changed")
+	errNoTerminal      = errors.New("there is no terminal to ask for the password on; use --password-file")
 	errNoPassword      = errors.New("no password was given; enter it on a terminal, or pass it as the first line of standard input")
 )
 
@@ -63,6 +64,21 @@ func readPassword(in io.Reader) (string, error) {
 		return "", errNoPassword
 	}
 	return line, nil
+}
+
+// readKeyboard reads a password from the terminal that the process belongs to, also if standard input is something else.
+// Errors: errNoTerminal, and those of hiddenLines.
+func readKeyboard(ctx context.Context) (_ string, err error) {
+	f, err := os.OpenFile(controllingTerminal, os.O_RDWR, 0)
+	if err != nil {
+		return "", errNoTerminal
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	read := hiddenLines(f)
+	if read == nil {
+		return "", errNoTerminal
+	}
+	return read(ctx)
 }
 
 // hiddenLines returns a function that reads a password from a terminal without echo, or nil if f is not a terminal. If the
