@@ -1,0 +1,132 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver of the service
+
+	"github.com/google/uuid"
+)
+
+// rowsAtOnce is how many rows a raw statement inserts, and how many events a batch has.
+const rowsAtOnce = 1000
+
+// columns of the table of events.
+const columns = "tenant_id, id, occurred_at, event_type, user_identifier, session_id, value, source"
+
+// storage is a database, of which the service has one part and raw statements another.
+type storage interface {
+	// prepare makes an empty table like that of events. The service must have migrated.
+	prepare(ctx context.Context) error
+	// insert stores rows in that table, rowsAtOnce in a transaction, and returns how long that took.
+	insert(ctx context.Context, rows []row) (time.Duration, error)
+	// size returns the bytes that the events of the service take, with indexes and journals.
+	size(ctx context.Context) (int64, error)
+	close() error
+}
+
+// sqliteStorage is the database of the service in a folder, and raw.db beside it.
+type sqliteStorage struct {
+	dir    string
+	raw    *sql.DB
+	tenant [16]byte
+}
+
+const sqliteName = "data.db"
+
+// eventsFile is the file in which the service keeps events.
+func (s *sqliteStorage) eventsFile() string { return filepath.Join(s.dir, "data-events.db") }
+
+// source returns the name of a file as the driver reads it, with the settings of the service.
+func source(path string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+}
+
+func (s *sqliteStorage) prepare(ctx context.Context) error {
+	statement, err := s.statement(ctx)
+	if err != nil {
+		return fmt.Errorf("reading how the service made the table of events: %w", err)
+	}
+	if s.raw, err = sql.Open("sqlite", source(filepath.Join(s.dir, "raw.db"))); err != nil {
+		return fmt.Errorf("opening the raw database: %w", err)
+	}
+	s.raw.SetMaxOpenConns(1)
+	s.tenant = uuid.New()
+	if _, err := s.raw.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("making the raw table: %w", err)
+	}
+	return nil
+}
+
+// statement returns the statement that made the service's table of events.
+func (s *sqliteStorage) statement(ctx context.Context) (statement string, err error) {
+	db, err := sql.Open("sqlite", source(s.eventsFile()))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	err = db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'events'").Scan(&statement)
+	return statement, err
+}
+
+func (s *sqliteStorage) insert(ctx context.Context, rows []row) (time.Duration, error) {
+	const width = 8
+	values := strings.TrimSuffix(strings.Repeat("("+strings.TrimSuffix(strings.Repeat("?,", width), ",")+"),", rowsAtOnce), ",")
+	statement, err := s.raw.PrepareContext(ctx, "INSERT INTO events ("+columns+") VALUES "+values)
+	if err != nil {
+		return 0, fmt.Errorf("preparing the raw statement: %w", err)
+	}
+	batches := make([][]any, 0, len(rows)/rowsAtOnce)
+	for ; len(rows) >= rowsAtOnce; rows = rows[rowsAtOnce:] {
+		batch := make([]any, 0, rowsAtOnce*width)
+		for _, r := range rows[:rowsAtOnce] {
+			batch = append(batch, s.tenant[:], r.id[:], r.at.UnixMicro(), r.eventType, r.user, optional(r.session), r.value, optional(r.source))
+		}
+		batches = append(batches, batch)
+	}
+	began := time.Now()
+	for _, batch := range batches {
+		if _, err := statement.ExecContext(ctx, batch...); err != nil {
+			return 0, errors.Join(fmt.Errorf("inserting raw rows: %w", err), statement.Close())
+		}
+	}
+	return time.Since(began), statement.Close()
+}
+
+// optional returns nil for an empty text.
+func optional(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func (s *sqliteStorage) size(context.Context) (total int64, err error) {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(s.eventsFile() + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("measuring the database: %w", err)
+		}
+		total += info.Size()
+	}
+	return total, nil
+}
+
+func (s *sqliteStorage) close() error {
+	if s.raw == nil {
+		return nil
+	}
+	return s.raw.Close()
+}
