@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	benchEvents   = 1_000_000
-	fewestEvents  = 10_000
+	benchEvents  = 1_000_000
+	fewestEvents = 10_000
 )
 
 // benching is the command line of bench.
