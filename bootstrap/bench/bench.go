@@ -72,14 +72,14 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 		return nil, err
 	}
 	defer func() {
-		if b.service != nil { // else it did not start again
+		if b.service != nil { // else it was stopped, and did not start again
 			err = errors.Join(err, b.service.stop())
 		}
 	}()
 	for _, measure := range []func(context.Context) ([]Result, error){b.batches, b.stream, b.space, b.singles, b.answers} {
 		some, err := measure(ctx)
 		if err != nil {
-			return nil, errors.Join(err, showLog(b.service.log.Name()))
+			return nil, errors.Join(err, showLog(b.Dir))
 		}
 		results = append(results, some...)
 	}
@@ -217,7 +217,9 @@ func (b *bench) batches(ctx context.Context) ([]Result, error) {
 // batches took does not hide that of the stream.
 func (b *bench) stream(ctx context.Context) ([]Result, error) {
 	b.Note(fmt.Sprintf("%s lines in one request", grouped(int64(b.Events))))
-	if err := b.service.stop(); err != nil {
+	first := b.service
+	b.service = nil
+	if err := first.stop(); err != nil {
 		return nil, err
 	}
 	if err := b.start(ctx); err != nil {

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -111,5 +112,17 @@ func TestBars(t *testing.T) {
 		if got := figure.String(); got != want {
 			t.Errorf("%v is written %s", figure.Value, got)
 		}
+	}
+}
+
+// TestNotEmpty: a database with tenants is left as it is.
+func TestNotEmpty(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	b := &bench{Options: o, settings: settings(o)}
+	if err := b.setUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), o); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("measuring a database with a tenant: %v", err)
 	}
 }

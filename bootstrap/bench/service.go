@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,8 +17,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 )
 
-// startTimeout is how long the service may take to be ready.
-const startTimeout = time.Minute
+const (
+	startTimeout = time.Minute // until the service is ready
+	logName      = "service.log"
+)
 
 // service is the service in a process of its own.
 type service struct {
@@ -34,7 +35,7 @@ func startService(ctx context.Context, program, dir string, settings map[string]
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(filepath.Join(dir, "service.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(filepath.Join(dir, logName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("creating the log of the service: %w", err)
 	}
@@ -49,7 +50,7 @@ func startService(ctx context.Context, program, dir string, settings map[string]
 		return nil, errors.Join(fmt.Errorf("starting the service: %w", err), log.Close())
 	}
 	if err := s.waitReady(ctx); err != nil {
-		return nil, errors.Join(err, s.stop(), showLog(log.Name()))
+		return nil, errors.Join(err, s.stop(), showLog(dir))
 	}
 	return s, nil
 }
@@ -115,16 +116,12 @@ func (s *service) stop() error {
 	return nil
 }
 
-// showLog returns the end of a log as an error.
-func showLog(path string) error {
+// showLog returns the end of the service's log as an error.
+func showLog(dir string) error {
 	const shown = 2000
-	f, err := os.Open(path)
+	text, err := os.ReadFile(filepath.Join(dir, logName))
 	if err != nil {
-		return err
-	}
-	text, err := io.ReadAll(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
+		return fmt.Errorf("reading the log of the service: %w", err)
 	}
 	return fmt.Errorf("its log ends with: %s", text[max(0, len(text)-shown):])
 }

@@ -20,7 +20,7 @@ func versionsUpTo(t *testing.T, owner *sql.DB, newest int64) *migrations.Runner 
 	for version := newest + 1; version <= migrations.Newest; version++ {
 		later = append(later, version)
 	}
-	runner, err := migrations.NewRunner(goose.DialectPostgres, "postgres", owner, goose.WithExcludeVersions(later))
+	runner, err := migrations.NewRunner(goose.DialectPostgres, "postgres", owner, migrations.Carry{}, goose.WithExcludeVersions(later))
 	if err != nil {
 		t.Fatal(err)
 	}
