@@ -6,15 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
-
-// errReused rolls an atomic batch back.
-var errReused = errors.New("an event's name was used for another event")
 
 // Ingest stores the events of a batch that are new; see ports.Events.
 func (s *Store) Ingest(ctx context.Context, scope access.Scope, b event.Batch) ([]event.Outcome, error) {
@@ -27,54 +25,94 @@ func (s *Store) Ingest(ctx context.Context, scope access.Scope, b event.Batch) (
 			return nil, err
 		}
 	}
-	var outcomes []event.Outcome
-	err = s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) (err error) {
-		outcomes, err = s.ingest(ctx, tx.In(tenant), tenant, b)
-		if err == nil && b.Atomic && slices.ContainsFunc(outcomes, func(o event.Outcome) bool { return o.Status == event.Reused }) {
-			err = errReused
-		}
-		return err
-	})
-	if errors.Is(err, errReused) {
-		err = nil
+	if len(b.Entries) == 0 {
+		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return outcomes, nil
+	return s.queue.submit(ctx, tenant, len(b.Entries), b)
 }
 
-// ingestion stores a batch of one tenant in a transaction. Whether an entry is new is decided by the primary keys of the two
+// errReused rolls a group back that holds an atomic batch with a reused name.
+var errReused = errors.New("an event's name was used for another event")
+
+// commit stores a group of batches in one transaction.
+func (s *Store) commit(ctx context.Context, group []*submission) error {
+	err := s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error {
+		for tenant, batches := range byTenant(group) {
+			if err := s.ingest(ctx, tx.In(tenant), tenant, batches); err != nil {
+				return err
+			}
+		}
+		if slices.ContainsFunc(group, refused) {
+			return errReused
+		}
+		return nil
+	})
+	if errors.Is(err, errReused) && len(group) == 1 { // otherwise the queue commits the parts of the group on their own
+		return nil
+	}
+	return err
+}
+
+// byTenant returns the batches of each tenant, in the order of their arrival.
+func byTenant(group []*submission) map[id.Tenant][]*submission {
+	tenants := map[id.Tenant][]*submission{}
+	for _, r := range group {
+		tenants[r.tenant] = append(tenants[r.tenant], r)
+	}
+	return tenants
+}
+
+// refused reports whether nothing of a batch may be stored.
+func refused(r *submission) bool {
+	return r.in.Atomic && slices.ContainsFunc(r.out, func(o event.Outcome) bool { return o.Status == event.Reused })
+}
+
+// ingestion stores batches of one tenant in a transaction. Whether an entry is new is decided by the primary keys of the two
 // tables, so it holds also against transactions that run at the same time.
 type ingestion struct {
 	*Store
-	in     sqlstore.Executor
-	tenant id.Tenant
-	batch  event.Batch
-	ids    []id.Event               // for each entry: the id of the event that is stored under its name
-	stored map[id.Event]event.Event // those that were there before
-	fresh  map[id.Event]int         // those that are new, with the entry that each comes from
+	in      sqlstore.Executor
+	tenant  id.Tenant
+	entries []entry
+	ids     []id.Event               // for each entry: the id of the event that is stored under its name
+	stored  map[id.Event]event.Event // those that were there before
+	fresh   map[id.Event]int         // those that are new, with the entry that each comes from
 }
 
-func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, tenant id.Tenant, b event.Batch) ([]event.Outcome, error) {
-	w := ingestion{Store: s, in: in, tenant: tenant, batch: b, ids: make([]id.Event, len(b.Entries)), stored: map[id.Event]event.Event{}}
-	for i, e := range b.Entries {
-		w.ids[i] = e.Event.ID
+// entry is an entry of a batch with the time of the batch.
+type entry struct {
+	event.Entry
+	at time.Time
+}
+
+// ingest stores batches of a tenant, and sets their outcomes.
+func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, tenant id.Tenant, batches []*submission) error {
+	w := ingestion{Store: s, in: in, tenant: tenant, stored: map[id.Event]event.Event{}}
+	for _, r := range batches {
+		for _, e := range r.in.Entries {
+			w.entries = append(w.entries, entry{e, r.in.At})
+			w.ids = append(w.ids, e.Event.ID)
+		}
 	}
 	if err := w.resolveKeys(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.insert(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return w.outcomes(), nil
+	outcomes := w.outcomes()
+	for _, r := range batches {
+		n := len(r.in.Entries)
+		r.out, outcomes = outcomes[:n:n], outcomes[n:]
+	}
+	return nil
 }
 
 // resolveKeys sets the ids of the entries with keys: the id that the key is remembered with, or else the id of the first entry
 // with the key, which is remembered from now on.
 func (w *ingestion) resolveKeys(ctx context.Context) error {
 	first := map[event.Key]int{} // the first entry with a key
-	for i, e := range w.batch.Entries {
+	for i, e := range w.entries {
 		if e.Key == nil {
 			continue
 		}
@@ -98,18 +136,18 @@ func (w *ingestion) resolveKeys(ctx context.Context) error {
 		}
 		// The event has been deleted since: this one takes its place.
 		delete(known, key)
-		if err := w.replace(ctx, key, w.batch.Entries[first[key]].Event.ID); err != nil {
+		if err := w.replace(ctx, key, w.entries[first[key]]); err != nil {
 			return err
 		}
 	}
-	for i, e := range w.batch.Entries {
+	for i, e := range w.entries {
 		if e.Key == nil {
 			continue
 		}
 		if eventID, there := known[*e.Key]; there {
 			w.ids[i] = eventID
 		} else {
-			w.ids[i] = w.batch.Entries[first[*e.Key]].Event.ID
+			w.ids[i] = w.entries[first[*e.Key]].Event.ID
 		}
 	}
 	return nil
@@ -129,11 +167,11 @@ func (w *ingestion) remember(ctx context.Context, first map[event.Key]int) (map[
 		return nil, err
 	}
 	for _, key := range keys {
-		eventID, err := w.dialect.ID(string(w.batch.Entries[first[key]].Event.ID))
+		eventID, err := w.dialect.ID(string(w.entries[first[key]].Event.ID))
 		if err != nil {
 			return nil, err
 		}
-		for column, value := range []any{tenant, key[:], eventID, w.batch.At.UnixMicro()} {
+		for column, value := range []any{tenant, key[:], eventID, w.entries[first[key]].at.UnixMicro()} {
 			rows[column].Values = append(rows[column].Values, value)
 		}
 	}
@@ -141,7 +179,7 @@ func (w *ingestion) remember(ctx context.Context, first map[event.Key]int) (map[
 	var claimed [][]byte
 	err = w.in.List(ctx, &claimed, "remembering the keys of events", "INSERT INTO event_keys (tenant_id, key, event_id, stored_at) "+source+
 		" ON CONFLICT (tenant_id, key) DO UPDATE SET event_id = excluded.event_id, stored_at = excluded.stored_at"+
-		" WHERE event_keys.stored_at <= ? RETURNING key", append(args, w.batch.At.Add(-event.KeyLifetime).UnixMicro())...)
+		" WHERE event_keys.stored_at <= excluded.stored_at - ? RETURNING key", append(args, event.KeyLifetime.Microseconds())...)
 	if err != nil {
 		return nil, err
 	}
@@ -180,18 +218,18 @@ func (w *ingestion) remembered(ctx context.Context, keys []event.Key) (map[event
 	return known, err
 }
 
-// replace remembers a key with another event.
-func (w *ingestion) replace(ctx context.Context, key event.Key, eventID id.Event) error {
+// replace remembers a key with the event of an entry.
+func (w *ingestion) replace(ctx context.Context, key event.Key, e entry) error {
 	tenant, err := w.dialect.ID(string(w.tenant))
 	if err != nil {
 		return err
 	}
-	newID, err := w.dialect.ID(string(eventID))
+	newID, err := w.dialect.ID(string(e.Event.ID))
 	if err != nil {
 		return err
 	}
 	_, err = w.in.Exec(ctx, "remembering the key of an event", "UPDATE event_keys SET event_id = ?, stored_at = ? WHERE tenant_id = ? AND key = ?",
-		newID, w.batch.At.UnixMicro(), tenant, key[:])
+		newID, e.at.UnixMicro(), tenant, key[:])
 	return err
 }
 
@@ -199,7 +237,7 @@ func (w *ingestion) replace(ctx context.Context, key event.Key, eventID id.Event
 func (w *ingestion) insert(ctx context.Context) error {
 	w.fresh = make(map[id.Event]int, len(w.ids))
 	var list []event.Event
-	for i, e := range w.batch.Entries {
+	for i, e := range w.entries {
 		if _, there := w.stored[w.ids[i]]; there {
 			continue
 		}
@@ -236,10 +274,10 @@ func (w *ingestion) insertRows(ctx context.Context, list []event.Event) ([]uuid,
 	if err != nil {
 		return nil, err
 	}
+	const into, unlessThere = "INSERT INTO events (" + columns + ") ", " ON CONFLICT (tenant_id, id) DO NOTHING"
 	source, args := w.dialect.Rows(rows...)
 	var inserted []uuid
-	err = w.in.List(ctx, &inserted, "ingesting events",
-		"INSERT INTO events ("+columns+") "+source+" ON CONFLICT (tenant_id, id) DO NOTHING RETURNING id", args...)
+	err = w.in.List(ctx, &inserted, "ingesting events", into+source+unlessThere+" RETURNING id", args...)
 	return inserted, err
 }
 
@@ -273,11 +311,11 @@ func (w *ingestion) read(ctx context.Context, ids []id.Event) error {
 // outcomes returns what became of the entries.
 func (w *ingestion) outcomes() []event.Outcome {
 	list := make([]event.Outcome, len(w.ids))
-	for i, e := range w.batch.Entries {
+	for i, e := range w.entries {
 		there, old := w.stored[w.ids[i]]
 		first, isNew := w.fresh[w.ids[i]]
 		if isNew {
-			there = w.batch.Entries[first].Event
+			there = w.entries[first].Event
 		}
 		switch {
 		case !old && isNew && first == i:

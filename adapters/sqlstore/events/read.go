@@ -1,4 +1,3 @@
-// Package events stores and reads the events of tenants over SQL, for both databases.
 package events
 
 import (
@@ -14,17 +13,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
-
-// Store is the events of all tenants in a database.
-type Store struct {
-	db, identities *sqlstore.Store
-	dialect        sqlstore.Dialect
-}
-
-// New returns the events in a database. identities has the tenants, and may be the same.
-func New(db, identities *sqlstore.Store) *Store {
-	return &Store{db: db, identities: identities, dialect: db.Dialect()}
-}
 
 // filter is the FROM and WHERE clause of a statement on one tenant's events.
 type filter struct {

@@ -35,6 +35,9 @@ const (
 	lockPeriod     = 1
 	lockTries      = 24 * 60 * 60
 	authorizeTries = 300
+
+	// maxCommitters is how many groups of events are committed side by side; more made no difference.
+	maxCommitters = 4
 )
 
 // Options are what the operator may choose. URLs are of the form postgres://user:password@host:port/database, with the
@@ -98,7 +101,7 @@ func Open(o Options) (*Database, error) {
 	d := dialect{timeout: o.transactionTimeout()}
 	store := sqlstore.New(worker, worker, newPool(connector, o.Queries), d)
 	return &Database{
-		Store: store, events: events.New(store, store),
+		Store: store, events: events.New(store, store, committersOf(o.PoolSize)),
 		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
@@ -110,6 +113,10 @@ func newPool(connector pgConnector, size int) *sqlx.DB {
 	db.SetConnMaxLifetime(connectionLifetime)
 	return db
 }
+
+// committersOf returns how many connections of a pool may commit events at the same time: at most half of them, so that the
+// others are left for signing in.
+func committersOf(poolSize int) int { return min(max(poolSize/2, 1), maxCommitters) }
 
 // Events returns the events.
 func (d *Database) Events() ports.Events { return d.events }
@@ -123,6 +130,7 @@ func (d *Database) Pools() map[string]*sql.DB {
 
 // Close closes the pools.
 func (d *Database) Close() error {
+	d.events.Close()
 	return errors.Join(d.Store.Close(), d.service.Close(), d.superAdmin.Close(), d.owner.Close())
 }
 

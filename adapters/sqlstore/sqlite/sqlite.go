@@ -130,7 +130,7 @@ func connect(ctx context.Context, source string, queries int) (*Database, error)
 	}
 	migrating.SetMaxIdleConns(0)
 	store := sqlstore.New(writer, reader, querier, dialect{})
-	return &Database{Store: store, events: events.New(store, store), writer: writer, migrating: migrating}, nil
+	return &Database{Store: store, events: events.New(store, store, 1), writer: writer, migrating: migrating}, nil
 }
 
 func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
@@ -197,7 +197,10 @@ func checkRegular(path string) error {
 }
 
 // Close closes the pools.
-func (d *Database) Close() error { return errors.Join(d.Store.Close(), d.migrating.Close()) }
+func (d *Database) Close() error {
+	d.events.Close()
+	return errors.Join(d.Store.Close(), d.migrating.Close())
+}
 
 // Events returns the events.
 func (d *Database) Events() ports.Events { return d.events }

@@ -1,0 +1,47 @@
+// Package events stores and reads the events of tenants over SQL, for both databases.
+package events
+
+import (
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+)
+
+// Store is the events of all tenants in a database.
+type Store struct {
+	db, identities *sqlstore.Store
+	dialect        sqlstore.Dialect
+	queue          *queue[event.Batch, []event.Outcome]
+}
+
+// submission is a batch that waits to be committed.
+type submission = request[event.Batch, []event.Outcome]
+
+const (
+	// groupSize is how many events share a transaction at most: enough for the commit not to matter, and few enough for the
+	// arguments of a statement on SQLite, which takes 32,766.
+	groupSize = 3 * event.MaxBatch
+	// maxWaiting and maxWaitingOfTenant are how many events may wait to be committed, in all and of one tenant. At the largest
+	// size of an event that is 320 MB in all, and at the usual one of some 200 bytes 4 MB.
+	maxWaiting, maxWaitingOfTenant = 20 * event.MaxBatch, 10 * event.MaxBatch
+	// patience is how long a request beyond that waits for its turn.
+	patience = 2 * time.Second
+)
+
+// New returns the events in a database, of which committers groups are committed side by side. identities has the tenants, and
+// may be the same.
+func New(db, identities *sqlstore.Store, committers int) *Store {
+	s := &Store{db: db, identities: identities, dialect: db.Dialect()}
+	s.queue = newQueue(limits{
+		committers: committers,
+		mixed:      !s.dialect.RowLevelSecurity(), // which shows a transaction one tenant at a time
+		group:      groupSize,
+		waiting:    maxWaiting, perTenant: maxWaitingOfTenant,
+		patience: patience,
+	}, s.commit)
+	return s
+}
+
+// Close waits for the groups that are being committed, and fails what waits.
+func (s *Store) Close() { s.queue.close() }
