@@ -69,6 +69,36 @@ func (e Executor) Exec(ctx context.Context, doing, query string, args ...any) (c
 	return changed, err
 }
 
+// ExecEach changes rows by a statement that is prepared once and executed with each list of arguments, and returns the number of
+// rows. It is for transactions.
+func (e Executor) ExecEach(ctx context.Context, doing, query string, lists [][]any) (changed int64, err error) {
+	err = e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		changed, err = execEach(ctx, q.(sqlx.PreparerContext), e.dialect.Rebind(query), lists)
+		return asFault(ctx, e.dialect, doing, err)
+	})
+	return changed, err
+}
+
+func execEach(ctx context.Context, q sqlx.PreparerContext, query string, lists [][]any) (changed int64, err error) {
+	statement, err := q.PrepareContext(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	for _, args := range lists {
+		result, err := statement.ExecContext(ctx, args...)
+		if err != nil {
+			return 0, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		changed += n
+	}
+	return changed, nil
+}
+
 // ExecOne changes one row, or returns absent if there is none.
 func (e Executor) ExecOne(ctx context.Context, absent error, doing, query string, args ...any) error {
 	n, err := e.Exec(ctx, doing, query, args...)

@@ -27,8 +27,11 @@ type Dialect interface {
 	Day(column string) string
 	// ID is the form in which the tables of events keep a UUID.
 	ID(text string) (any, error)
-	// Rows is a query that returns rows of the given columns, for an INSERT or an IN, and its arguments.
-	Rows(columns ...Column) (query string, args []any)
+	// Rows is a query that returns rows, for an INSERT or an IN, and its arguments: the values of one row after the other, each
+	// of the given columns. The query depends on the number of rows alone.
+	Rows(columns []ColumnType, values []any) (query string, args []any)
+	// InsertSize is how many rows a prepared INSERT of many should have; 0 if a statement takes any number at its full speed.
+	InsertSize() int
 	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.
 	RowLevelSecurity() bool
 	// EnterTenant makes the rows of one tenant accessible until the transaction ends.
@@ -50,12 +53,6 @@ type Dialect interface {
 	TimedOut(err error) bool
 	// Timeout limits a transaction, or a statement outside of one, including the wait for a connection.
 	Timeout() time.Duration
-}
-
-// Column is a column of rows that are given to a statement. All columns of them have the same length.
-type Column struct {
-	Type   ColumnType
-	Values []any
 }
 
 // ColumnType is the type of a column.

@@ -53,7 +53,7 @@ func NewUser(t *testing.T, s ports.Repositories, home tenant.Tenant, role access
 }
 
 // ScopeOf returns the scope of a super_admin in a tenant.
-func ScopeOf(t *testing.T, tenantID id.Tenant) access.Scope {
+func ScopeOf(t testing.TB, tenantID id.Tenant) access.Scope {
 	t.Helper()
 	scope, err := access.Operator().Authorize(access.ReadTenantData, tenantID)
 	must(t, err)
@@ -70,7 +70,7 @@ func newSession(t *testing.T, s ports.Repositories, u user.User) session.Session
 	return added
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,10 @@ type layout interface {
 	// position returns the values of these columns.
 	position(d sqlstore.Dialect, e event.Event) ([]any, error)
 	selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]event.Event, error)
-	rows(d sqlstore.Dialect, list []event.Event) ([]sqlstore.Column, error)
+	// key returns the values of the primary key, of tenant_id and id.
+	key(d sqlstore.Dialect, e event.Event) ([]any, error)
+	types() []sqlstore.ColumnType
+	values(d sqlstore.Dialect, list []*event.Event) ([]any, error)
 }
 
 // carriage is the state of a Carrier at work.
@@ -167,20 +170,21 @@ func (w *carriage) read(ctx context.Context, tx *sqlx.Tx) ([]event.Event, error)
 
 // insert converts events, stores them, and returns how many were not stored before. Errors: ErrCarry.
 func (w *carriage) insert(ctx context.Context, tx *sqlx.Tx, list []event.Event) (int64, error) {
-	converted := make([]event.Event, len(list))
+	converted := make([]*event.Event, len(list))
 	for i, e := range list {
-		var err error
-		if converted[i], err = w.convert(e); err != nil {
-			return 0, err
-		}
-	}
-	var inserted int64
-	for part := range slices.Chunk(converted, insertSize) {
-		rows, err := w.to.rows(w.Dialect, part)
+		e, err := w.convert(e)
 		if err != nil {
 			return 0, err
 		}
-		source, args := w.Dialect.Rows(rows...)
+		converted[i] = &e
+	}
+	var inserted int64
+	for part := range slices.Chunk(converted, insertSize) {
+		values, err := w.to.values(w.Dialect, part)
+		if err != nil {
+			return 0, err
+		}
+		source, args := w.Dialect.Rows(w.to.types(), values)
 		query := "INSERT INTO " + w.to.table() + " (" + w.to.columns() + ") " + source + " ON CONFLICT (tenant_id, id) DO NOTHING"
 		result, err := tx.ExecContext(ctx, w.Dialect.Rebind(query), args...)
 		if err != nil {
@@ -206,8 +210,8 @@ type eventKey struct {
 
 // checkRepeated verifies that events that were not all inserted are the same as those that are stored, as they are after a stop
 // between the two commits of a step. This can be only the first step. Errors: ErrCarry.
-func (w *carriage) checkRepeated(ctx context.Context, tx *sqlx.Tx, list []event.Event) error {
-	wanted := make(map[eventKey]event.Event, len(list))
+func (w *carriage) checkRepeated(ctx context.Context, tx *sqlx.Tx, list []*event.Event) error {
+	wanted := make(map[eventKey]*event.Event, len(list))
 	for _, e := range list {
 		wanted[eventKey{e.TenantID, e.ID}] = e
 	}
@@ -215,18 +219,22 @@ func (w *carriage) checkRepeated(ctx context.Context, tx *sqlx.Tx, list []event.
 		return fmt.Errorf("%w: two have the same id", ErrCarry)
 	}
 	for part := range slices.Chunk(list, insertSize) {
-		rows, err := w.to.rows(w.Dialect, part)
-		if err != nil {
-			return err
+		var keys []any
+		for _, e := range part {
+			key, err := w.to.key(w.Dialect, *e)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key...)
 		}
-		source, args := w.Dialect.Rows(rows[:2]...) // the primary key
+		source, args := w.Dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID, sqlstore.UUID}, keys)
 		query := "SELECT " + w.to.columns() + " FROM " + w.to.table() + " WHERE (tenant_id, id) IN (" + source + ")"
 		stored, err := w.to.selectFrom(ctx, tx, w.Dialect.Rebind(query), args...)
 		if err != nil {
 			return fmt.Errorf("reading what was inserted before: %w", err)
 		}
 		for _, e := range stored {
-			if want := wanted[eventKey{e.TenantID, e.ID}]; !reflect.DeepEqual(e, want) {
+			if want := wanted[eventKey{e.TenantID, e.ID}]; !reflect.DeepEqual(&e, want) {
 				return fmt.Errorf("%w: another event has the id %s", ErrCarry, e.ID)
 			}
 		}

@@ -17,7 +17,9 @@ func (now) table() string   { return "events" }
 func (now) columns() string { return columns }
 func (now) order() string   { return "tenant_id, id" }
 
-func (now) position(d sqlstore.Dialect, e event.Event) ([]any, error) {
+func (n now) position(d sqlstore.Dialect, e event.Event) ([]any, error) { return n.key(d, e) }
+
+func (now) key(d sqlstore.Dialect, e event.Event) ([]any, error) {
 	tenant, err := d.ID(string(e.TenantID))
 	if err != nil {
 		return nil, err
@@ -32,9 +34,9 @@ func (now) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...an
 	return eventsOf(rows), err
 }
 
-func (now) rows(d sqlstore.Dialect, list []event.Event) ([]sqlstore.Column, error) {
-	return rowsOf(d, list)
-}
+func (now) types() []sqlstore.ColumnType { return columnTypes }
+
+func (now) values(d sqlstore.Dialect, list []*event.Event) ([]any, error) { return valuesOf(d, list) }
 
 // before is the layout of schema 3: ids are UUIDs without the time, as text on SQLite, and times are timestamps or text.
 type before struct{}
@@ -47,6 +49,10 @@ func (before) order() string { return "tenant_id, occurred_at, id" }
 
 func (before) position(_ sqlstore.Dialect, e event.Event) ([]any, error) {
 	return []any{e.TenantID, sqlstore.Time{Time: e.OccurredAt}, e.ID}, nil
+}
+
+func (before) key(_ sqlstore.Dialect, e event.Event) ([]any, error) {
+	return []any{string(e.TenantID), string(e.ID)}, nil
 }
 
 func (before) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]event.Event, error) {
@@ -73,17 +79,17 @@ func (before) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ..
 	return list, nil
 }
 
-func (before) rows(_ sqlstore.Dialect, list []event.Event) ([]sqlstore.Column, error) {
-	all := []sqlstore.Column{
-		{Type: sqlstore.UUID}, {Type: sqlstore.UUID}, {Type: sqlstore.Text}, {Type: sqlstore.Text},
-		{Type: sqlstore.Text}, {Type: sqlstore.Real}, {Type: sqlstore.Text}, {Type: sqlstore.Timestamp},
+func (before) types() []sqlstore.ColumnType {
+	return []sqlstore.ColumnType{
+		sqlstore.UUID, sqlstore.UUID, sqlstore.Text, sqlstore.Text, sqlstore.Text, sqlstore.Real, sqlstore.Text, sqlstore.Timestamp,
 	}
+}
+
+func (before) values(_ sqlstore.Dialect, list []*event.Event) ([]any, error) {
+	var values []any
 	for _, e := range list {
-		for i, value := range []any{
-			e.TenantID, e.ID, e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, sqlstore.Time{Time: e.OccurredAt},
-		} {
-			all[i].Values = append(all[i].Values, value)
-		}
+		values = append(values, string(e.TenantID), string(e.ID), e.Type, e.UserIdentifier,
+			orNull(e.SessionID), orNull(e.Value), orNull(e.Source), sqlstore.Time{Time: e.OccurredAt})
 	}
-	return all, nil
+	return values, nil
 }

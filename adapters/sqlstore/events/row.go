@@ -44,38 +44,49 @@ func eventsOf(rows []row) []event.Event {
 	return list
 }
 
-// rowsOf returns the columns of events.
-func rowsOf(d sqlstore.Dialect, list []event.Event) ([]sqlstore.Column, error) {
-	all := []sqlstore.Column{
-		{Type: sqlstore.UUID}, {Type: sqlstore.UUID}, {Type: sqlstore.Integer}, {Type: sqlstore.Text}, {Type: sqlstore.Text},
-		{Type: sqlstore.Text}, {Type: sqlstore.Real}, {Type: sqlstore.Text}, {Type: sqlstore.Text},
-	}
-	for i := range all {
-		all[i].Values = make([]any, len(list))
-	}
-	for i, e := range list {
-		tenant, err := d.ID(string(e.TenantID))
-		if err != nil {
-			return nil, err
+// columnTypes are the types of columns.
+var columnTypes = []sqlstore.ColumnType{
+	sqlstore.UUID, sqlstore.UUID, sqlstore.Integer, sqlstore.Text, sqlstore.Text, sqlstore.Text, sqlstore.Real, sqlstore.Text, sqlstore.Text,
+}
+
+// valuesOf returns the values of the columns of events, event by event.
+func valuesOf(d sqlstore.Dialect, list []*event.Event) ([]any, error) {
+	values := make([]any, 0, len(list)*len(columnTypes))
+	var (
+		tenant   any
+		tenantID id.Tenant
+	)
+	for _, e := range list {
+		if e.TenantID != tenantID || tenant == nil {
+			var err error
+			if tenant, err = d.ID(string(e.TenantID)); err != nil {
+				return nil, err
+			}
+			tenantID = e.TenantID
 		}
 		eventID, err := d.ID(string(e.ID))
 		if err != nil {
 			return nil, err
 		}
-		for column, value := range []any{
-			tenant, eventID, e.OccurredAt.UnixMicro(), e.Type, e.UserIdentifier, e.SessionID, e.Value, e.Source, nilIfEmpty(e.Properties),
-		} {
-			all[column].Values[i] = value
-		}
+		values = append(values, tenant, eventID, e.OccurredAt.UnixMicro(), e.Type, e.UserIdentifier,
+			orNull(e.SessionID), orNull(e.Value), orNull(e.Source), nullIfEmpty(e.Properties))
 	}
-	return all, nil
+	return values, nil
 }
 
-func nilIfEmpty(s string) *string {
+// orNull returns what p points to, or NULL. The driver would find that out by reflection.
+func orNull[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+func nullIfEmpty(s string) any {
 	if s == "" {
 		return nil
 	}
-	return &s
+	return s
 }
 
 // uuid is a UUID read from a column of 16 bytes or of text.

@@ -32,6 +32,12 @@ const (
 	readOnlyTransaction   = "25006"
 )
 
+// typeNames are the types of columns.
+var typeNames = map[sqlstore.ColumnType]string{
+	sqlstore.UUID: "uuid", sqlstore.Bytes: "bytea", sqlstore.Integer: "bigint", sqlstore.Real: "double precision", sqlstore.Text: "text",
+	sqlstore.Timestamp: "timestamptz",
+}
+
 type dialect struct {
 	timeout time.Duration
 }
@@ -52,23 +58,16 @@ func (dialect) Day(column string) string {
 func (dialect) ID(text string) (any, error) { return text, nil }
 
 // Rows returns the values from one array for each column.
-func (dialect) Rows(columns ...sqlstore.Column) (query string, args []any) {
-	types := map[sqlstore.ColumnType]string{
-		sqlstore.UUID: "uuid", sqlstore.Bytes: "bytea", sqlstore.Integer: "bigint", sqlstore.Real: "double precision", sqlstore.Text: "text",
-		sqlstore.Timestamp: "timestamptz",
-	}
+func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, args []any) {
 	arrays := make([]string, 0, len(columns))
-	for _, c := range columns {
-		arrays = append(arrays, "?::"+types[c.Type]+"[]")
-		if c.Type == sqlstore.Bytes {
-			for i, value := range c.Values {
-				c.Values[i] = fmt.Sprintf(`\x%x`, value)
-			}
-		}
-		args = append(args, pq.Array(c.Values))
+	for i, column := range columns {
+		arrays = append(arrays, "?::"+typeNames[column]+"[]")
+		args = append(args, array(values[i:], len(columns)))
 	}
 	return "SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")", args
 }
+
+func (dialect) InsertSize() int { return 0 }
 
 func (dialect) RowLevelSecurity() bool { return true }
 

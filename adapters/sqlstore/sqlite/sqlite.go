@@ -249,18 +249,14 @@ func (dialect) ID(text string) (any, error) {
 	return raw[:], nil
 }
 
-// Rows returns the values row by row.
-func (dialect) Rows(columns ...sqlstore.Column) (query string, args []any) {
-	rows := len(columns[0].Values)
-	args = make([]any, 0, rows*len(columns))
-	for row := range rows {
-		for _, c := range columns {
-			args = append(args, c.Values[row])
-		}
-	}
+// Rows returns the values as they are.
+func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, args []any) {
 	one := ",(" + strings.Repeat(",?", len(columns))[1:] + ")"
-	return "VALUES " + strings.Repeat(one, rows)[1:], args
+	return "VALUES " + strings.Repeat(one, len(values)/len(columns))[1:], values
 }
+
+// InsertSize is where longer statements gain nothing.
+func (dialect) InsertSize() int { return 100 }
 
 func (dialect) RowLevelSecurity() bool { return false }
 

@@ -1,0 +1,225 @@
+package events
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+)
+
+// ingestion stores batches of one tenant in a transaction. Whether an entry is new is decided by the primary keys of the two
+// tables, so it holds also against transactions that run at the same time.
+type ingestion struct {
+	*Store
+	in      sqlstore.Executor
+	tenant  id.Tenant
+	entries []entry
+	ids     []id.Event               // for each entry: the id of the event that is stored under its name
+	stored  map[id.Event]event.Event // those that were there before
+	fresh   map[id.Event]int         // those that are new, with the entry that each comes from
+}
+
+// entry is an entry of a batch with the time of the batch.
+type entry struct {
+	*event.Entry
+	at time.Time
+}
+
+// ingest stores batches of a tenant, and sets their outcomes.
+func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, tenant id.Tenant, batches []*submission) error {
+	w := ingestion{Store: s, in: in, tenant: tenant, stored: map[id.Event]event.Event{}}
+	for _, r := range batches {
+		for i := range r.in.Entries {
+			e := &r.in.Entries[i]
+			w.entries, w.ids = append(w.entries, entry{e, r.in.At}), append(w.ids, e.Event.ID)
+		}
+	}
+	if err := w.resolveKeys(ctx); err != nil {
+		return err
+	}
+	if err := w.insert(ctx); err != nil {
+		return err
+	}
+	outcomes := w.outcomes()
+	for _, r := range batches {
+		n := len(r.in.Entries)
+		r.out, outcomes = outcomes[:n:n], outcomes[n:]
+	}
+	return nil
+}
+
+// resolveKeys sets the ids of the entries with keys: the id that the key is remembered with, or else the id of the first entry
+// with the key, which is remembered from now on.
+func (w *ingestion) resolveKeys(ctx context.Context) error {
+	first := map[event.Key]int{} // the first entry with a key
+	for i, e := range w.entries {
+		if e.Key == nil {
+			continue
+		}
+		if _, known := first[*e.Key]; !known {
+			first[*e.Key] = i
+		}
+	}
+	if len(first) == 0 {
+		return nil
+	}
+	known, err := w.remember(ctx, first)
+	if err != nil {
+		return err
+	}
+	if err := w.read(ctx, slices.Collect(maps.Values(known))); err != nil {
+		return err
+	}
+	for key, eventID := range known {
+		if _, there := w.stored[eventID]; there {
+			continue
+		}
+		// The event has been deleted since: this one takes its place.
+		delete(known, key)
+		if err := w.replace(ctx, key, w.entries[first[key]]); err != nil {
+			return err
+		}
+	}
+	for i, e := range w.entries {
+		if e.Key == nil {
+			continue
+		}
+		if eventID, there := known[*e.Key]; there {
+			w.ids[i] = eventID
+		} else {
+			w.ids[i] = w.entries[first[*e.Key]].Event.ID
+		}
+	}
+	return nil
+}
+
+// remember stores the keys, and returns those that are remembered already, with the ids of their events. It locks them
+// all, in an order that is the same for all transactions.
+func (w *ingestion) remember(ctx context.Context, first map[event.Key]int) (map[event.Key]id.Event, error) {
+	keys := make([]event.Key, 0, len(first))
+	for key := range first {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b event.Key) int { return slices.Compare(a[:], b[:]) })
+	tenant, err := w.dialect.ID(string(w.tenant))
+	if err != nil {
+		return nil, err
+	}
+	values := make([]any, 0, 4*len(keys))
+	for _, key := range keys {
+		e := w.entries[first[key]]
+		eventID, err := w.dialect.ID(string(e.Event.ID))
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, tenant, key[:], eventID, e.at.UnixMicro())
+	}
+	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID, sqlstore.Bytes, sqlstore.UUID, sqlstore.Integer}, values)
+	var claimed [][]byte
+	err = w.in.List(ctx, &claimed, "remembering the keys of events", "INSERT INTO event_keys (tenant_id, key, event_id, stored_at) "+source+
+		" ON CONFLICT (tenant_id, key) DO UPDATE SET event_id = excluded.event_id, stored_at = excluded.stored_at"+
+		" WHERE event_keys.stored_at <= excluded.stored_at - ? RETURNING key", append(args, event.KeyLifetime.Microseconds())...)
+	if err != nil {
+		return nil, err
+	}
+	isNew := make(map[event.Key]bool, len(claimed))
+	for _, key := range claimed {
+		isNew[event.Key(key)] = true
+	}
+	keys = slices.DeleteFunc(keys, func(key event.Key) bool { return isNew[key] })
+	return w.remembered(ctx, keys)
+}
+
+// remembered returns the ids of the events that keys are remembered with.
+func (w *ingestion) remembered(ctx context.Context, keys []event.Key) (map[event.Key]id.Event, error) {
+	known := make(map[event.Key]id.Event, len(keys))
+	if len(keys) == 0 {
+		return known, nil
+	}
+	wanted := make([]any, 0, len(keys))
+	for _, key := range keys {
+		wanted = append(wanted, key[:])
+	}
+	tenant, err := w.dialect.ID(string(w.tenant))
+	if err != nil {
+		return nil, err
+	}
+	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.Bytes}, wanted)
+	var rows []struct {
+		Key     []byte `db:"key"`
+		EventID uuid   `db:"event_id"`
+	}
+	err = w.in.List(ctx, &rows, "reading the keys of events",
+		"SELECT key, event_id FROM event_keys WHERE tenant_id = ? AND key IN ("+source+")", append([]any{tenant}, args...)...)
+	for _, r := range rows {
+		known[event.Key(r.Key)] = id.Event(r.EventID)
+	}
+	return known, err
+}
+
+// replace remembers a key with the event of an entry.
+func (w *ingestion) replace(ctx context.Context, key event.Key, e entry) error {
+	tenant, err := w.dialect.ID(string(w.tenant))
+	if err != nil {
+		return err
+	}
+	newID, err := w.dialect.ID(string(e.Event.ID))
+	if err != nil {
+		return err
+	}
+	_, err = w.in.Exec(ctx, "remembering the key of an event", "UPDATE event_keys SET event_id = ?, stored_at = ? WHERE tenant_id = ? AND key = ?",
+		newID, e.at.UnixMicro(), tenant, key[:])
+	return err
+}
+
+// read adds the events with these ids, as far as there are any, to those that were stored before.
+func (w *ingestion) read(ctx context.Context, ids []id.Event) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	wanted := make([]any, 0, len(ids))
+	for _, eventID := range ids {
+		value, err := w.dialect.ID(string(eventID))
+		if err != nil {
+			return err
+		}
+		wanted = append(wanted, value)
+	}
+	tenant, err := w.dialect.ID(string(w.tenant))
+	if err != nil {
+		return err
+	}
+	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID}, wanted)
+	var rows []row
+	err = w.in.List(ctx, &rows, "reading events by id",
+		"SELECT "+columns+" FROM events WHERE tenant_id = ? AND id IN ("+source+")", append([]any{tenant}, args...)...)
+	for _, e := range eventsOf(rows) {
+		w.stored[e.ID] = e
+	}
+	return err
+}
+
+// outcomes returns what became of the entries.
+func (w *ingestion) outcomes() []event.Outcome {
+	list := make([]event.Outcome, len(w.ids))
+	for i, e := range w.entries {
+		there, old := w.stored[w.ids[i]]
+		first, isNew := w.fresh[w.ids[i]]
+		if isNew {
+			there = w.entries[first].Event
+		}
+		switch {
+		case !old && isNew && first == i:
+			list[i] = event.Outcome{Status: event.Stored, Event: there}
+		case e.Repeats(there):
+			list[i] = event.Outcome{Status: event.Duplicate, Event: there}
+		default:
+			list[i] = event.Outcome{Status: event.Reused, Event: there}
+		}
+	}
+	return list
+}
