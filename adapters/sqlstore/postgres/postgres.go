@@ -36,7 +36,7 @@ const (
 	lockTries      = 24 * 60 * 60
 	authorizeTries = 300
 
-	// maxCommitters is how many groups of events are committed side by side; more made no difference.
+	// maxCommitters is how many groups of events are committed side by side: some travel while the database works on others.
 	maxCommitters = 4
 )
 

@@ -25,7 +25,7 @@ func options(ownerURL, serviceURL string) postgres.Options {
 	return postgres.Options{URL: serviceURL, MigrationURL: ownerURL, PoolSize: 10, Queries: 2, StatementTimeout: 10 * time.Second, ApplicationName: "test"}
 }
 
-func open(t *testing.T, o postgres.Options) *postgres.Database {
+func open(t testing.TB, o postgres.Options) *postgres.Database {
 	t.Helper()
 	db, err := postgres.Open(o)
 	if err != nil {
@@ -51,7 +51,7 @@ func up(ctx context.Context, db *postgres.Database) (int, error) {
 	return n, db.Authorize(ctx)
 }
 
-func migrated(t *testing.T, o postgres.Options) *postgres.Database {
+func migrated(t testing.TB, o postgres.Options) *postgres.Database {
 	t.Helper()
 	db := open(t, o)
 	if _, err := up(t.Context(), db); err != nil {
