@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/auditlog"
@@ -41,6 +42,13 @@ const (
 	writeTimeout = 30 * time.Second
 	// requestTimeout is shorter, so that a request that times out still gets a response.
 	requestTimeout = 25 * time.Second
+	// A batch takes up to 30 MiB while it is read and stored, and a stream up to 2 MiB. The limits keep both below half of the
+	// memory that a replica has in docker-compose.yml.
+	batchesAtOnce, batchesPerTenant = 12, 4
+	streamsAtOnce, streamsPerTenant = 128, 32
+	// batchQueue is how many more batches of a tenant wait, for batchQueueTimeout at most.
+	batchQueue        = 100
+	batchQueueTimeout = 10 * time.Second
 	// queryQueueTimeout is how long a query waits in the queue.
 	queryQueueTimeout = 5 * time.Second
 )
@@ -72,6 +80,8 @@ type App struct {
 	clock     ports.Clock
 	after     func(time.Duration) <-chan time.Time
 	condition condition
+	stopping  chan struct{} // closed by stop
+	stop      func()        // makes streams end
 	retention *retention.Service
 	hasher    *password.Hasher
 	logger    *slog.Logger
@@ -110,7 +120,11 @@ func Open(ctx context.Context, c config.Config, in Runtime) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := &App{config: c, clock: in.Clock, after: in.After, hasher: hasher, logger: logger, metrics: telemetry.NewMetrics(in.Version)}
+	app := &App{
+		config: c, clock: in.Clock, after: in.After, stopping: make(chan struct{}), hasher: hasher, logger: logger,
+		metrics: telemetry.NewMetrics(in.Version),
+	}
+	app.stop = sync.OnceFunc(func() { close(app.stopping) })
 	if err := app.openDatabase(ctx, in); err != nil {
 		return nil, err
 	}
@@ -192,9 +206,11 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, vers
 		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Dependencies{
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Keys: keys, Clock: a.clock, IDs: system.IDs{},
-			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout), c.QueriesAtOnce),
+			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout, ports.ErrTooManyQueries), c.QueriesAtOnce),
 		}, requestTimeout),
-		AuditLog: log, Database: a.database, Condition: a.condition.now, Limiter: limiter, LimitHit: a.metrics.LimitHit,
+		Batches:  memory.NewGate(batchesAtOnce, batchesPerTenant, batchQueue, batchQueueTimeout, ports.ErrTooManyBatches),
+		Streams:  memory.NewGate(streamsAtOnce, streamsPerTenant, 0, batchQueueTimeout, ports.ErrTooManyBatches),
+		AuditLog: log, Database: a.database, Condition: a.condition.now, Stopping: a.stopping, Limiter: limiter, LimitHit: a.metrics.LimitHit,
 		Clock: a.clock, IDs: system.IDs{}, Logger: a.logger,
 	}, rest.Settings{
 		Version: version, Environment: c.Environment,

@@ -71,6 +71,7 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 		return err
 	}
 	a.logger.Info("stopping: finishing the requests in flight")
+	a.stop()
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(finish); err != nil {

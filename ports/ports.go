@@ -106,6 +106,9 @@ type RateLimiter interface {
 // ErrTooManyQueries: a query found no free slot in time, or the tenant's queue is full.
 var ErrTooManyQueries = fault.New(fault.RateLimited, "too_many_queries", "Too many queries at once.").After(2 * time.Second)
 
+// ErrTooManyBatches: too many batches or streams of events, of this tenant or in all, are being ingested.
+var ErrTooManyBatches = fault.New(fault.RateLimited, "too_many_batches", "Too many batches at once.").After(2 * time.Second)
+
 // QueryGate bounds the number of concurrent queries, in total and per tenant, so that no tenant monopolizes the database.
 // Waiting tenants are served round robin, the queries of one tenant first in, first out.
 // The caller must call leave once done; further calls do nothing.

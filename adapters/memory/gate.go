@@ -8,35 +8,35 @@ import (
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
-	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// NewGate returns a gate for atOnce concurrent queries, at most perTenant of them of one tenant. At most queue more of each
-// tenant wait to enter, for at most queueTimeout.
-func NewGate(atOnce, perTenant, queue int, queueTimeout time.Duration) *Gate {
-	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, queueTimeout: queueTimeout, tenants: map[id.Tenant]*tenantQueue{}}
+// NewGate returns a gate for atOnce concurrent requests, at most perTenant of them of one tenant. At most queue more of each
+// tenant wait to enter, for at most queueTimeout. It refuses others with the error full.
+func NewGate(atOnce, perTenant, queue int, queueTimeout time.Duration, full error) *Gate {
+	return &Gate{atOnce: atOnce, perTenant: perTenant, queue: queue, queueTimeout: queueTimeout, full: full, tenants: map[id.Tenant]*tenantQueue{}}
 }
 
-// Gate bounds the number of concurrent queries of this process.
+// Gate bounds the number of concurrent requests of a kind, such as queries, in this process.
 type Gate struct {
 	atOnce, perTenant, queue int
 	queueTimeout             time.Duration
+	full                     error
 
 	mu      sync.Mutex
 	inside  int
 	tenants map[id.Tenant]*tenantQueue
-	turns   []id.Tenant // the tenants with waiting queries, the next one first
+	turns   []id.Tenant // the tenants with waiting requests, the next one first
 }
 
-// tenantQueue is the state of a tenant with running or waiting queries.
+// tenantQueue is the state of a tenant with running or waiting requests.
 type tenantQueue struct {
 	inside  int
 	waiting []chan struct{} // closed on admission
 }
 
-// Enter waits for a slot, at most queueTimeout. Errors: ports.ErrTooManyQueries.
+// Enter waits for a slot, at most queueTimeout. Errors: that of NewGate, and the context's.
 func (g *Gate) Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.queueTimeout, ports.ErrTooManyQueries)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.queueTimeout, g.full)
 	defer cancel()
 	return g.wait(ctx, tenant, g.queue)
 }
@@ -64,7 +64,7 @@ func (g *Gate) wait(ctx context.Context, tenant id.Tenant, queue int) (leave fun
 	leave = sync.OnceFunc(func() { g.leave(tenant, turn) })
 	if waiting := g.join(tenant, turn); waiting > queue {
 		leave()
-		return nil, ports.ErrTooManyQueries
+		return nil, g.full
 	}
 	select {
 	case <-turn:
@@ -109,7 +109,7 @@ func (g *Gate) leave(tenant id.Tenant, turn chan struct{}) {
 	}
 }
 
-// admit admits waiting queries while there are free slots, tenants round robin.
+// admit admits waiting requests while there are free slots, tenants round robin.
 func (g *Gate) admit() {
 	for i := 0; i < len(g.turns) && g.inside < g.atOnce; {
 		tenant := g.turns[i]

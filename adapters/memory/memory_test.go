@@ -45,13 +45,13 @@ func TestRevocations_many_at_once(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	porttest.QueryGate(t, func(atOnce, perTenant, queue int, queueTimeout time.Duration) ports.QueryGate {
-		return memory.NewGate(atOnce, perTenant, queue, queueTimeout)
+		return memory.NewGate(atOnce, perTenant, queue, queueTimeout, ports.ErrTooManyQueries)
 	})
 }
 
 // TestGate_load: of all tenants it is known how many are inside and how many wait, and nobody is left over.
 func TestGate_load(t *testing.T) {
-	gate := memory.NewGate(1, 1, 8, time.Minute)
+	gate := memory.NewGate(1, 1, 8, time.Minute, ports.ErrTooManyQueries)
 	var asking sync.WaitGroup
 	wantLoad := func(inside, waiting int) {
 		t.Helper()

@@ -2,22 +2,15 @@ package rest
 
 import (
 	"context"
-	"errors"
-	"math"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/contract"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
@@ -33,6 +26,9 @@ func (b binder) Bind(v any, c echo.Context) error {
 	r := c.Request()
 	if !isJSON(r.Header.Get(echo.HeaderContentType)) {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType)
+	}
+	if err := checkEncoding(c); err != nil {
+		return err
 	}
 	err := decode(r.Body, v)
 	if err == errNoObject { // there are no fields to check
@@ -79,43 +75,11 @@ func isJSON(contentType string) bool {
 	if err != nil {
 		return false
 	}
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return false
-	}
-	return media == echo.MIMEApplicationJSON || media == echo.MIMEApplicationForm
+	return isUTF8(parameters) && (media == echo.MIMEApplicationJSON || media == echo.MIMEApplicationForm)
 }
 
-// unmarshalers read numbers and times as the contract defines them, where Go's JSON differs.
-var unmarshalers = json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(unmarshalInt), json.UnmarshalFromFunc(unmarshalTime)))
-
-// unmarshalTime reads an RFC 3339 time.
-func unmarshalTime(d *jsontext.Decoder, at *time.Time) error {
-	if d.PeekKind() != '"' {
-		return errors.ErrUnsupported
-	}
-	token, err := d.ReadToken()
-	if err != nil {
-		return err
-	}
-	*at, err = instant.Parse(token.String())
-	return err
-}
-
-// unmarshalInt reads any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6), and a
-// client may rely on the range of integers that a double holds exactly (RFC 7493 2.2).
-func unmarshalInt(d *jsontext.Decoder, n *int) error {
-	const largest = 1 << 53
-	if d.PeekKind() != '0' {
-		return errors.ErrUnsupported
-	}
-	raw, err := d.ReadValue()
-	if err != nil {
-		return err
-	}
-	f, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > largest {
-		return errors.New("not an integer that a double holds exactly")
-	}
-	*n = int(f)
-	return nil
+// isUTF8 reports whether the parameters of a media type name no other character set than UTF-8.
+func isUTF8(parameters map[string]string) bool {
+	charset := parameters["charset"]
+	return charset == "" || strings.EqualFold(charset, "utf-8")
 }

@@ -68,7 +68,7 @@ func (x export) VisitExportEventsResponse(w http.ResponseWriter) error {
 			start()
 			err = lines.Encode(contract.ExportedEvent{
 				ID: string(e.ID), EventType: e.Type, UserIdentifier: e.UserIdentifier, SessionID: e.SessionID,
-				Value: e.Value, Source: e.Source, OccurredAt: e.OccurredAt,
+				Value: e.Value, Source: e.Source, OccurredAt: e.OccurredAt, Properties: properties(e),
 			})
 		}
 		if n++; err == nil && n%flushEvery == 0 {

@@ -67,8 +67,8 @@ func (s *Server) refuseWhileMigrating(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Method+" "+c.Path() == exportRoute {
-			return next(c)
+		if r.Method+" "+c.Path() == exportRoute || isStream(r) {
+			return next(c) // it limits its chunks
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.settings.RequestTimeout)
 		defer cancel()
@@ -210,8 +210,9 @@ func discardBody(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 const (
-	// smallBody is a size in bytes that no valid request needs to exceed: an event, the largest, has at most 9 KiB.
-	smallBody = 16 << 10
+	// smallBody is a size in bytes that hardly a valid request exceeds: an event, the largest, has at most 18 KiB unless it is
+	// escaped.
+	smallBody = 24 << 10
 	// largeBodies is how many larger bodies are read at once. Each takes a few times MaxBody while it is decoded, so all together
 	// fit into half of the memory that a replica has in docker-compose.yml.
 	largeBodies = 64
@@ -221,6 +222,14 @@ const (
 
 var errTooManyLargeBodies = fault.New(fault.Unavailable, "busy", "Too many large bodies at once.").After(2 * time.Second)
 
+// isBatch reports whether a request is for the route of batches, which limits its bodies itself.
+func isBatch(c echo.Context) bool { return c.Request().Method+" "+c.Path() == batchRoute }
+
+// limitBody returns a middleware that limits bodies to MaxBody.
+func limitBody() echo.MiddlewareFunc {
+	return middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Skipper: isBatch, Limit: fmt.Sprint(MaxBody)})
+}
+
 // boundLargeBodies returns a middleware that bounds the memory that bodies take (ASVS 15.2.2). Requests with a body larger than
 // smallBody, or of unknown length, wait for one of largeBodies slots; all others never wait.
 func boundLargeBodies() echo.MiddlewareFunc {
@@ -228,7 +237,7 @@ func boundLargeBodies() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			if length := r.ContentLength; length >= 0 && length <= smallBody {
+			if length := r.ContentLength; length >= 0 && length <= smallBody || isBatch(c) {
 				return next(c)
 			}
 			select {

@@ -1,15 +1,17 @@
 package rest
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
@@ -31,6 +33,28 @@ var errNoObject = fault.ErrInvalid.OnField("body", "must be an object")
 func decode(body io.Reader, v any) error {
 	// The decoder would store all names to find those given twice, also within values that are skipped.
 	o := objectReader{decoder: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true)), fields: fieldsOf(v)}
+	return o.readOnly()
+}
+
+// objectReader reads one object into fields.
+type objectReader struct {
+	decoder *jsontext.Decoder
+	fields  fields
+	unknown []string
+	faults  fault.Check
+}
+
+// reset makes ready for another object. The fields must have been set to their zero values.
+func (o *objectReader) reset(raw []byte) {
+	o.decoder.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	o.unknown, o.faults = o.unknown[:0], fault.Check{}
+	for _, f := range o.fields {
+		f.seen, f.given, f.invalid = false, false, false
+	}
+}
+
+// readOnly reads an object and nothing after it.
+func (o *objectReader) readOnly() error {
 	if kind := o.decoder.PeekKind(); kind != '{' {
 		if err := o.decoder.SkipValue(); err != nil {
 			return readError(err)
@@ -41,14 +65,6 @@ func decode(body io.Reader, v any) error {
 		return err
 	}
 	return o.faults.Err()
-}
-
-// objectReader reads one object into fields.
-type objectReader struct {
-	decoder *jsontext.Decoder
-	fields  fields
-	unknown []string
-	faults  fault.Check
 }
 
 // read reads the object to its end, or to the last unknown field that is named. It returns the error of a malformed body.
@@ -67,10 +83,8 @@ func (o *objectReader) read() error {
 	if _, err := o.decoder.ReadToken(); err != nil { // the closing brace
 		return readError(err)
 	}
-	if _, err := o.decoder.ReadToken(); err == nil {
-		return errMalformedJSON.OnField("body", "must end after the object")
-	} else if !errors.Is(err, io.EOF) {
-		return readError(err)
+	if err := readEnd(o.decoder); err != nil {
+		return err
 	}
 	for _, f := range o.fields {
 		switch empty := f.value.Kind() == reflect.String && f.value.Len() == 0; {
@@ -80,6 +94,16 @@ func (o *objectReader) read() error {
 		case empty:
 			o.faults.Add(f.name, "must not be empty")
 		}
+	}
+	return nil
+}
+
+// readEnd checks that nothing follows an object.
+func readEnd(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err == nil {
+		return errMalformedJSON.OnField("body", "must end after the object")
+	} else if !errors.Is(err, io.EOF) {
+		return readError(err)
 	}
 	return nil
 }
@@ -102,7 +126,7 @@ func (o *objectReader) readMember() error {
 	switch kind := o.decoder.PeekKind(); {
 	case kind == 'n' && f.required: // null counts as missing
 		err = o.decoder.SkipValue()
-	case kind == '{' || kind == '[': // no field is either
+	case kind == '[' || kind == '{' && !f.isObject():
 		f.invalid = true
 		o.faults.Add(name, expected(f.value.Type()))
 		err = o.decoder.SkipValue()
@@ -122,7 +146,7 @@ func (o *objectReader) readValue(f *field) error {
 		return readError(err)
 	}
 	f.given = true
-	if err := json.Unmarshal(value, f.value.Addr().Interface(), unmarshalers); err != nil {
+	if err := set(f.value.Addr().Interface(), value); err != nil {
 		f.invalid = true
 		message := expected(f.value.Type())
 		if errors.Is(err, instant.ErrLeapSecond) {
@@ -149,11 +173,17 @@ func (o *objectReader) skipUnknown(name string) error {
 func readError(err error) error {
 	var (
 		tooLarge  *echo.HTTPError
+		status    statusError
+		known     *fault.Error
 		syntactic *jsontext.SyntacticError
 	)
 	switch {
 	case errors.As(err, &tooLarge):
 		return tooLarge
+	case errors.As(err, &status):
+		return status
+	case errors.As(err, &known):
+		return known
 	case errors.Is(err, io.EOF), errors.As(err, &syntactic) && syntactic.ByteOffset == 0 && errors.Is(err, io.ErrUnexpectedEOF):
 		return errMalformedJSON.OnField("body", "is empty")
 	case errors.As(err, &syntactic):
@@ -161,6 +191,84 @@ func readError(err error) error {
 	default:
 		return errUnreadable.Because(err)
 	}
+}
+
+// errType: a value does not have the type of its field.
+var errType = errors.New("another type is expected")
+
+// set sets a field of a body, which target points to, to a value: null for a field that may be left out, or one of its type.
+func set(target any, value jsontext.Value) (err error) {
+	switch field := target.(type) {
+	case *string:
+		*field, err = textOf(value)
+	case *int:
+		*field, err = integerOf(value)
+	case **string:
+		err = setOptional(field, value, textOf)
+	case **float64:
+		err = setOptional(field, value, numberOf)
+	case **int:
+		err = setOptional(field, value, integerOf)
+	case **time.Time:
+		err = setOptional(field, value, timeOf)
+	case **jsontext.Value:
+		err = setOptional(field, value, objectOf)
+	default:
+		err = fmt.Errorf("a body can't have a field of type %T", target)
+	}
+	return err
+}
+
+func setOptional[T any](field **T, value jsontext.Value, parse func(jsontext.Value) (T, error)) error {
+	if value.Kind() == 'n' {
+		return nil
+	}
+	parsed, err := parse(value)
+	if err == nil {
+		*field = &parsed
+	}
+	return err
+}
+
+func textOf(value jsontext.Value) (string, error) {
+	if value.Kind() != '"' {
+		return "", errType
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	return string(text), err
+}
+
+func numberOf(value jsontext.Value) (float64, error) {
+	if value.Kind() != '0' {
+		return 0, errType
+	}
+	return strconv.ParseFloat(string(value), 64)
+}
+
+// integerOf accepts any number without a fraction, however it is written: JSON has one type of number (RFC 8259 6), and a client
+// may rely on the range of integers that a double holds exactly (RFC 7493 2.2).
+func integerOf(value jsontext.Value) (int, error) {
+	const largest = 1 << 53
+	n, err := numberOf(value)
+	if err != nil || n != math.Trunc(n) || math.Abs(n) > largest {
+		return 0, errType
+	}
+	return int(n), nil
+}
+
+func timeOf(value jsontext.Value) (time.Time, error) {
+	text, err := textOf(value)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return instant.Parse(text)
+}
+
+func objectOf(value jsontext.Value) (jsontext.Value, error) {
+	if value.Kind() != '{' {
+		return nil, errType
+	}
+	return value.Clone(), nil
 }
 
 // field is a field of a body.
@@ -186,6 +294,9 @@ func fieldsOf(v any) fields {
 	}
 	return all
 }
+
+// isObject reports whether the value of the field is an object.
+func (f *field) isObject() bool { return f.value.Type() == reflect.TypeFor[*jsontext.Value]() }
 
 // find returns the field with a name, or nil.
 func (all fields) find(name string) *field {
@@ -213,6 +324,8 @@ func expected(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return instant.ErrNoTime.Error()
+	case t == reflect.TypeFor[jsontext.Value]():
+		return "must be an object"
 	case t.Kind() == reflect.String:
 		return "must be a string"
 	case t.Kind() == reflect.Float64:

@@ -23,8 +23,8 @@ func checkParameters(faults *fault.Check, c echo.Context) {
 	if c.QueryParams().Has("tenant_id") {
 		tenantOf(faults, new(c.QueryParam("tenant_id")))
 	}
-	if keys, found := c.Request().Header[headerIdempotencyKey]; found {
-		event.CheckKey(faults, keys[0])
+	if keys, found := c.Request().Header[headerIdempotencyKey]; found && c.Path() == Prefix+eventsPath {
+		keyOf(faults, &keys[0])
 	}
 }
 
@@ -36,6 +36,15 @@ func tenantOf(c *fault.Check, text *string) id.Tenant {
 	t, err := id.Parse[id.Tenant]("tenant_id", *text)
 	c.Take(err)
 	return t
+}
+
+// keyOf returns the idempotency key; it is empty if it is not given.
+func keyOf(c *fault.Check, key *string) string {
+	if key == nil {
+		return ""
+	}
+	event.CheckKey(c, *key)
+	return *key
 }
 
 // pageOf parses skip and limit.

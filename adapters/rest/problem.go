@@ -66,12 +66,21 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if f.RetryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(f.RetryAfter)))
 	}
-	if err := writeProblem(c, status, f); err != nil {
+	var keyed keyedError
+	if errors.As(err, &keyed) && keyed.key != "" {
+		h.Set(headerIdempotencyKey, keyed.key)
+	}
+	p := problem(c, status, f)
+	var stopped stoppedBatch
+	if errors.As(err, &stopped) {
+		stopped.addTo(&p)
+	}
+	if err := writeProblem(c, p); err != nil {
 		s.logUnexpected(ctx, err)
 	}
 }
 
-func writeProblem(c echo.Context, status int, f *fault.Error) error {
+func problem(c echo.Context, status int, f *fault.Error) contract.Problem {
 	p := contract.Problem{
 		Type:      "about:blank",
 		Title:     http.StatusText(status),
@@ -88,13 +97,26 @@ func writeProblem(c echo.Context, status int, f *fault.Error) error {
 		}
 		p.Errors = &fields
 	}
+	return p
+}
+
+func writeProblem(c echo.Context, p contract.Problem) error {
 	c.Response().Header().Set(echo.HeaderContentType, mediaProblem)
-	c.Response().WriteHeader(status)
+	c.Response().WriteHeader(p.Status)
 	if c.Request().Method == http.MethodHead {
 		return nil
 	}
 	return json.NewEncoder(c.Response()).Encode(p)
 }
+
+// statusError is a fault with another status than its kind has.
+type statusError struct {
+	status int
+	fault  *fault.Error
+}
+
+func (s statusError) Error() string { return s.fault.Error() }
+func (s statusError) Unwrap() error { return s.fault }
 
 // detail returns the detail of a problem: the message, the first invalid field and how many more there are, and when to try
 // again.
@@ -115,6 +137,10 @@ func detail(f *fault.Error) string {
 
 // asFault returns the status and the fault of an error, and logs the errors whose cause the client is not shown.
 func (s *Server) asFault(ctx context.Context, err error) (int, *fault.Error) {
+	var withStatus statusError
+	if errors.As(err, &withStatus) {
+		return withStatus.status, withStatus.fault
+	}
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if f.Kind == fault.Unavailable && errors.Unwrap(f) != nil {

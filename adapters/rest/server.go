@@ -79,6 +79,12 @@ type Database interface {
 	Ping(ctx context.Context) error
 }
 
+// Gate bounds how many requests of a kind are served at once, in all and of one tenant.
+type Gate interface {
+	// Enter waits for a slot, for a limited time. The caller must call leave once done.
+	Enter(ctx context.Context, tenant id.Tenant) (leave func(), err error)
+}
+
 // Dependencies are what the API works with.
 type Dependencies struct {
 	Auth      Auth
@@ -87,6 +93,9 @@ type Dependencies struct {
 	AuditLog  AuditLog
 	Database  Database
 	Condition func() Condition
+	Stopping  <-chan struct{} // closed once the requests in flight must end
+	Batches   Gate            // for batches that are read as a whole
+	Streams   Gate            // for batches that are read as they arrive
 	Limiter   ports.RateLimiter
 	LimitHit  func(rate string) // called for each request that a rate limit refuses, with the name of the rate
 	Clock     ports.Clock
@@ -109,12 +118,12 @@ func (d Dependencies) check() error {
 	return nil
 }
 
-// isNil reports whether an interface, a pointer or a function is nil, or an interface holds a nil pointer.
+// isNil reports whether an interface, a pointer, a function or a channel is nil, or an interface holds a nil pointer.
 func isNil(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Interface:
 		return v.IsNil() || isNil(v.Elem())
-	case reflect.Pointer, reflect.Func:
+	case reflect.Pointer, reflect.Func, reflect.Chan:
 		return v.IsNil()
 	default:
 		return false
@@ -184,9 +193,10 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	}
 	// The guard comes first, so that requests that the later ones refuse are counted against a rate limit.
 	e.Use(recoverPanics(), s.refuseWhileMigrating, s.guard, sameSite, s.checkQuery)
-	e.Use(middleware.BodyLimit(fmt.Sprint(MaxBody)), discardBody, boundLargeBodies())
+	e.Use(limitBody(), discardBody, boundLargeBodies())
 
 	contract.RegisterHandlersWithBaseURL(e, contract.NewStrictHandler(handlers{s}, nil), Prefix)
+	e.POST(Prefix+batchPath, s.ingestBatch)
 	if err := addDocs(e, document.served); err != nil {
 		return nil, err
 	}
@@ -242,7 +252,7 @@ func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins: origins,
 		AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
-		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerIdempotencyKey},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerIdempotencyKey, headerContentEncoding},
 		ExposeHeaders: []string{
 			echo.HeaderXRequestID, headerIdempotencyKey, echo.HeaderRetryAfter, headerRateLimit, headerRateLimitPolicy,
 			headerLimit, headerRemaining, headerReset,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -37,11 +38,16 @@ type everything interface {
 	ports.IDs
 }
 
+// unbounded is a gate that is always open.
+type unbounded struct{}
+
+func (unbounded) Enter(context.Context, id.Tenant) (func(), error) { return func() {}, nil }
+
 // dependencies returns what the API works with, all of it one thing.
 func dependencies(on everything) rest.Dependencies {
 	return rest.Dependencies{
 		Auth: on, Users: on, Analytics: on, AuditLog: on, Database: on, Condition: func() rest.Condition { return rest.Condition{} },
-		Limiter: on, LimitHit: func(string) {}, Clock: on, IDs: on, Logger: slog.New(slog.DiscardHandler),
+		Stopping: make(chan struct{}), Batches: unbounded{}, Streams: unbounded{}, Limiter: on, LimitHit: func(string) {}, Clock: on, IDs: on, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

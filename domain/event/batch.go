@@ -65,9 +65,10 @@ type Ingested struct {
 type Item struct {
 	Index int
 	Draft Draft
+	Fault *fault.Error // why there is no draft: what the client sent can't be read
 }
 
-// Rejection is an item that was not stored, and why. The fault is of the kind Invalid.
+// Rejection is an item that was not stored, and why.
 type Rejection struct {
 	Index int
 	Fault *fault.Error
@@ -86,6 +87,10 @@ func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, c
 	b.Entries = slices.Grow(b.Entries, len(items))
 	indexes = make([]int, 0, len(items))
 	for _, item := range items {
+		if item.Fault != nil {
+			counts.Rejected = append(counts.Rejected, Rejection{item.Index, item.Fault})
+			continue
+		}
 		e, err := item.Draft.Entry(tenant, name.Item(item.Index), b.At)
 		var f *fault.Error
 		switch {

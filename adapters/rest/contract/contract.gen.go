@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 )
@@ -45,6 +46,27 @@ type About struct {
 // Example: alice@acme.com
 type Address = string
 
+// BatchResult defines model for BatchResult.
+type BatchResult struct {
+	// Accepted Events that were stored
+	//
+	// Example: 997
+	Accepted int `json:"accepted"`
+
+	// Duplicates Events that were stored before
+	//
+	// Example: 2
+	Duplicates int `json:"duplicates"`
+
+	// Rejected The first 1000 of them
+	Rejected []Rejection `json:"rejected"`
+
+	// RejectedCount Events that were not stored
+	//
+	// Example: 1
+	RejectedCount int `json:"rejected_count"`
+}
+
 // ConditionDetail Progress of a migration or what needs the operator's attention
 //
 // Example: carrying events over: 2,150,000 of 8,000,000
@@ -75,6 +97,11 @@ type Event struct {
 	// OccurredAt Example: 2026-01-15T09:30:00Z
 	OccurredAt time.Time `json:"occurred_at"`
 
+	// Properties At most 64 keys in all, 8 KiB and 5 levels
+	//
+	// Example: {"page":"/pricing"}
+	Properties *jsontext.Value `json:"properties"`
+
 	// SessionID Example: session-1
 	SessionID *string `json:"session_id"`
 
@@ -91,15 +118,30 @@ type Event struct {
 	Value *float64 `json:"value"`
 }
 
+// EventBatch defines model for EventBatch.
+type EventBatch struct {
+	Events []EventDraft `json:"events"`
+}
+
 // EventDraft defines model for EventDraft.
 type EventDraft struct {
+	// EventID Names the event among those of the tenant, so that it is stored once
+	//
+	// Example: view-1
+	EventID *string `json:"event_id,omitempty"`
+
 	// EventType Example: page_view
 	EventType string `json:"event_type"`
 
-	// OccurredAt From 1970 to 24 hours from now; now by default
+	// OccurredAt From 5 years ago to 24 hours from now; now by default
 	//
 	// Example: 2026-01-15T09:30:00Z
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+
+	// Properties At most 64 keys in all, 8 KiB and 5 levels
+	//
+	// Example: {"page":"/pricing"}
+	Properties *jsontext.Value `json:"properties,omitempty"`
 
 	// SessionID Example: session-1
 	SessionID *string `json:"session_id,omitempty"`
@@ -133,6 +175,11 @@ type ExportedEvent struct {
 
 	// OccurredAt Example: 2026-01-15T09:30:00Z
 	OccurredAt time.Time `json:"occurred_at"`
+
+	// Properties At most 64 keys in all, 8 KiB and 5 levels
+	//
+	// Example: {"page":"/pricing"}
+	Properties *jsontext.Value `json:"properties"`
 
 	// SessionID Example: session-1
 	SessionID *string `json:"session_id"`
@@ -196,17 +243,40 @@ type PasswordChange struct {
 
 // Problem A problem document (RFC 9457)
 type Problem struct {
+	// Accepted Of a batch: events that were stored nevertheless
+	//
+	// Example: 997
+	Accepted *int `json:"accepted,omitempty"`
+
 	// Code Stable and machine-readable
 	//
 	// Example: invalid_request
 	Code string `json:"code"`
 
 	// Detail Example: The request is not valid: event_type is required.
-	Detail string        `json:"detail"`
-	Errors *[]FieldError `json:"errors,omitempty"`
+	Detail string `json:"detail"`
+
+	// Duplicates Of a batch: events that were stored before
+	//
+	// Example: 2
+	Duplicates *int          `json:"duplicates,omitempty"`
+	Errors     *[]FieldError `json:"errors,omitempty"`
 
 	// Instance Example: /api/v1/analytics/events
 	Instance string `json:"instance"`
+
+	// NextIndex Of a stream: the first line that was not read
+	//
+	// Example: 1000
+	NextIndex *int `json:"next_index,omitempty"`
+
+	// Rejected The first 1000 of them
+	Rejected *[]Rejection `json:"rejected,omitempty"`
+
+	// RejectedCount Of a batch: events that were not stored
+	//
+	// Example: 1
+	RejectedCount *int `json:"rejected_count,omitempty"`
 
 	// RequestID Example: 0190a5e4-7b1c-7f21-8e3d-6c5b4a392817
 	RequestID string `json:"request_id"`
@@ -352,6 +422,27 @@ type Registration struct {
 
 	// TenantSlug Example: acme
 	TenantSlug string `json:"tenant_slug"`
+}
+
+// Rejection defines model for Rejection.
+type Rejection struct {
+	// Code Stable and machine-readable
+	//
+	// Example: invalid_request
+	Code string `json:"code"`
+
+	// Field The first invalid field; empty if the event as a whole is invalid
+	//
+	// Example: event_type
+	Field string `json:"field"`
+
+	// Index Of the event, or of the line with blank ones counted; the first is 0
+	//
+	// Example: 3
+	Index int `json:"index"`
+
+	// Message Example: is required
+	Message string `json:"message"`
 }
 
 // Role Example: analyst
@@ -1038,8 +1129,32 @@ type IngestEventResponseObject interface {
 	VisitIngestEventResponse(w http.ResponseWriter) error
 }
 
+type IngestEvent200ResponseHeaders struct {
+	IdempotencyKey *string
+}
+
+type IngestEvent200JSONResponse struct {
+	Body    Event
+	Headers IngestEvent200ResponseHeaders
+}
+
+func (response IngestEvent200JSONResponse) VisitIngestEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyKey != nil {
+		w.Header().Set("Idempotency-Key", fmt.Sprint(*response.Headers.IdempotencyKey))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type IngestEvent201ResponseHeaders struct {
-	IdempotencyKey string
+	IdempotencyKey *string
 }
 
 type IngestEvent201JSONResponse struct {
@@ -1054,7 +1169,9 @@ func (response IngestEvent201JSONResponse) VisitIngestEventResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Key", fmt.Sprint(response.Headers.IdempotencyKey))
+	if response.Headers.IdempotencyKey != nil {
+		w.Header().Set("Idempotency-Key", fmt.Sprint(*response.Headers.IdempotencyKey))
+	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
