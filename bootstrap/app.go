@@ -44,7 +44,7 @@ const (
 	requestTimeout = 25 * time.Second
 	// A batch takes up to 30 MiB while it is read and stored, and a stream up to 2 MiB. The limits keep both below half of the
 	// memory that a replica has in docker-compose.yml.
-	batchesAtOnce, batchesPerTenant = 12, 4
+	batchesAtOnce, batchesPerTenant = 12, 8
 	streamsAtOnce, streamsPerTenant = 128, 32
 	// batchQueue is how many more batches of a tenant wait, for batchQueueTimeout at most.
 	batchQueue        = 100

@@ -39,14 +39,17 @@ func decode(body io.Reader, v any) error {
 // objectReader reads one object into fields.
 type objectReader struct {
 	decoder *jsontext.Decoder
+	buffer  bytes.Buffer // that it reads, after reset
 	fields  fields
 	unknown []string
 	faults  fault.Check
+	text    []byte // of the name or value that is being read
 }
 
 // reset makes ready for another object. The fields must have been set to their zero values.
 func (o *objectReader) reset(raw []byte) {
-	o.decoder.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	o.buffer = *bytes.NewBuffer(raw)
+	o.decoder.Reset(&o.buffer, jsontext.AllowDuplicateNames(true))
 	o.unknown, o.faults = o.unknown[:0], fault.Check{}
 	for _, f := range o.fields {
 		f.seen, f.given, f.invalid = false, false, false
@@ -87,8 +90,10 @@ func (o *objectReader) read() error {
 		return err
 	}
 	for _, f := range o.fields {
+		if !f.required || f.invalid {
+			continue
+		}
 		switch empty := f.value.Kind() == reflect.String && f.value.Len() == 0; {
-		case !f.required || f.invalid:
 		case !f.given:
 			o.faults.Add(f.name, "is required")
 		case empty:
@@ -110,15 +115,18 @@ func readEnd(d *jsontext.Decoder) error {
 
 // readMember reads a name and its value. It returns the error of a malformed body.
 func (o *objectReader) readMember() error {
-	token, err := o.decoder.ReadToken()
+	quoted, err := o.decoder.ReadValue()
 	if err != nil {
 		return readError(err)
 	}
-	name := token.String()
-	f := o.fields.find(name)
-	if f == nil {
-		return o.skipUnknown(truncate(name))
+	if o.text, err = jsontext.AppendUnquote(o.text[:0], quoted); err != nil {
+		return readError(err)
 	}
+	f := o.fields.find(o.text)
+	if f == nil {
+		return o.skipUnknown(truncate(string(o.text)))
+	}
+	name := f.name
 	if f.seen {
 		return errMalformedJSON.OnField(name, "is given twice")
 	}
@@ -146,7 +154,7 @@ func (o *objectReader) readValue(f *field) error {
 		return readError(err)
 	}
 	f.given = true
-	if err := set(f.value.Addr().Interface(), value); err != nil {
+	if err := o.set(f.target, value); err != nil {
 		f.invalid = true
 		message := expected(f.value.Type())
 		if errors.Is(err, instant.ErrLeapSecond) {
@@ -197,20 +205,20 @@ func readError(err error) error {
 var errType = errors.New("another type is expected")
 
 // set sets a field of a body, which target points to, to a value: null for a field that may be left out, or one of its type.
-func set(target any, value jsontext.Value) (err error) {
+func (o *objectReader) set(target any, value jsontext.Value) (err error) {
 	switch field := target.(type) {
 	case *string:
-		*field, err = textOf(value)
+		*field, err = o.textOf(value)
 	case *int:
 		*field, err = integerOf(value)
 	case **string:
-		err = setOptional(field, value, textOf)
+		err = setOptional(field, value, o.textOf)
 	case **float64:
 		err = setOptional(field, value, numberOf)
 	case **int:
 		err = setOptional(field, value, integerOf)
 	case **time.Time:
-		err = setOptional(field, value, timeOf)
+		err = setOptional(field, value, o.timeOf)
 	case **jsontext.Value:
 		err = setOptional(field, value, objectOf)
 	default:
@@ -230,12 +238,12 @@ func setOptional[T any](field **T, value jsontext.Value, parse func(jsontext.Val
 	return err
 }
 
-func textOf(value jsontext.Value) (string, error) {
+func (o *objectReader) textOf(value jsontext.Value) (text string, err error) {
 	if value.Kind() != '"' {
 		return "", errType
 	}
-	text, err := jsontext.AppendUnquote(nil, value)
-	return string(text), err
+	o.text, err = jsontext.AppendUnquote(o.text[:0], value)
+	return string(o.text), err
 }
 
 func numberOf(value jsontext.Value) (float64, error) {
@@ -256,8 +264,8 @@ func integerOf(value jsontext.Value) (int, error) {
 	return int(n), nil
 }
 
-func timeOf(value jsontext.Value) (time.Time, error) {
-	text, err := textOf(value)
+func (o *objectReader) timeOf(value jsontext.Value) (time.Time, error) {
+	text, err := o.textOf(value)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -275,6 +283,7 @@ func objectOf(value jsontext.Value) (jsontext.Value, error) {
 type field struct {
 	name     string
 	value    reflect.Value
+	target   any // points to value
 	required bool
 	seen     bool // whether the name was read
 	given    bool // whether it has a value
@@ -290,7 +299,7 @@ func fieldsOf(v any) fields {
 	all := make(fields, body.NumField())
 	for i := range all {
 		name, options, _ := strings.Cut(body.Type().Field(i).Tag.Get("json"), ",")
-		all[i] = &field{name: name, value: body.Field(i), required: options != "omitempty"}
+		all[i] = &field{name: name, value: body.Field(i), target: body.Field(i).Addr().Interface(), required: options != "omitempty"}
 	}
 	return all
 }
@@ -299,9 +308,9 @@ func fieldsOf(v any) fields {
 func (f *field) isObject() bool { return f.value.Type() == reflect.TypeFor[*jsontext.Value]() }
 
 // find returns the field with a name, or nil.
-func (all fields) find(name string) *field {
+func (all fields) find(name []byte) *field {
 	for _, f := range all {
-		if f.name == name {
+		if f.name == string(name) {
 			return f
 		}
 	}
