@@ -91,7 +91,7 @@ func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, c
 			counts.Rejected = append(counts.Rejected, Rejection{item.Index, item.Fault})
 			continue
 		}
-		e, err := item.Draft.Entry(tenant, name.Item(item.Index), b.At)
+		e, err := item.Draft.Entry(tenant, name.of(item), b.At)
 		var f *fault.Error
 		switch {
 		case err == nil:
@@ -103,6 +103,14 @@ func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, c
 		}
 	}
 	return indexes, counts, nil
+}
+
+// of returns the name of an item of a batch with the name n. One with an event_id is named by that.
+func (n Name) of(item Item) Name {
+	if item.Draft.EventID != nil {
+		return n
+	}
+	return n.Item(item.Index)
 }
 
 // Take adds the outcomes of the items with the given indexes. Of an atomic batch with a rejected item nothing was stored.

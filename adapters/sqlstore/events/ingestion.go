@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,7 +21,7 @@ type ingestion struct {
 	entries []entry
 	ids     []id.Event               // for each entry: the id of the event that is stored under its name
 	stored  map[id.Event]event.Event // those that were there before
-	fresh   map[id.Event]int         // those that are new, with the entry that each comes from
+	fresh   []int                    // the entries whose events are new, by the order of their ids
 }
 
 // entry is an entry of a batch with the time of the batch.
@@ -206,20 +207,26 @@ func (w *ingestion) read(ctx context.Context, ids []id.Event) error {
 // outcomes returns what became of the entries.
 func (w *ingestion) outcomes() []event.Outcome {
 	list := make([]event.Outcome, len(w.ids))
+	for _, i := range w.fresh {
+		list[i] = event.Outcome{Status: event.Stored, Event: w.entries[i].Event}
+	}
 	for i, e := range w.entries {
-		there, old := w.stored[w.ids[i]]
-		first, isNew := w.fresh[w.ids[i]]
-		if isNew {
-			there = w.entries[first].Event
+		if list[i].Status == event.Stored {
+			continue
 		}
-		switch {
-		case !old && isNew && first == i:
-			list[i] = event.Outcome{Status: event.Stored, Event: there}
-		case e.Repeats(there):
-			list[i] = event.Outcome{Status: event.Duplicate, Event: there}
-		default:
-			list[i] = event.Outcome{Status: event.Reused, Event: there}
+		list[i] = event.Outcome{Status: event.Reused, Event: w.under(w.ids[i])}
+		if e.Repeats(list[i].Event) {
+			list[i].Status = event.Duplicate
 		}
 	}
 	return list
+}
+
+// under returns the event that is stored with an id.
+func (w *ingestion) under(eventID id.Event) event.Event {
+	if there, old := w.stored[eventID]; old {
+		return there
+	}
+	at, _ := slices.BinarySearchFunc(w.fresh, eventID, func(i int, wanted id.Event) int { return cmp.Compare(w.ids[i], wanted) })
+	return w.entries[w.fresh[at]].Event
 }

@@ -1,10 +1,9 @@
 package events
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
@@ -12,21 +11,14 @@ import (
 
 // insert stores the events whose ids are new, in the order of their ids, and reads those that were there before.
 func (w *ingestion) insert(ctx context.Context) error {
-	w.fresh = make(map[id.Event]int, len(w.ids))
-	list := make([]*event.Event, 0, len(w.ids))
-	for i, e := range w.entries {
-		if _, there := w.stored[w.ids[i]]; there {
-			continue
-		}
-		if _, there := w.fresh[w.ids[i]]; !there {
-			w.fresh[w.ids[i]] = i
-			list = append(list, &e.Event)
-		}
-	}
-	if len(list) == 0 {
+	w.fresh = w.candidates()
+	if len(w.fresh) == 0 {
 		return nil
 	}
-	slices.SortFunc(list, func(a, b *event.Event) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	list := make([]*event.Event, len(w.fresh))
+	for n, i := range w.fresh {
+		list[n] = &w.entries[i].Event
+	}
 	if all, err := w.insertAll(ctx, list); err != nil || all {
 		return err
 	}
@@ -38,20 +30,31 @@ func (w *ingestion) insert(ctx context.Context) error {
 	for _, eventID := range inserted {
 		isNew[id.Event(eventID)] = true
 	}
-	maps.DeleteFunc(w.fresh, func(eventID id.Event, _ int) bool { return !isNew[eventID] })
 	var others []id.Event
-	for _, e := range list {
-		if !isNew[e.ID] {
-			others = append(others, e.ID)
+	w.fresh = slices.DeleteFunc(w.fresh, func(i int) bool {
+		if isNew[w.ids[i]] {
+			return false
 		}
-	}
+		others = append(others, w.ids[i])
+		return true
+	})
 	return w.read(ctx, others)
 }
 
-const (
-	insertInto  = "INSERT INTO events (" + columns + ") "
-	unlessThere = " ON CONFLICT (tenant_id, id) DO NOTHING"
-)
+// candidates returns the entries whose ids may be new, by id, of each id the first entry.
+func (w *ingestion) candidates() []int {
+	byID := func(i, j int) int { return cmp.Compare(w.ids[i], w.ids[j]) }
+	list := make([]int, 0, len(w.ids))
+	for i, eventID := range w.ids {
+		if _, there := w.stored[eventID]; !there {
+			list = append(list, i)
+		}
+	}
+	if !slices.IsSortedFunc(list, byID) { // they often are: clients send events as they occur
+		slices.SortStableFunc(list, byID)
+	}
+	return slices.CompactFunc(list, func(i, j int) bool { return w.ids[i] == w.ids[j] })
+}
 
 // insertRows stores events unless their ids exist, and returns the ids of those that it stored.
 func (w *ingestion) insertRows(ctx context.Context, list []*event.Event) (inserted []uuid, err error) {
