@@ -67,7 +67,7 @@ type layout interface {
 	// key returns the values of the primary key, of tenant_id and id.
 	key(d sqlstore.Dialect, e event.Event) ([]any, error)
 	types() []sqlstore.ColumnType
-	values(d sqlstore.Dialect, list []*event.Event) ([]any, error)
+	values(d sqlstore.Dialect, e *event.Event) ([]any, error)
 }
 
 // carriage is the state of a Carrier at work.
@@ -180,9 +180,13 @@ func (w *carriage) insert(ctx context.Context, tx *sqlx.Tx, list []event.Event) 
 	}
 	var inserted int64
 	for part := range slices.Chunk(converted, insertSize) {
-		values, err := w.to.values(w.Dialect, part)
-		if err != nil {
-			return 0, err
+		var values []any
+		for _, e := range part {
+			more, err := w.to.values(w.Dialect, e)
+			if err != nil {
+				return 0, err
+			}
+			values = append(values, more...)
 		}
 		source, args := w.Dialect.Rows(w.to.types(), values)
 		query := "INSERT INTO " + w.to.table() + " (" + w.to.columns() + ") " + source + " ON CONFLICT (tenant_id, id) DO NOTHING"

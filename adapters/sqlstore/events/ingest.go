@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
@@ -17,15 +18,35 @@ func (s *Store) Ingest(ctx context.Context, scope access.Scope, b event.Batch) (
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range b.Entries {
-		if err := scope.Covers(e.Event.TenantID); err != nil {
-			return nil, err
-		}
-	}
 	if len(b.Entries) == 0 {
 		return nil, nil
 	}
-	return s.queue.submit(ctx, tenant, len(b.Entries), b)
+	prepared := preparedBatch{Batch: b, entries: make([]entry, len(b.Entries))}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if err := scope.Covers(e.Event.TenantID); err != nil {
+			return nil, err
+		}
+		values, err := valuesOf(s.dialect, &e.Event)
+		if err != nil {
+			return nil, err
+		}
+		prepared.entries[i] = entry{e, b.At, values}
+	}
+	return s.queue.submit(ctx, tenant, len(b.Entries), prepared)
+}
+
+// preparedBatch is a batch with all that can be done before it is its turn, since only one group at a time is stored on SQLite.
+type preparedBatch struct {
+	event.Batch
+	entries []entry
+}
+
+// entry is an entry of a batch with the time of the batch and the values of its columns.
+type entry struct {
+	*event.Entry
+	at     time.Time
+	values []any
 }
 
 // errReused rolls a group back that holds an atomic batch with a reused name.

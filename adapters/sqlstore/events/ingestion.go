@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
@@ -24,20 +23,15 @@ type ingestion struct {
 	fresh   []int                    // the entries whose events are new, by the order of their ids
 }
 
-// entry is an entry of a batch with the time of the batch.
-type entry struct {
-	*event.Entry
-	at time.Time
-}
-
 // ingest stores batches of a tenant, and sets their outcomes.
 func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, tenant id.Tenant, batches []*submission) error {
 	w := ingestion{Store: s, in: in, tenant: tenant, stored: map[id.Event]event.Event{}}
 	for _, r := range batches {
-		for i := range r.in.Entries {
-			e := &r.in.Entries[i]
-			w.entries, w.ids = append(w.entries, entry{e, r.in.At}), append(w.ids, e.Event.ID)
-		}
+		w.entries = append(w.entries, r.in.entries...)
+	}
+	w.ids = make([]id.Event, len(w.entries))
+	for i, e := range w.entries {
+		w.ids[i] = e.Event.ID
 	}
 	if err := w.resolveKeys(ctx); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
@@ -15,15 +14,15 @@ func (w *ingestion) insert(ctx context.Context) error {
 	if len(w.fresh) == 0 {
 		return nil
 	}
-	list := make([]*event.Event, len(w.fresh))
-	for n, i := range w.fresh {
-		list[n] = &w.entries[i].Event
+	values := make([]any, 0, len(w.fresh)*len(columnTypes))
+	for _, i := range w.fresh {
+		values = append(values, w.entries[i].values...)
 	}
-	if all, err := w.insertAll(ctx, list); err != nil || all {
+	if all, err := w.insertAll(ctx, values); err != nil || all {
 		return err
 	}
-	inserted, err := w.insertRows(ctx, list)
-	if err != nil || len(inserted) == len(list) {
+	inserted, err := w.insertRows(ctx, values)
+	if err != nil || len(inserted) == len(w.fresh) {
 		return err
 	}
 	isNew := make(map[id.Event]bool, len(inserted))
@@ -56,12 +55,8 @@ func (w *ingestion) candidates() []int {
 	return slices.CompactFunc(list, func(i, j int) bool { return w.ids[i] == w.ids[j] })
 }
 
-// insertRows stores events unless their ids exist, and returns the ids of those that it stored.
-func (w *ingestion) insertRows(ctx context.Context, list []*event.Event) (inserted []uuid, err error) {
-	values, err := valuesOf(w.dialect, list)
-	if err != nil {
-		return nil, err
-	}
+// insertRows stores the events with these values unless their ids exist, and returns the ids of those that it stored.
+func (w *ingestion) insertRows(ctx context.Context, values []any) (inserted []uuid, err error) {
 	query, args := w.insertion(values)
 	err = w.in.List(ctx, &inserted, "ingesting events", query+" RETURNING id", args...)
 	return inserted, err
@@ -75,19 +70,19 @@ func (w *ingestion) insertion(values []any) (query string, args []any) {
 
 // insertAll stores many events if all their ids are new, and reports whether it did. That is three times as fast as insertRows
 // on SQLite, where parsing long statements and RETURNING take longer than inserting; where it is no faster, it does nothing.
-func (w *ingestion) insertAll(ctx context.Context, list []*event.Event) (bool, error) {
-	size := w.dialect.InsertSize()
-	if size == 0 || len(list) < size {
+func (w *ingestion) insertAll(ctx context.Context, values []any) (bool, error) {
+	size, rows := w.dialect.InsertSize(), len(values)/len(columnTypes)
+	if size == 0 || rows < size {
 		return false, nil
 	}
 	if _, err := w.in.Exec(ctx, "beginning to ingest events", "SAVEPOINT ingestion"); err != nil {
 		return false, err
 	}
-	inserted, err := w.insertParts(ctx, list, size)
+	inserted, err := w.insertParts(ctx, values, size)
 	if err != nil {
 		return false, err
 	}
-	all := inserted == int64(len(list))
+	all := inserted == int64(rows)
 	if !all {
 		if _, err := w.in.Exec(ctx, "ingesting events anew", "ROLLBACK TO ingestion"); err != nil {
 			return false, err
@@ -98,11 +93,7 @@ func (w *ingestion) insertAll(ctx context.Context, list []*event.Event) (bool, e
 }
 
 // insertParts stores events unless their ids exist, by statements of size rows, and returns how many it stored.
-func (w *ingestion) insertParts(ctx context.Context, list []*event.Event, size int) (inserted int64, err error) {
-	values, err := valuesOf(w.dialect, list)
-	if err != nil {
-		return 0, err
-	}
+func (w *ingestion) insertParts(ctx context.Context, values []any, size int) (inserted int64, err error) {
 	part := size * len(columnTypes)
 	whole := len(values) / part * part
 	for _, values := range [][]any{values[:whole], values[whole:]} {

@@ -36,7 +36,7 @@ func (now) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...an
 
 func (now) types() []sqlstore.ColumnType { return columnTypes }
 
-func (now) values(d sqlstore.Dialect, list []*event.Event) ([]any, error) { return valuesOf(d, list) }
+func (now) values(d sqlstore.Dialect, e *event.Event) ([]any, error) { return valuesOf(d, e) }
 
 // before is the layout of schema 3: ids are UUIDs without the time, as text on SQLite, and times are timestamps or text.
 type before struct{}
@@ -85,11 +85,9 @@ func (before) types() []sqlstore.ColumnType {
 	}
 }
 
-func (before) values(_ sqlstore.Dialect, list []*event.Event) ([]any, error) {
-	var values []any
-	for _, e := range list {
-		values = append(values, string(e.TenantID), string(e.ID), e.Type, e.UserIdentifier,
-			orNull(e.SessionID), orNull(e.Value), orNull(e.Source), sqlstore.Time{Time: e.OccurredAt})
-	}
-	return values, nil
+func (before) values(_ sqlstore.Dialect, e *event.Event) ([]any, error) {
+	return []any{
+		string(e.TenantID), string(e.ID), e.Type, e.UserIdentifier,
+		orNull(e.SessionID), orNull(e.Value), orNull(e.Source), sqlstore.Time{Time: e.OccurredAt},
+	}, nil
 }

@@ -49,29 +49,20 @@ var columnTypes = []sqlstore.ColumnType{
 	sqlstore.UUID, sqlstore.UUID, sqlstore.Integer, sqlstore.Text, sqlstore.Text, sqlstore.Text, sqlstore.Real, sqlstore.Text, sqlstore.Text,
 }
 
-// valuesOf returns the values of the columns of events, event by event.
-func valuesOf(d sqlstore.Dialect, list []*event.Event) ([]any, error) {
-	values := make([]any, 0, len(list)*len(columnTypes))
-	var (
-		tenant   any
-		tenantID id.Tenant
-	)
-	for _, e := range list {
-		if e.TenantID != tenantID || tenant == nil {
-			var err error
-			if tenant, err = d.ID(string(e.TenantID)); err != nil {
-				return nil, err
-			}
-			tenantID = e.TenantID
-		}
-		eventID, err := d.ID(string(e.ID))
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, tenant, eventID, e.OccurredAt.UnixMicro(), e.Type, e.UserIdentifier,
-			orNull(e.SessionID), orNull(e.Value), orNull(e.Source), nullIfEmpty(e.Properties))
+// valuesOf returns the values of the columns of an event.
+func valuesOf(d sqlstore.Dialect, e *event.Event) ([]any, error) {
+	tenant, err := d.ID(string(e.TenantID))
+	if err != nil {
+		return nil, err
 	}
-	return values, nil
+	eventID, err := d.ID(string(e.ID))
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		tenant, eventID, e.OccurredAt.UnixMicro(), e.Type, e.UserIdentifier,
+		orNull(e.SessionID), orNull(e.Value), orNull(e.Source), nullIfEmpty(e.Properties),
+	}, nil
 }
 
 // orNull returns what p points to, or NULL. The driver would find that out by reflection.

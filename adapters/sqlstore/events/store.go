@@ -12,11 +12,11 @@ import (
 type Store struct {
 	db, identities *sqlstore.Store
 	dialect        sqlstore.Dialect
-	queue          *queue[event.Batch, []event.Outcome]
+	queue          *queue[preparedBatch, []event.Outcome]
 }
 
 // submission is a batch that waits to be committed.
-type submission = request[event.Batch, []event.Outcome]
+type submission = request[preparedBatch, []event.Outcome]
 
 const (
 	// groupSize is how many events share a transaction at most: enough for the commit not to matter, and few enough for the
