@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -176,7 +177,13 @@ func (q *queue[In, Out]) remove(r *request[In, Out]) {
 
 // work commits group after group until the queue is closed.
 func (q *queue[In, Out]) work() {
-	for group := q.next(); len(group) > 0; group = q.next() {
+	for {
+		// Where more requests are ready to run than there are processors, those that run first join the group. Else this returns at once.
+		runtime.Gosched()
+		group := q.next()
+		if len(group) == 0 {
+			return
+		}
 		_ = q.settle(group)
 	}
 }
