@@ -67,6 +67,8 @@ type Runtime struct {
 	// Existing is whether the database must exist already: a missing SQLite file is ErrNoDatabase, and is not created; one that
 	// is not a database of this service is sqlite.ErrForeign, and is not changed.
 	Existing bool
+	// NewEventsFile accepts that SQLite's file of events is gone, with all events, and makes a new one.
+	NewEventsFile bool
 }
 
 // App is the assembled service.
@@ -240,9 +242,12 @@ func (a *App) openDatabase(ctx context.Context, in Runtime) error {
 				return err
 			}
 		}
-		db, err := sqlite.Open(ctx, path, a.config.QueriesAtOnce)
+		db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Queries: a.config.QueriesAtOnce, NewEventsFile: in.NewEventsFile})
 		if err != nil {
 			return err
+		}
+		if db.EventsLost() {
+			a.logger.WarnContext(ctx, "the file of events was missing: a new one is made, and all events are lost", "database", path)
 		}
 		a.database = db
 		return nil

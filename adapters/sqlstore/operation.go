@@ -7,7 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
+	"github.com/jmoiron/sqlx"
+
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
@@ -38,11 +39,8 @@ const (
 	pingTimeout = 4 * time.Second
 )
 
-// errSchema: the database answers, but its schema does not fit this program.
-var errSchema = fmt.Errorf("the schema is older than version %d, or its heartbeat is gone", migrations.Newest)
-
-// lastPing is the cached result of a Ping, since probes may be more frequent than writes should be.
-type lastPing struct {
+// lastCheck is the cached result of a check of the database, since probes may be more frequent than it should be.
+type lastCheck struct {
 	mu  sync.Mutex
 	at  time.Time
 	err error
@@ -50,25 +48,55 @@ type lastPing struct {
 
 // Ping writes the heartbeat, to check that the database answers, accepts writes, and has the schema of this program or a newer
 // one. The result is cached for pingInterval. Errors: ports.ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	s.lastPing.mu.Lock()
-	defer s.lastPing.mu.Unlock()
-	if time.Since(s.lastPing.at) >= pingInterval {
-		s.lastPing.err = s.writeHeartbeat(ctx)
-		s.lastPing.at = time.Now()
-	}
-	return s.lastPing.err
+func (s *Store) Ping(ctx context.Context) error { return s.check(ctx, s.writeHeartbeat) }
+
+// Probe checks the same without writing, in a database that locks all of it for a transaction that might write.
+// Errors: ports.ErrUnavailable.
+func (s *Store) Probe(ctx context.Context) error {
+	return s.check(ctx, func(ctx context.Context) error {
+		err := s.inTx(ctx, Write, func(ctx context.Context, tx *sqlx.Tx) error {
+			var version int64
+			if err := tx.GetContext(ctx, &version, "SELECT MAX(version_id) FROM goose_db_version"); err != nil {
+				return fmt.Errorf("reading the version of the schema: %w", err)
+			}
+			if version < s.schema {
+				return s.errSchema()
+			}
+			return errProbed // there is nothing to commit
+		})
+		if errors.Is(err, errProbed) {
+			return nil
+		}
+		return err
+	})
 }
 
-// writeHeartbeat continues if the caller is gone, since the result is cached for others.
-func (s *Store) writeHeartbeat(ctx context.Context) error {
+var errProbed = errors.New("the database accepts writes")
+
+// check runs a check unless its result is cached. It continues if the caller is gone, since the result is cached for others.
+func (s *Store) check(ctx context.Context, run func(ctx context.Context) error) error {
+	s.lastCheck.mu.Lock()
+	defer s.lastCheck.mu.Unlock()
+	if time.Since(s.lastCheck.at) < pingInterval {
+		return s.lastCheck.err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
-	// During a rolling update a newer program may have migrated the schema while this one is still running.
-	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
-	err := s.outside(Write).ExecOne(ctx, errSchema, "writing the heartbeat", query, dbTime{time.Now()}, migrations.Newest)
+	err := run(ctx)
 	if err != nil && !errors.Is(err, ports.ErrUnavailable) {
 		err = ports.ErrUnavailable.Because(err)
 	}
+	s.lastCheck.at, s.lastCheck.err = time.Now(), err
 	return err
+}
+
+// errSchema: the database answers, but its schema does not fit this program.
+func (s *Store) errSchema() error {
+	return fmt.Errorf("the schema is older than version %d, or its heartbeat is gone", s.schema)
+}
+
+func (s *Store) writeHeartbeat(ctx context.Context) error {
+	// During a rolling update a newer program may have migrated the schema while this one is still running.
+	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
+	return s.outside(Write).ExecOne(ctx, s.errSchema(), "writing the heartbeat", query, dbTime{time.Now()}, s.schema)
 }

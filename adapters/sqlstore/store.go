@@ -77,22 +77,26 @@ type Store struct {
 	repositories
 	writer, reader, queries *sqlx.DB
 	dialect                 Dialect
-	lastPing                lastPing
+	schema                  int64 // the version of the schema that this program needs
+	lastCheck               lastCheck
 }
 
 // New returns a store that writes through one pool and reads through another, or the same. Queries have a separate pool, so
-// that slow ones do not keep anyone from signing in.
-func New(writer, reader, queries *sqlx.DB, dialect Dialect) *Store {
-	s := &Store{writer: writer, reader: reader, queries: queries, dialect: dialect}
+// that slow ones do not keep anyone from signing in. schema is the version of the schema that the database needs.
+func New(writer, reader, queries *sqlx.DB, dialect Dialect, schema int64) *Store {
+	s := &Store{writer: writer, reader: reader, queries: queries, dialect: dialect, schema: schema}
 	s.repositories = repositories{db: pool{s}, dialect: dialect}
 	return s
 }
 
-// Pools returns the pools by name: write, query, and read where that is not the same as write.
+// Pools returns the pools by name: write, and read and query where these are separate.
 func (s *Store) Pools() map[string]*sql.DB {
-	pools := map[string]*sql.DB{"write": s.writer.DB, "query": s.queries.DB}
+	pools := map[string]*sql.DB{"write": s.writer.DB}
 	if s.reader != s.writer {
 		pools["read"] = s.reader.DB
+	}
+	if s.queries != s.reader {
+		pools["query"] = s.queries.DB
 	}
 	return pools
 }

@@ -17,10 +17,12 @@ func migrateCommand(t terminal) *cobra.Command {
 }
 
 func migrateUpCommand(t terminal) *cobra.Command {
-	return &cobra.Command{
-		Use: "up", Short: "Apply all pending versions of the schema; creates the SQLite database if it does not exist", Args: arguments(),
+	var in bootstrap.Runtime
+	c := &cobra.Command{
+		Use: "up [--new-events-file]", Short: "Apply all pending versions of the schema; creates the SQLite database if it does not exist",
+		Args: arguments(), DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withDatabase(c, t, false, func(ctx context.Context, app *bootstrap.App) error {
+			return withDatabase(c, t, in, func(ctx context.Context, app *bootstrap.App) error {
 				applied, err := app.Migrate(ctx)
 				if err == nil {
 					fmt.Fprintf(t.out, "%d versions applied; the schema is up to date\n", applied)
@@ -29,6 +31,8 @@ func migrateUpCommand(t terminal) *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&in.NewEventsFile, "new-events-file", false, "if SQLite's file of events is missing, make a new one: all events are lost")
+	return c
 }
 
 func migrateStatusCommand(t terminal) *cobra.Command {
@@ -37,7 +41,7 @@ func migrateStatusCommand(t terminal) *cobra.Command {
 		Use: "status [--json]", Short: "Show the versions of the schema: applied, pending, or newer than this program",
 		Args: arguments(), DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+			return withDatabase(c, t, bootstrap.Runtime{Existing: true}, func(ctx context.Context, app *bootstrap.App) error {
 				versions, err := app.SchemaStatus(ctx)
 				if err != nil {
 					return err
@@ -74,7 +78,7 @@ file where it is SQLite, so that it can't be another one than you mean. A databa
 never taken back, whatever the environment of this command; nor is one without a record of that, such as one from which
 the version that keeps it was taken back.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+			return withDatabase(c, t, bootstrap.Runtime{Existing: true}, func(ctx context.Context, app *bootstrap.App) error {
 				name, err := app.MigrateDown(ctx, database)
 				if err == nil {
 					fmt.Fprintf(t.out, "rolled back: %s\n", cmp.Or(name, "nothing, no version was applied"))
@@ -92,7 +96,7 @@ func migrateDistributeCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "distribute", Short: "Migrate the schema and distribute the tables of a Postgres over a Citus cluster, by tenant", Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withDatabase(c, t, true, func(ctx context.Context, app *bootstrap.App) error {
+			return withDatabase(c, t, bootstrap.Runtime{Existing: true}, func(ctx context.Context, app *bootstrap.App) error {
 				if _, err := app.Migrate(ctx); err != nil {
 					return err
 				}

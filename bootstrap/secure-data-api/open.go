@@ -43,9 +43,10 @@ func withApp(c *cobra.Command, t terminal, fn func(ctx context.Context, app *boo
 }
 
 // withDatabase runs fn on a service with any schema. The log is written live, to standard error, so that the output of the
-// command can be piped. existing is whether the database must exist already.
-func withDatabase(c *cobra.Command, t terminal, existing bool, fn func(ctx context.Context, app *bootstrap.App) error) error {
-	app, err := open(c, t, bootstrap.Runtime{Output: t.err, Colour: isTerminal(t.err), Existing: existing})
+// command can be piped.
+func withDatabase(c *cobra.Command, t terminal, in bootstrap.Runtime, fn func(ctx context.Context, app *bootstrap.App) error) error {
+	in.Output, in.Colour = t.err, isTerminal(t.err)
+	app, err := open(c, t, in)
 	if err != nil {
 		return err
 	}

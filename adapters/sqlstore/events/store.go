@@ -2,6 +2,8 @@
 package events
 
 import (
+	"context"
+	"database/sql"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
@@ -42,6 +44,12 @@ func New(db, identities *sqlstore.Store, committers int) *Store {
 	}, s.commit)
 	return s
 }
+
+// Pools returns the pools of the database by name.
+func (s *Store) Pools() map[string]*sql.DB { return s.db.Pools() }
+
+// Ping checks that the database accepts writes; see sqlstore.Store.
+func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 
 // Close waits for the groups that are being committed, and fails what waits.
 func (s *Store) Close() { s.queue.close() }

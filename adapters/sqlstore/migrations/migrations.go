@@ -1,4 +1,4 @@
-// Package migrations embeds the versions of the schema, in one folder per database.
+// Package migrations embeds the versions of the schema, in one folder per database file.
 package migrations
 
 import (
@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 )
 
-//go:embed sqlite/*.sql postgres/*.sql
+//go:embed sqlite/*.sql sqlite-events/*.sql postgres/*.sql
 var files embed.FS
 
 // Versions of the schema that code refers to.
@@ -24,8 +25,9 @@ const (
 	EnvironmentsRecorded = 2
 	// EventsCarried is the version that carries the events of schema 3 over.
 	EventsCarried = 5
-	// Newest is the newest version that this program knows.
-	Newest = EventsCarried
+	// Newest is the newest version that this program knows, and NewestOfEvents the newest that changes SQLite's file of events.
+	Newest         = EventsCarried
+	NewestOfEvents = 4
 )
 
 // ErrNewer: a newer program has migrated the database to a schema that this one does not know.
@@ -46,6 +48,20 @@ type Runner struct {
 	db       *sql.DB
 	dialect  goose.Dialect
 	applied  database.Store // goose's version table
+	beside   *Beside        // nil if there is one file
+}
+
+// Beside is another file with a part of the schema. Versions are numbered across both files, and some change only one of them.
+type Beside struct {
+	Runner *Runner
+	// Join is called before the versions of the first file, when the other one has its own.
+	Join func(ctx context.Context) error
+}
+
+// With returns a runner that migrates both files.
+func (r *Runner) With(beside Beside) *Runner {
+	r.beside = &beside
+	return r
 }
 
 // Carry are the two directions of version EventsCarried, which is no SQL. They run outside a transaction, and may be interrupted
@@ -57,8 +73,8 @@ type Carry struct {
 // Report is called with the progress of carrying events: how many of all were carried.
 type Report func(carried, total int64)
 
-// version returns version EventsCarried for goose, which wants the name of a file.
-func (r *Runner) version(c Carry) *goose.Migration {
+// migration returns version EventsCarried for goose, which wants the name of a file.
+func (r *Runner) migration(c Carry) *goose.Migration {
 	run := func(carry func(context.Context, Report) error) *goose.GoFunc {
 		return &goose.GoFunc{Mode: goose.TransactionDisabled, RunDB: func(ctx context.Context, _ *sql.DB) error {
 			return carry(ctx, r.Report)
@@ -79,7 +95,7 @@ func NewRunner(dialect goose.Dialect, folder string, db *sql.DB, carry Carry, op
 	r := &Runner{Report: func(int64, int64) {}, db: db, dialect: dialect}
 	options = append(options, goose.WithDisableGlobalRegistry(true))
 	if carry.Up != nil {
-		options = append(options, goose.WithGoMigrations(r.version(carry)))
+		options = append(options, goose.WithGoMigrations(r.migration(carry)))
 	}
 	provider, err := goose.NewProvider(dialect, db, versions, options...)
 	if err != nil {
@@ -98,20 +114,44 @@ func (r *Runner) Up(ctx context.Context) (int, error) {
 	if err := r.refuseNewer(ctx); err != nil {
 		return 0, err
 	}
-	results, err := r.provider.Up(ctx)
-	if err != nil {
-		return len(results), fmt.Errorf("migrating up: %w", err)
+	before := 0
+	if r.beside != nil {
+		n, err := r.beside.Runner.Up(ctx)
+		if err == nil {
+			err = r.beside.Join(ctx)
+		}
+		if err != nil {
+			return n, err
+		}
+		before = n
 	}
-	return len(results), r.refuseNewer(ctx) // a newer program may have migrated while this one waited for the lock
+	results, err := r.provider.Up(ctx)
+	applied := max(before, len(results))
+	if err != nil {
+		return applied, fmt.Errorf("migrating up: %w", err)
+	}
+	return applied, r.refuseNewer(ctx) // a newer program may have migrated while this one waited for the lock
 }
 
 // refuseNewer checks that this program knows the version of the schema. Errors: ErrNewer.
 func (r *Runner) refuseNewer(ctx context.Context) error {
+	current, err := r.version(ctx)
+	if err != nil {
+		return err
+	}
+	if err := CheckKnown(current); err != nil || r.beside == nil {
+		return err
+	}
+	return r.beside.Runner.refuseNewer(ctx)
+}
+
+// version returns the newest version that is applied to the file.
+func (r *Runner) version(ctx context.Context) (int64, error) {
 	current, _, err := r.provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the version of the schema: %w", err)
+		return 0, fmt.Errorf("reading the version of the schema: %w", err)
 	}
-	return CheckKnown(current)
+	return current, nil
 }
 
 // CheckKnown checks that this program knows a version of the schema. Errors: ErrNewer.
@@ -132,7 +172,10 @@ func (r *Runner) Pending(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("checking for pending migrations: %w", err)
 	}
-	return pending, nil
+	if pending || r.beside == nil {
+		return pending, nil
+	}
+	return r.beside.Runner.Pending(ctx)
 }
 
 // Down rolls the newest version back, including its data, and returns its name; empty if there was none.
@@ -141,6 +184,30 @@ func (r *Runner) Down(ctx context.Context) (string, error) {
 	if err := r.refuseNewer(ctx); err != nil {
 		return "", err
 	}
+	if r.beside == nil {
+		return r.down(ctx)
+	}
+	first, err := r.version(ctx)
+	if err != nil {
+		return "", err
+	}
+	second, err := r.beside.Runner.version(ctx)
+	if err != nil {
+		return "", err
+	}
+	name := ""
+	if first >= second {
+		if name, err = r.down(ctx); err != nil {
+			return "", err
+		}
+	}
+	if second >= first {
+		return r.beside.Runner.down(ctx)
+	}
+	return name, nil
+}
+
+func (r *Runner) down(ctx context.Context) (string, error) {
 	result, err := r.provider.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
 		return "", nil
@@ -154,20 +221,41 @@ func (r *Runner) Down(ctx context.Context) (string, error) {
 // Status returns all versions in order: those that this program knows and those applied to the database. It only reads, and
 // finds nothing applied in a database without a schema.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
+	statuses, err := r.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.beside != nil {
+		others, err := r.beside.Runner.status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for version, other := range others {
+			if here, both := statuses[version]; both {
+				other.Applied = other.Applied && here.Applied
+			}
+			statuses[version] = other
+		}
+	}
+	return slices.SortedFunc(maps.Values(statuses), func(a, b Status) int { return cmp.Compare(a.Version, b.Version) }), nil
+}
+
+// status returns the versions of the file by their numbers.
+func (r *Runner) status(ctx context.Context) (map[int64]Status, error) {
 	applied, err := r.listApplied(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of the schema: %w", err)
 	}
-	var statuses []Status
+	statuses := map[int64]Status{}
 	for _, source := range r.provider.ListSources() {
 		_, isApplied := applied[source.Version]
-		statuses = append(statuses, Status{Version: source.Version, Name: source.Path, Applied: isApplied})
-		delete(applied, source.Version)
+		statuses[source.Version] = Status{Version: source.Version, Name: source.Path, Applied: isApplied}
 	}
-	for version := range applied { // by a newer program
-		statuses = append(statuses, Status{Version: version, Applied: true})
+	for version := range applied { // also by a newer program
+		if _, known := statuses[version]; !known {
+			statuses[version] = Status{Version: version, Applied: true}
+		}
 	}
-	slices.SortFunc(statuses, func(a, b Status) int { return cmp.Compare(a.Version, b.Version) })
 	return statuses, nil
 }
 

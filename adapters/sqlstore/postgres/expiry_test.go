@@ -116,7 +116,7 @@ func testOneWorker(t *testing.T, p partitioned) {
 	for range 2 {
 		addEvent(t, p.admin, tenant, monthStart(-5))
 	}
-	exec(t, p.owner, "UPDATE retention SET days = 36500")
+	exec(t, p.owner, "UPDATE retention SET days = 3650")
 	working := begin(t, p.service)
 	if n := scalar[int](t, working, "SELECT expire_events(1)"); n != 1 {
 		t.Errorf("it deleted %d rows", n)

@@ -99,10 +99,10 @@ func Open(o Options) (*Database, error) {
 		worker = newPool(connector, o.PoolSize)
 	}
 	d := dialect{timeout: o.transactionTimeout()}
-	store := sqlstore.New(worker, worker, newPool(connector, o.Queries), d)
+	store := sqlstore.New(worker, worker, newPool(connector, o.Queries), d, migrations.Newest)
 	return &Database{
 		Store: store, events: events.New(store, store, committersOf(o.PoolSize)),
-		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d), owner: sql.OpenDB(migrating), dialect: d, options: o,
+		service: service, superAdmin: sqlstore.New(superAdmin, superAdmin, superAdmin, d, migrations.Newest), owner: sql.OpenDB(migrating), dialect: d, options: o,
 	}, nil
 }
 
@@ -152,7 +152,7 @@ func (d *Database) Environments(ctx context.Context) ([]string, error) {
 // asOwner returns a store on the owner's connections, which must not be closed.
 func (d *Database) asOwner() *sqlstore.Store {
 	db := sqlx.NewDb(d.owner, driverName)
-	return sqlstore.New(db, db, db, d.dialect)
+	return sqlstore.New(db, db, db, d.dialect, migrations.Newest)
 }
 
 // Name returns the name of the database.

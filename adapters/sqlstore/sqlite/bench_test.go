@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkIngest(b *testing.B) {
-	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "data.db"), 1)
+	store, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "data.db"), Queries: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

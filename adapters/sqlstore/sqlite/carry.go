@@ -11,26 +11,37 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 )
 
-// Migrations returns the runner of the migrations.
+// Migrations returns the runner of the migrations of both files.
 func (d *Database) Migrations() (*migrations.Runner, error) {
-	return migrations.NewRunner(goose.DialectSQLite3, "sqlite", d.migrating, migrations.Carry{Up: d.carryForward, Down: d.carryBack})
+	ofEvents, err := migrations.NewRunner(goose.DialectSQLite3, "sqlite-events", d.eventFile.migrating, migrations.Carry{})
+	if err != nil {
+		return nil, err
+	}
+	carry := migrations.Carry{Up: d.carryForward, Down: d.carryBack}
+	runner, err := migrations.NewRunner(goose.DialectSQLite3, "sqlite", d.identities.migrating, carry)
+	if err != nil {
+		return nil, err
+	}
+	return runner.With(migrations.Beside{Runner: ofEvents, Join: d.join}), nil
 }
 
-// carryForward carries the events of schema 3 over and gives the space that they took back to the file system.
+// carryForward carries the events of schema 3 over to the other file, and gives the space that they took back to the file system.
 func (d *Database) carryForward(ctx context.Context, report migrations.Report) error {
+	writer := d.identities.writer
 	var left bool // false if an earlier call was stopped after it dropped the table
-	if err := d.writer.GetContext(ctx, &left, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'events_before')"); err != nil {
+	if err := writer.GetContext(ctx, &left, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'events_before')"); err != nil {
 		return fmt.Errorf("looking for the events of schema 3: %w", err)
 	}
 	if left {
-		if err := d.carrier(d.writer, d.eventWriter(), report).Forward(ctx); err != nil {
+		if err := carrier(writer, d.eventFile.writer, report).Forward(ctx); err != nil {
 			return err
 		}
 	}
-	for _, statement := range []string{"DROP TABLE IF EXISTS events_before", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
-		if _, err := d.writer.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
-		}
+	if _, err := writer.ExecContext(ctx, "DROP TABLE IF EXISTS events_before"); err != nil {
+		return fmt.Errorf("dropping the table of schema 3: %w", err)
+	}
+	for _, statement := range []string{"VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
+		_, _ = writer.ExecContext(ctx, statement) // where there is no room for it, the file keeps the space for what comes
 	}
 	return nil
 }
@@ -52,35 +63,26 @@ CREATE INDEX IF NOT EXISTS events_by_type ON events_before (tenant_id, event_typ
 
 // carryBack carries all events back to the table of schema 3.
 func (d *Database) carryBack(ctx context.Context, report migrations.Report) error {
-	if _, err := d.writer.ExecContext(ctx, tableBefore); err != nil {
+	if _, err := d.identities.writer.ExecContext(ctx, tableBefore); err != nil {
 		return fmt.Errorf("creating the table of schema 3: %w", err)
 	}
-	return d.carrier(d.eventWriter(), d.writer, report).Back(ctx)
+	return carrier(d.eventFile.writer, d.identities.writer, report).Back(ctx)
 }
 
-// eventWriter returns the pool that writes events.
-func (d *Database) eventWriter() *sqlx.DB { return d.writer }
-
 // carrier carries events from one pool to another.
-func (d *Database) carrier(from, to *sqlx.DB, report migrations.Report) events.Carrier {
+func carrier(from, to *sqlx.DB, report migrations.Report) events.Carrier {
 	return events.Carrier{Dialect: dialect{}, Report: report, Step: func(ctx context.Context, fn func(from, to *sqlx.Tx) error) error {
 		return inTransactions(ctx, from, to, fn)
 	}}
 }
 
-// inTransactions runs fn in a transaction on each of two pools and commits that of the second first; in one if they are the same.
+// inTransactions runs fn in a transaction on each of two pools and commits that of the second first.
 func inTransactions(ctx context.Context, from, to *sqlx.DB, fn func(from, to *sqlx.Tx) error) error {
 	source, err := from.BeginTxx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Rollback() }() // does nothing after the commit
-	if from == to {
-		if err := fn(source, source); err != nil {
-			return err
-		}
-		return source.Commit()
-	}
 	target, err := to.BeginTxx(ctx, nil)
 	if err != nil {
 		return err

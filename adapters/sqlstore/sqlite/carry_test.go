@@ -11,10 +11,10 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/events"
 )
 
-// carried is a carrier between two databases: one with events of schema 3, and one with the table of today.
+// carried is a carrier between the files of a database: that with events of schema 3, and that with the table of today.
 type carried struct {
 	events.Carrier
-	from, to *Database
+	from, to *sqlx.DB
 	failing  bool // the commit of the side that events are carried from
 }
 
@@ -22,21 +22,26 @@ var errCommit = errors.New("the power failed")
 
 func newCarried(t *testing.T) *carried {
 	t.Helper()
-	c := &carried{from: openMigrated(t), to: openMigrated(t)}
+	db := openMigrated(t)
+	c := &carried{from: db.identities.writer, to: db.eventFile.writer}
 	c.exec(t, c.from, "INSERT INTO tenants (id, slug, created_at) VALUES ('11111111-1111-4111-8111-111111111111', 'acme', '2026-01-01T00:00:00.000000Z')")
 	c.exec(t, c.from, tableBefore)
-	c.Carrier = c.from.carrier(c.from.writer, c.to.writer, func(int64, int64) {})
+	c.Carrier = carrier(c.from, c.to, func(int64, int64) {})
 	step := c.Step
 	c.Step = func(ctx context.Context, fn func(from, to *sqlx.Tx) error) error {
 		if !c.failing {
 			return step(ctx, fn)
 		}
-		source, err := c.from.writer.BeginTxx(ctx, nil)
+		source, err := c.from.BeginTxx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = source.Rollback() }()
-		return errors.Join(inTransactions(ctx, c.to.writer, c.to.writer, func(target, _ *sqlx.Tx) error { return fn(source, target) }), errCommit)
+		target, err := c.to.BeginTxx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fn(source, target), target.Commit(), errCommit)
 	}
 	return c
 }
@@ -58,9 +63,9 @@ func openMigrated(t *testing.T) *Database {
 	return db
 }
 
-func (c *carried) exec(t *testing.T, db *Database, statement string) {
+func (c *carried) exec(t *testing.T, db *sqlx.DB, statement string) {
 	t.Helper()
-	if _, err := db.writer.ExecContext(t.Context(), statement); err != nil {
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
@@ -81,7 +86,7 @@ func (c *carried) want(t *testing.T, before, now int) {
 			db = c.to
 		}
 		var n int
-		if err := db.writer.GetContext(t.Context(), &n, query); err != nil || n != want {
+		if err := db.GetContext(t.Context(), &n, query); err != nil || n != want {
 			t.Errorf("%s: %d, %v, want %d", query, n, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package sqlite opens a SQLite database for package sqlstore: one file, one writer, many readers.
+// Package sqlite opens a SQLite database for package sqlstore: two files, each with one writer and many readers.
 package sqlite
 
 import (
@@ -6,11 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -28,41 +25,55 @@ import (
 )
 
 const (
-	driver = "sqlite"
-	// pragmas: readers do not wait for the writer (WAL); committed data survives a power loss (FULL); a lock of another
-	// process is waited for (5 s).
-	pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-
+	driver  = "sqlite"
 	timeout = 15 * time.Second
 )
 
 // Database is an open SQLite database.
 type Database struct {
-	*sqlstore.Store
-	events *events.Store
-	writer *sqlx.DB
-	// migrating is for the runner of the migrations, which needs more than one connection.
-	migrating *sql.DB
-	path      string      // empty in memory
-	opened    os.FileInfo // the file; nil in memory
+	*sqlstore.Store // of identities: tenants, users, sessions, audit entries
+	events          *events.Store
+	identities      *file
+	eventFile       *file
+	eventsLost      bool
 }
 
-// Open opens the file, or creates it, readable by its owner only. queries is the number of concurrent queries.
-func Open(ctx context.Context, path string, queries int) (*Database, error) {
-	path, opened, err := prepare(path)
+// Options are what the operator may choose.
+type Options struct {
+	Path    string
+	Queries int // the number of concurrent queries
+	// NewEventsFile accepts that the file of events is gone, with all events, and makes a new one.
+	NewEventsFile bool
+}
+
+// Open opens the two files, or creates them, readable by their owner only.
+// Errors: ErrPair.
+func Open(ctx context.Context, o Options) (*Database, error) {
+	identities, err := openFile(ctx, o.Path, 0)
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(ctx, source(path)+pragmas, queries)
+	lost, err := identities.checkOther(ctx, eventsPath(identities.path), o.NewEventsFile)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, errors.Join(err, identities.close())
 	}
-	db.path, db.opened = path, opened
-	return db, nil
+	ofEvents, err := openFile(ctx, eventsPath(identities.path), o.Queries)
+	if err != nil {
+		return nil, errors.Join(err, identities.close())
+	}
+	d := newDatabase(identities, ofEvents)
+	d.eventsLost = lost
+	if err := d.checkPair(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
-// source returns the name of a file as the driver reads it, for parameters to follow.
-func source(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" }
+func newDatabase(identities, ofEvents *file) *Database {
+	store := sqlstore.New(identities.writer, identities.reader, identities.reader, dialect{}, migrations.Newest)
+	eventStore := sqlstore.New(ofEvents.writer, ofEvents.reader, ofEvents.queries, dialect{}, migrations.NewestOfEvents)
+	return &Database{Store: store, events: events.New(eventStore, store, 1), identities: identities, eventFile: ofEvents}
+}
 
 // ErrForeign: the file is not a database of this service.
 var ErrForeign = errors.New("it is not a database of this service")
@@ -103,130 +114,52 @@ func isMigrated(ctx context.Context, path string) (known bool, err error) {
 // OpenInMemory opens an empty database that no other connection sees and that is gone once it is closed, for tests. In
 // place of a WAL there are locks: a reader waits while somebody writes.
 func OpenInMemory(ctx context.Context, queries int) (*Database, error) {
-	db, err := connect(ctx, "file:/"+uuid.NewString()+"?vfs=memdb&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)", queries)
-	if err != nil {
-		return nil, fmt.Errorf("opening a database in memory: %w", err)
-	}
-	return db, nil
-}
-
-func connect(ctx context.Context, source string, queries int) (*Database, error) {
-	writer, err := sqlx.ConnectContext(ctx, driver, source+"&_txlock=immediate")
-	if err != nil {
-		return nil, err
-	}
-	writer.SetMaxOpenConns(1)
-	reader, err := openReaders(ctx, source, max(4, runtime.GOMAXPROCS(0)))
-	if err != nil {
-		return nil, errors.Join(err, writer.Close())
-	}
-	querier, err := openReaders(ctx, source, queries)
-	if err != nil {
-		return nil, errors.Join(err, writer.Close(), reader.Close())
-	}
-	migrating, err := sql.Open(driver, source+"&_txlock=immediate") // connects when it is used
-	if err != nil {
-		return nil, errors.Join(err, writer.Close(), reader.Close(), querier.Close())
-	}
-	migrating.SetMaxIdleConns(0)
-	store := sqlstore.New(writer, reader, querier, dialect{})
-	return &Database{Store: store, events: events.New(store, store, 1), writer: writer, migrating: migrating}, nil
-}
-
-func openReaders(ctx context.Context, source string, size int) (*sqlx.DB, error) {
-	db, err := sqlx.ConnectContext(ctx, driver, source+"&_pragma=query_only(1)")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size)
-	return db, nil
-}
-
-// prepare creates the file and its folder if needed, and checks that the file is writable and can't be read by other users,
-// since it holds every tenant's data. It returns the path without symbolic links, where SQLite keeps its other files.
-func prepare(path string) (string, os.FileInfo, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", nil, fmt.Errorf("creating the data folder: %w", err)
-	}
-	if err := checkRegular(path); err != nil {
-		return "", nil, err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", nil, fmt.Errorf("opening the database file: %w", err)
-	}
-	opened, err := f.Stat()
-	if err := errors.Join(err, f.Close()); err != nil {
-		return "", nil, fmt.Errorf("opening the database file: %w", err)
-	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return "", nil, fmt.Errorf("resolving symbolic links to the database file: %w", err)
-	}
-	for _, file := range []string{path, path + "-wal", path + "-journal"} { // the others hold recent writes
-		info, err := os.Stat(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("checking the database file: %w", err)
-		}
-		if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-			return "", nil, fmt.Errorf("the database file %s can be read by others: chmod 600 it", file)
+	var files [2]*file
+	for i := range files {
+		var err error
+		if files[i], err = connect(ctx, "file:/"+uuid.NewString()+"?vfs=memdb&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)", queries*i); err != nil {
+			return nil, fmt.Errorf("opening a database in memory: %w", err)
 		}
 	}
-	return path, opened, nil
-}
-
-// checkRegular makes sure that what is at the path, if anything is, is a regular file.
-func checkRegular(path string) error {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().IsRegular() {
-		return nil // whatever is wrong shows when it is opened
-	}
-	kind := "a device"
-	switch info.Mode().Type() {
-	case fs.ModeDir:
-		kind = "a directory"
-	case fs.ModeNamedPipe:
-		kind = "a named pipe"
-	case fs.ModeSocket:
-		kind = "a socket"
-	}
-	return fmt.Errorf("the database file %s is %s, not a regular file", path, kind)
+	return newDatabase(files[0], files[1]), nil
 }
 
 // Close closes the pools.
 func (d *Database) Close() error {
 	d.events.Close()
-	return errors.Join(d.Store.Close(), d.migrating.Close())
+	return errors.Join(d.eventFile.close(), d.identities.close())
 }
+
+// EventsLost reports whether the file of events was missing, and was replaced by a new one, as Options.NewEventsFile accepts.
+func (d *Database) EventsLost() bool { return d.eventsLost }
 
 // Events returns the events.
 func (d *Database) Events() ports.Events { return d.events }
 
-// Name returns the name of the file, without its folder.
-func (d *Database) Name(context.Context) (string, error) { return filepath.Base(d.path), nil }
-
-// Ping reports whether the database accepts writes, and whether the file at its path is still the one that was opened: writes
-// to a deleted file are lost when this process ends. Errors: ports.ErrUnavailable.
-func (d *Database) Ping(ctx context.Context) error {
-	if err := d.checkFile(); err != nil {
-		return ports.ErrUnavailable.Because(err)
+// Pools returns the pools by name: those of the file of events begin with events_.
+func (d *Database) Pools() map[string]*sql.DB {
+	pools := d.Store.Pools()
+	for name, pool := range d.events.Pools() {
+		pools["events_"+name] = pool
 	}
-	return d.Store.Ping(ctx)
+	return pools
 }
 
-// checkFile finds out whether the file still stands where it was opened.
-func (d *Database) checkFile() error {
-	if d.opened == nil {
-		return nil
+// Name returns the name of the file of identities, without its folder.
+func (d *Database) Name(context.Context) (string, error) {
+	return filepath.Base(d.identities.path), nil
+}
+
+// Ping reports whether the database accepts writes, and whether its files are still those that were opened: writes to a deleted
+// file are lost when this process ends. It writes to the file of events only. Errors: ports.ErrUnavailable.
+func (d *Database) Ping(ctx context.Context) error {
+	if err := errors.Join(d.identities.checkPlace(), d.eventFile.checkPlace()); err != nil {
+		return ports.ErrUnavailable.Because(err)
 	}
-	now, err := os.Stat(d.path)
-	if err == nil && !os.SameFile(now, d.opened) {
-		err = errors.New("the database file has been replaced since it was opened")
+	if err := d.Probe(ctx); err != nil {
+		return err
 	}
-	return err
+	return d.events.Ping(ctx)
 }
 
 type dialect struct{}

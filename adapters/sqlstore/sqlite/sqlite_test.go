@@ -25,7 +25,7 @@ import (
 
 func open(t *testing.T, path string) *sqlite.Database {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), path, 2)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 2})
 	return opened(t, db, err)
 }
 
@@ -134,7 +134,7 @@ func TestOpen_fails_where_nothing_can_be_written(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.Open(t.Context(), filepath.Join(file, "data.db"), 1); err == nil {
+	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(file, "data.db"), Queries: 1}); err == nil {
 		t.Error("a database was opened below a file")
 	}
 }
@@ -147,7 +147,7 @@ func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 		if err := os.Chmod(path+suffix, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		db, err := sqlite.Open(t.Context(), path, 1)
+		db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 1})
 		if err == nil {
 			err = errors.Join(errors.New("it was opened"), db.Close())
 		}
@@ -160,7 +160,7 @@ func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 // TestOpen_refuses_what_is_no_file: to change the mode of a folder or a device would mend nothing.
 func TestOpen_refuses_what_is_no_file(t *testing.T) {
 	for path, want := range map[string]string{t.TempDir(): "is a directory", os.DevNull: "is a device"} {
-		db, err := sqlite.Open(t.Context(), path, 1)
+		db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 1})
 		if err == nil {
 			err = errors.Join(errors.New("it was opened"), db.Close())
 		}
@@ -220,7 +220,7 @@ func TestCheck(t *testing.T) {
 	if err := sqlite.Check(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing: %v", err)
 	}
-	db, err := sqlite.Open(t.Context(), path, 1)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestOpen_follows_links(t *testing.T) {
 	if err := errors.Join(os.Symlink(path, link), os.Chmod(path+"-wal", 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite.Open(t.Context(), link, 1)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: link, Queries: 1})
 	if err == nil {
 		err = errors.Join(errors.New("it was opened"), db.Close())
 	}
@@ -384,7 +384,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 		t.Skipf("skipped: a small disk can't be had here: %v", err)
 	}
 	path := filepath.Join(dir, "data.db")
-	db, err := sqlite.Open(t.Context(), path, 1)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,7 +424,7 @@ func TestPing_on_a_full_disk(t *testing.T) {
 // TestCorrupt: a file that is damaged can't be read now, which is no fault of this program.
 func TestCorrupt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
-	whole, err := sqlite.Open(t.Context(), path, 1)
+	whole, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Queries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,15 +56,15 @@ CREATE POLICY event_keys_of_tenant ON event_keys
 -- The owner sees all keys, so that expire_events finds the expired ones by time.
 CREATE POLICY event_keys_to_owner ON event_keys TO CURRENT_USER USING (true) WITH CHECK (true);
 
--- How many days events are kept; NULL: for ever. 36,500 days are a hundred years.
+-- How many days events are kept; NULL: for ever. 3,650 days are ten years.
 ALTER TABLE tenants ADD COLUMN retention_days integer;
-ALTER TABLE tenants ADD CONSTRAINT tenants_retention_days_check CHECK (retention_days BETWEEN 1 AND 36500); -- Citus needs two statements
+ALTER TABLE tenants ADD CONSTRAINT tenants_retention_days_check CHECK (retention_days BETWEEN 1 AND 3650); -- Citus needs two statements
 
 -- The same for the whole platform. Only the owner may see and lock the row, so the functions below use its lock to run one at a
 -- time: no other role can block them.
 CREATE TABLE retention (
     id      integer PRIMARY KEY CHECK (id = 1),
-    days    integer CHECK (days BETWEEN 1 AND 36500),
+    days    integer CHECK (days BETWEEN 1 AND 3650),
     reached uuid -- the tenant after which expire_events goes on
 );
 INSERT INTO retention (id) VALUES (1);
