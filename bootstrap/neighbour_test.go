@@ -56,27 +56,37 @@ func openDatabase(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
 	return db, sqlite
 }
 
+// openEvents opens the database that has the events.
+func openEvents(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
+	t.Helper()
+	if file, isFile := strings.CutSuffix(s["DATABASE_URL"], ".db"); isFile {
+		s = s.with(settings{"DATABASE_URL": file + "-events.db"})
+	}
+	return openDatabase(t, s)
+}
+
 // fill adds events of the last 90 days to a tenant, directly in the database.
 func fill(t testing.TB, s settings, tenant id.Tenant, events int) {
 	t.Helper()
-	db, sqlite := openDatabase(t, s)
+	db, sqlite := openEvents(t, s)
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	const columns = "INSERT INTO events (tenant_id, id, event_type, user_identifier, value, source, occurred_at) "
-	insert := columns + `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
-		SELECT $1, printf('%08x-0000-4000-8000-%012x', i * 2654435761 % 4294967296, i), 'type-' || (i % 20), 'user-' || (i * 7919 % 5000), i % 100, 'source-' || (i % 4),
-			strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (i * 7919 % 7700000) || ' seconds') FROM n`
+	const into = "INSERT INTO events (tenant_id, id, event_type, user_identifier, value, source, occurred_at) "
+	const values = "'type-' || (i % 20), 'user-' || (i * 7919 % 5000), i % 100, 'source-' || (i % 4), at * 1000 "
+	insert := into + `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2),
+		e(i, at) AS (SELECT i, (unixepoch() - i * 7919 % 7700000) * 1000 FROM n)
+		SELECT unhex($1, '-'), unhex(printf('%012x80008000%012x', at, i)), ` + values + `FROM e`
 	if !sqlite {
 		if _, err := tx.ExecContext(t.Context(), "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
 			t.Fatal(err)
 		}
-		insert = columns + `SELECT $1, gen_random_uuid(), 'type-' || (i % 20), 'user-' || (i * 7919 % 5000), i % 100, 'source-' || (i % 4),
-			now() - make_interval(secs => i * 7919 % 7700000) FROM generate_series(1, $2::bigint) AS i`
+		insert = into + `SELECT $1::uuid, (lpad(to_hex(at), 12, '0') || '80008000' || lpad(to_hex(i), 12, '0'))::uuid, ` + values + `
+			FROM (SELECT i, (extract(epoch FROM now())::bigint - i * 7919 % 7700000) * 1000 AS at FROM generate_series(1, $2::bigint) AS i) AS e`
 	}
-	if _, err := tx.ExecContext(t.Context(), insert, tenant, events); err != nil {
+	if _, err := tx.ExecContext(t.Context(), insert, string(tenant), events); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -195,7 +205,7 @@ func (s *service) wantGone(t *testing.T, within time.Duration) {
 // endlessEvents replaces events by a view with endless rows of a tenant, until the returned function is called.
 func endlessEvents(t *testing.T, s settings, tenant id.Tenant) (end func()) {
 	t.Helper()
-	db, _ := openDatabase(t, s)
+	db, _ := openEvents(t, s)
 	run := func(statements ...string) {
 		t.Helper()
 		for _, statement := range statements {
@@ -205,7 +215,9 @@ func endlessEvents(t *testing.T, s settings, tenant id.Tenant) (end func()) {
 		}
 	}
 	run("ALTER TABLE events RENAME TO stored", `CREATE VIEW events AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-		SELECT '`+string(tenant)+`' AS tenant_id, 't' AS event_type, 'u' AS user_identifier, date('now', '-1 day') AS occurred_at FROM n`)
+		SELECT unhex('`+string(tenant)+`', '-') AS tenant_id, unhex(printf('%012x80008000%012x', unixepoch('now', '-1 day') * 1000, i)) AS id,
+			't' AS event_type, 'u' AS user_identifier, NULL AS session_id, 1.0 AS value, 's' AS source, NULL AS properties,
+			unixepoch('now', '-1 day') * 1000000 AS occurred_at FROM n`)
 	return func() { run("DROP VIEW events", "ALTER TABLE stored RENAME TO events") }
 }
 

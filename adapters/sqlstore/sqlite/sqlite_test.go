@@ -348,32 +348,45 @@ func TestPing(t *testing.T) {
 // TestPing_of_another_schema: one that is older than the program is not ready, and a newer one is, since a newer program
 // migrates while the older ones still run.
 func TestPing_of_another_schema(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data.db")
-	db := open(t, path)
-	migrate(t, db)
-	other, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	for _, step := range []struct {
+	type step struct {
 		statement string
 		ready     bool
-	}{
+	}
+	schema := []step{
 		{"SELECT 1", true},
 		{"DELETE FROM goose_db_version WHERE version_id = (SELECT MAX(version_id) FROM goose_db_version)", false},
 		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", true},
-		{"DELETE FROM heartbeat", false},
-		{"INSERT INTO heartbeat (id, at) VALUES (1, '2026-01-01T00:00:00.000000Z')", true},
 		{"DROP TABLE goose_db_version", false},
+	}
+	for name, c := range map[string]struct {
+		file  func(path string) string
+		steps []step
+	}{
+		"identities": {func(path string) string { return path }, schema},
+		"events": {eventsOf, append([]step{
+			{"DELETE FROM heartbeat", false},
+			{"INSERT INTO heartbeat (id, at) VALUES (1, '2026-01-01T00:00:00.000000Z')", true},
+		}, schema...)},
 	} {
-		if _, err := other.ExecContext(t.Context(), step.statement); err != nil {
-			t.Fatal(err)
-		}
-		porttest.Eventually(t, "what becomes of "+step.statement, func() bool { return (db.Ping(t.Context()) == nil) == step.ready })
-		if err := db.Ping(t.Context()); err != nil && !errors.Is(err, ports.ErrUnavailable) {
-			t.Errorf("%s: %v", step.statement, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data.db")
+			db := open(t, path)
+			migrate(t, db)
+			other, err := sql.Open("sqlite", c.file(path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			for _, step := range c.steps {
+				if _, err := other.ExecContext(t.Context(), step.statement); err != nil {
+					t.Fatal(err)
+				}
+				porttest.Eventually(t, "what becomes of "+step.statement, func() bool { return (db.Ping(t.Context()) == nil) == step.ready })
+				if err := db.Ping(t.Context()); err != nil && !errors.Is(err, ports.ErrUnavailable) {
+					t.Errorf("%s: %v", step.statement, err)
+				}
+			}
+		})
 	}
 }
 
@@ -452,6 +465,9 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
+// eventsOf returns the path of the file of events.
+func eventsOf(path string) string { return strings.TrimSuffix(path, ".db") + "-events.db" }
+
 // TestEndless runs queries on a table without an end: each ends by its timeout, or once its client has gone.
 func TestEndless(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.db")
@@ -459,15 +475,15 @@ func TestEndless(t *testing.T) {
 	migrate(t, db)
 	home := porttest.NewTenant(t, db)
 	scope := porttest.ScopeOf(t, home.ID)
-	plain, err := sql.Open("sqlite", path)
+	plain, err := sql.Open("sqlite", eventsOf(path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer plain.Close()
 	for _, statement := range []string{"ALTER TABLE events RENAME TO stored",
 		`CREATE VIEW events AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-		SELECT '` + string(home.ID) + `' AS tenant_id, 'x' AS id, 't' AS event_type, 'u' AS user_identifier, NULL AS session_id, 1.0 AS value, 's' AS source,
-			'2026-01-01T00:00:00.000000Z' AS occurred_at FROM n`,
+		SELECT unhex('` + string(home.ID) + `', '-') AS tenant_id, unhex(printf('%032x', i)) AS id, 't' AS event_type, 'u' AS user_identifier,
+			NULL AS session_id, 1.0 AS value, 's' AS source, NULL AS properties, 0 AS occurred_at FROM n`,
 	} {
 		if _, err := plain.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
