@@ -129,22 +129,23 @@ func TestBackup_of_SQLite(t *testing.T) {
 	l.awaitMore(t)
 	before := l.snapshot()
 
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	_, err = db.ExecContext(t.Context(), "VACUUM INTO ?", backup)
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
+	for _, file := range []struct{ from, to string }{ // the events first, as in the README
+		{eventsFileOf(path), eventsFileOf(backup)}, {path, backup},
+	} {
+		db, err := sql.Open("sqlite", file.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), "VACUUM INTO ?", file.to)
+		if err := errors.Join(err, db.Close(), os.Chmod(file.to, 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.awaitMore(t) // the service kept on writing
 	l.compare(t, s)
 	l.failedOnly(t)
 
-	if err := os.Chmod(backup, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	restored := start(t, generous().with(settings{"DATABASE_URL": "sqlite://" + backup}))
 	restored.signIn(t, &p)
 	copied := &load{token: p.access, acknowledged: before, end: func() {}}

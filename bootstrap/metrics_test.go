@@ -182,7 +182,9 @@ func TestMetrics_in_flight(t *testing.T) {
 	wantInFlight(0)
 }
 
-func TestMetrics_pools(t *testing.T) { testPools(t, onSQLite, "query", "read", "write") }
+func TestMetrics_pools(t *testing.T) {
+	testPools(t, onSQLite, "events_query", "events_read", "events_write", "read", "write")
+}
 
 // testPools: the pools of a database have these names.
 func testPools(t *testing.T, on backend, want ...string) {

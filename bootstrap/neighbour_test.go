@@ -59,11 +59,14 @@ func openDatabase(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
 // openEvents opens the database that has the events.
 func openEvents(t testing.TB, s settings) (db *sql.DB, sqlite bool) {
 	t.Helper()
-	if file, isFile := strings.CutSuffix(s["DATABASE_URL"], ".db"); isFile {
-		s = s.with(settings{"DATABASE_URL": file + "-events.db"})
+	if url := s["DATABASE_URL"]; strings.HasPrefix(url, "sqlite:") {
+		s = s.with(settings{"DATABASE_URL": eventsFileOf(url)})
 	}
 	return openDatabase(t, s)
 }
+
+// eventsFileOf returns the path of the file of events beside that of identities.
+func eventsFileOf(path string) string { return strings.TrimSuffix(path, ".db") + "-events.db" }
 
 // fill adds events of the last 90 days to a tenant, directly in the database.
 func fill(t testing.TB, s settings, tenant id.Tenant, events int) {

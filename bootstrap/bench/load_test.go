@@ -31,6 +31,10 @@ func TestLoad(t *testing.T) {
 	for i := range all {
 		all[i] = good
 	}
+	done, took, err := load{to, 3, during(50*time.Millisecond, all), 200, nil}.run(t.Context())
+	if err != nil || done == 0 || done != served.Load() || took < 50*time.Millisecond {
+		t.Errorf("%d done, %d served, in %s: %v", done, served.Load(), took, err)
+	}
 	for _, c := range []struct {
 		name   string
 		next   func(int64) []byte
@@ -51,11 +55,6 @@ func TestLoad(t *testing.T) {
 		if c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-	}
-	served.Store(0)
-	done, took, err := load{to, 3, during(50*time.Millisecond, all), 200, nil}.run(t.Context())
-	if err != nil || done == 0 || done != served.Load() || took < 50*time.Millisecond {
-		t.Errorf("%d done, %d served, in %s: %v", done, served.Load(), took, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
