@@ -80,6 +80,19 @@ func TestOnContainer(t *testing.T) {
 		o.AsOwner = false
 		porttest.Retention(t, db, open(t, o))
 	})
+	t.Run("model", func(t *testing.T) {
+		o := options(server.Database(t))
+		asOwner := o
+		asOwner.AsOwner = true
+		operator := migrated(t, asOwner)
+		porttest.Model(t, operator, func() ports.Store {
+			db, err := postgres.Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return db
+		})
+	})
 	t.Run("injection", func(t *testing.T) { testInjection(t, server) })
 	t.Run("roles", func(t *testing.T) { testRoles(t, server) })
 	t.Run("served", func(t *testing.T) { testServed(t, server) })
