@@ -68,6 +68,9 @@ var matrix = []line{
 	{anyone: 401, viewer: 403, analyst: 201, admin: 201, superAdmin: 201, route: "POST /api/v1/analytics/events"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 201, route: "POST /api/v1/analytics/events", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/events", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/events/batch"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/events/batch", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/events/batch", of: absent},
 	{anyone: 401, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/metrics/summary", of: absent},
@@ -100,9 +103,10 @@ var bodies = map[string]func() any{
 	"POST /api/v1/auth/password": func() any {
 		return map[string]string{"current_password": password, "new_password": "another Pass 2"}
 	},
-	"PUT /api/v1/users/:id/role":    func() any { return map[string]string{"role": "analyst"} },
-	"POST /api/v1/analytics/events": anEventDraft,
-	"POST /api/v1/analytics/query":  func() any { return map[string]string{} },
+	"PUT /api/v1/users/:id/role":          func() any { return map[string]string{"role": "analyst"} },
+	"POST /api/v1/analytics/events":       anEventDraft,
+	"POST /api/v1/analytics/events/batch": func() any { return map[string]any{"events": []any{anEventDraft()}} },
+	"POST /api/v1/analytics/query":        func() any { return map[string]string{} },
 }
 
 // endsSession are the routes after which the caller's token is dead, so that each request needs a caller of its own.

@@ -25,8 +25,8 @@ const (
 
 	// MaxBatchBody is the largest batch as one JSON document, in bytes.
 	MaxBatchBody = 10 << 20
-	// maxRejected is how many rejected events a response lists.
-	maxRejected = 1000
+	// MaxRejected is how many rejected events a response lists.
+	MaxRejected = 1000
 )
 
 // Faults of batches.
@@ -231,14 +231,14 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 // tally is what became of the events of a request so far.
 type tally struct {
 	accepted, duplicates, rejected int
-	list                           []contract.Rejection // the first maxRejected
+	list                           []contract.Rejection // the first MaxRejected
 }
 
 func (t *tally) add(c event.Counts) {
 	t.accepted += c.Accepted
 	t.duplicates += c.Duplicates
 	t.rejected += len(c.Rejected)
-	for _, r := range c.Rejected[:min(len(c.Rejected), maxRejected-len(t.list))] {
+	for _, r := range c.Rejected[:min(len(c.Rejected), MaxRejected-len(t.list))] {
 		one := contract.Rejection{Index: r.Index, Code: r.Fault.Code, Message: r.Fault.Message}
 		if len(r.Fault.Fields) > 0 {
 			one.Field, one.Message = r.Fault.Fields[0].Name, r.Fault.Fields[0].Message

@@ -24,7 +24,7 @@ func (*unlogged) Request(context.Context, audit.Request) {}
 // TestLargeBodies: while as many large bodies are being read as may be, another one is refused, and requests with a small body,
 // or with one that is discarded, are answered at once.
 func TestLargeBodies(t *testing.T) {
-	const small, atOnce, wait = 16 << 10, 64, time.Second
+	const small, atOnce, wait = 24 << 10, 64, time.Second
 	synctest.Test(t, func(t *testing.T) {
 		settings := rest.Settings{RequestTimeout: 25 * time.Second}
 		settings.Limits.SignIn = ports.Rate{Unlimited: true}
