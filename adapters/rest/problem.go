@@ -100,13 +100,17 @@ func problem(c echo.Context, status int, f *fault.Error) contract.Problem {
 	return p
 }
 
+// writeProblem writes a problem. Its length comes first, so that it is complete while a stream is still being read.
 func writeProblem(c echo.Context, p contract.Problem) error {
-	c.Response().Header().Set(echo.HeaderContentType, mediaProblem)
-	c.Response().WriteHeader(p.Status)
-	if c.Request().Method == http.MethodHead {
-		return nil
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encoding a problem: %w", err)
 	}
-	return json.NewEncoder(c.Response()).Encode(p)
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(raw)))
+	if c.Request().Method == http.MethodHead {
+		raw = nil
+	}
+	return c.Blob(p.Status, mediaProblem, raw)
 }
 
 // statusError is a fault with another status than its kind has.

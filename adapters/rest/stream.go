@@ -19,25 +19,36 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 )
 
-// streamIdle is how long a stream may send nothing.
-const streamIdle = 60 * time.Second
+const (
+	// streamIdle is how long a stream may send no whole line.
+	streamIdle = 60 * time.Second
+	// streamLinger is how long a stream that was refused is read on, at most.
+	streamLinger = time.Second
+)
 
 // Faults of streams.
 var (
-	errIdle     = statusError{http.StatusRequestTimeout, fault.New(fault.Malformed, "idle", fmt.Sprintf("Nothing arrived for %.0f s.", streamIdle.Seconds()))}
+	errIdle     = statusError{http.StatusRequestTimeout, fault.New(fault.Malformed, "idle", fmt.Sprintf("No line arrived for %.0f s.", streamIdle.Seconds()))}
 	errStopping = fault.New(fault.Unavailable, "stopping", "The service is shutting down.").After(time.Second)
 )
 
 // ingestStream ingests lines as they arrive. One goroutine reads and parses while another stores: what arrives meanwhile is stored
 // together next, and while nothing is stored, nothing is read beyond a few chunks, so that the connection holds the client back.
 func (s *Server) ingestStream(c echo.Context, b batch) error {
-	ctx := c.Request().Context()
-	leave, err := s.deps.Streams.Enter(ctx, callerFrom(ctx).User.TenantID)
+	body := &streamBody{from: c.Request().Body, control: http.NewResponseController(c.Response()), writeTimeout: s.settings.WriteTimeout}
+	if err := body.control.EnableFullDuplex(); err != nil { // or the server would wait for more of the body before it answers
+		return fmt.Errorf("answering a stream before its end: %w", err)
+	}
+	c.Response().Header().Set(echo.HeaderConnection, "close") // unless it is read to its end
+	leave, err := s.deps.Streams.Enter(c.Request().Context(), callerFrom(c.Request().Context()).User.TenantID)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	body := &streamBody{from: c.Request().Body, control: http.NewResponseController(c.Response()), writeTimeout: s.settings.WriteTimeout}
+	var all tally
+	if err := s.ingestChunk(c, b, nil, &all); err != nil { // who may not ingest is told so at once
+		return stoppedBatch{tally: all, next: new(int), cause: err}
+	}
 	chunks := make(chan chunk, chunksAhead)
 	var reading sync.WaitGroup
 	reading.Go(func() { readChunks(body, b.encoding, chunks) })
@@ -47,21 +58,33 @@ func (s *Server) ingestStream(c echo.Context, b batch) error {
 		for range chunks { //nolint:revive // what was read is not stored
 		}
 	}()
-	var all tally
-	for next := 0; ; {
-		got, err := s.nextChunk(ctx, chunks)
+	if next, err := s.ingestChunks(c, b, chunks, &all); err != nil {
+		// It is answered before the reading stops: if the connection were closed while the client sends, the answer would be lost.
+		c.Error(stoppedBatch{tally: all, next: &next, cause: err})
+		return body.control.Flush()
+	}
+	if !s.deps.Condition().Draining {
+		c.Response().Header().Del(echo.HeaderConnection)
+	}
+	return c.JSON(http.StatusOK, all.result())
+}
+
+// ingestChunks stores what is read, to its end. With an error, next is the first line that was not processed.
+func (s *Server) ingestChunks(c echo.Context, b batch, chunks <-chan chunk, all *tally) (next int, err error) {
+	for {
+		got, err := s.nextChunk(c.Request().Context(), chunks)
 		if err == nil {
-			err = s.ingestChunk(c, b, got.items, &all)
+			err = s.ingestChunk(c, b, got.items, all)
 		}
 		if err != nil {
-			return stoppedBatch{tally: all, next: &next, cause: err}
+			return next, err
 		}
 		next = got.next
 		if errors.Is(got.end, io.EOF) {
-			return c.JSON(http.StatusOK, all.result())
+			return next, nil
 		}
 		if got.end != nil {
-			return stoppedBatch{tally: all, next: &next, cause: streamError(got.end)}
+			return next, streamError(got.end)
 		}
 	}
 }
@@ -109,7 +132,7 @@ func (s *Server) ingestChunk(c echo.Context, b batch, items []event.Item, all *t
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.settings.RequestTimeout)
 	defer cancel()
 	caller, err := s.deps.Auth.Authenticate(ctx, bearer(c.Request()))
-	if err != nil || len(items) == 0 {
+	if err != nil {
 		return err
 	}
 	counts, err := s.deps.Analytics.IngestBatch(ctx, caller.Principal(), b.tenant, b.key, items, false)
@@ -119,7 +142,7 @@ func (s *Server) ingestChunk(c echo.Context, b batch, items []event.Item, all *t
 	return err
 }
 
-// streamBody is the body of a stream. Each read may take streamIdle, and stop ends the current one.
+// streamBody is the body of a stream. What is read after await must arrive within streamIdle.
 type streamBody struct {
 	from         io.Reader
 	control      *http.ResponseController
@@ -127,35 +150,51 @@ type streamBody struct {
 
 	mu      sync.Mutex
 	stopped bool
+	ended   bool // whether there is nothing more to read
 }
 
-func (b *streamBody) Read(p []byte) (int, error) {
-	if err := b.allow(); err != nil {
-		return 0, err
+// Read reads the body. After stop it discards the rest of it.
+func (b *streamBody) Read(p []byte) (n int, err error) {
+	if b.isStopped() {
+		_, _ = io.Copy(io.Discard, b.from)
+		return 0, os.ErrDeadlineExceeded
 	}
-	return b.from.Read(p)
+	if n, err = b.from.Read(p); err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.ended = true
+	}
+	return n, err
 }
 
-// allow sets the deadlines of the next read, and of a response after it.
-func (b *streamBody) allow() error {
+func (b *streamBody) isStopped() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopped {
-		return os.ErrDeadlineExceeded
+	return b.stopped
+}
+
+// await sets the deadlines of what is read next, and of a response after it.
+func (b *streamBody) await() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped || b.ended {
+		return nil
 	}
 	now := time.Now()
 	return errors.Join(b.control.SetReadDeadline(now.Add(streamIdle)), b.control.SetWriteDeadline(now.Add(streamIdle+b.writeTimeout)))
 }
 
-// stop ends the current read, and makes all further ones fail.
+// stop makes the reading end within streamLinger. At the end of the body it does nothing: by then the server waits for the
+// next request, and would take a deadline for the end of the connection.
 func (b *streamBody) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stopped = true
-	_ = b.control.SetReadDeadline(time.Unix(1, 0)) // it could be set before, or there was no read
+	if b.stopped = true; !b.ended {
+		_ = b.control.SetReadDeadline(time.Now().Add(streamLinger)) // it could be set before
+	}
 }
 
-// chunksAhead is how many chunks, of at most maxEvent bytes each, are read while others are stored.
+// chunksAhead is how many chunks, each of what maxEvent bytes hold, are read while others are stored.
 const chunksAhead = 4
 
 // chunk is what was read of a stream at once.
@@ -166,7 +205,7 @@ type chunk struct {
 }
 
 // readChunks reads a stream to its end, or until it can't be read.
-func readChunks(body io.Reader, encoding string, chunks chan<- chunk) {
+func readChunks(body *streamBody, encoding string, chunks chan<- chunk) {
 	defer close(chunks)
 	defer func() { // the middleware that recovers panics does not see this goroutine
 		if p := recover(); p != nil {
@@ -174,19 +213,24 @@ func readChunks(body io.Reader, encoding string, chunks chan<- chunk) {
 		}
 	}()
 	lines := &lineReader{events: newEventReader()}
-	err := decompress(encoding, body, func(plain io.Reader) error {
-		lines.from = bufio.NewReaderSize(plain, maxEvent)
-		for {
-			items, err := lines.read()
-			if err != nil {
+	err := body.await()
+	if err == nil {
+		err = decompress(encoding, body, func(plain io.Reader) error {
+			lines.from = bufio.NewReaderSize(plain, maxEvent)
+			for {
+				items, err := lines.read()
 				chunks <- chunk{items, lines.next, err}
-				return nil
+				if err != nil {
+					return nil
+				}
+				if err := body.await(); err != nil {
+					return err
+				}
 			}
-			chunks <- chunk{items, lines.next, nil}
-		}
-	})
-	if err != nil { // not even the header of the encoding could be read
-		chunks <- chunk{end: err}
+		})
+	}
+	if err != nil {
+		chunks <- chunk{next: lines.next, end: err}
 	}
 }
 
@@ -194,32 +238,47 @@ func readChunks(body io.Reader, encoding string, chunks chan<- chunk) {
 type lineReader struct {
 	from   *bufio.Reader // of maxEvent bytes
 	events *eventReader
-	next   int // the index of the next line
+	next   int  // the index of the next line
+	within bool // whether the next bytes belong to a line that was too long
 }
 
-// read waits for a line, and returns it with those that have arrived with it. With an error, the items before it are returned.
+// read waits for a line, and returns it with those that have arrived with it. With an error, the items before it are returned. Of a
+// line that is longer than maxEvent it waits for no more than that, so that a line without end does not escape what is done
+// after each read.
 func (r *lineReader) read() (items []event.Item, err error) {
 	for first := true; first || r.hasLine() && len(items) < event.MaxBatch; first = false {
 		line, err := r.from.ReadSlice('\n')
 		tooLong := errors.Is(err, bufio.ErrBufferFull)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = r.from.ReadSlice('\n')
-		}
-		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+		if err != nil && !tooLong && (!errors.Is(err, io.EOF) || len(line) == 0) {
 			return items, err
 		}
-		switch line = bytes.TrimSpace(line); {
-		case tooLong:
-			items = append(items, event.Item{Index: r.next, Fault: errEventTooLarge})
-		case len(line) > 0:
-			items = append(items, r.events.read(r.next, line))
+		if !r.within {
+			if item, found := r.item(line, tooLong); found {
+				items = append(items, item)
+			}
+			r.next++
 		}
-		r.next++
+		r.within = tooLong
+		if tooLong {
+			return items, nil
+		}
 		if err != nil {
 			return items, err
 		}
 	}
 	return items, nil
+}
+
+// item returns the event of a line, or of its beginning if it is too long. A blank line has none.
+func (r *lineReader) item(line []byte, tooLong bool) (event.Item, bool) {
+	if tooLong {
+		return event.Item{Index: r.next, Fault: errEventTooLarge}, true
+	}
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return event.Item{}, false
+	}
+	return r.events.read(r.next, line), true
 }
 
 // hasLine reports whether a whole line has arrived.
