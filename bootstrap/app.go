@@ -42,10 +42,10 @@ const (
 	writeTimeout = 30 * time.Second
 	// requestTimeout is shorter, so that a request that times out still gets a response.
 	requestTimeout = 25 * time.Second
-	// A batch takes up to 30 MiB while it is read and stored, and a stream up to 2 MiB. The limits keep both below half of the
-	// memory that a replica has in docker-compose.yml.
+	// A batch takes up to 30 MiB while it is read and stored, and a stream up to 9 MiB, most of it the window of zstd. The limits
+	// keep each kind below half of the memory that a replica has in docker-compose.yml.
 	batchesAtOnce, batchesPerTenant = 12, 8
-	streamsAtOnce, streamsPerTenant = 128, 32
+	streamsAtOnce, streamsPerTenant = 40, 16
 	// batchQueue is how many more batches of a tenant wait, for batchQueueTimeout at most.
 	batchQueue        = 100
 	batchQueueTimeout = 10 * time.Second

@@ -43,7 +43,7 @@ type batch struct {
 	tenant   id.Tenant
 	key      string
 	atomic   bool
-	encoding string
+	encoding string // "" for none
 }
 
 // ingestBatch ingests a batch: a document as a whole, or a stream as it arrives.
@@ -52,10 +52,12 @@ func (s *Server) ingestBatch(c echo.Context) error {
 	if !stream && !isJSON(c.Request().Header.Get(echo.HeaderContentType)) {
 		return errBatchMedia
 	}
-	if err := checkEncoding(c, "gzip", "zstd"); err != nil {
+	encoding, err := encodingOf(c, compressions...)
+	if err != nil {
 		return err
 	}
 	b, err := readBatchParameters(c, stream)
+	b.encoding = encoding
 	switch {
 	case err != nil:
 		return err
@@ -79,7 +81,7 @@ func readBatchParameters(c echo.Context, stream bool) (batch, error) {
 	var (
 		faults fault.Check
 		query  = c.QueryParams()
-		b      = batch{encoding: c.Request().Header.Get(headerContentEncoding)}
+		b      batch
 	)
 	once := func(name string, values []string) *string {
 		if len(values) > 1 {
@@ -141,7 +143,7 @@ func (s *Server) ingestDocument(c echo.Context, b batch) error {
 
 // readDocumentOf reads {"events": [...]}. Invalid events are items with a fault; any other mistake is an error.
 func readDocumentOf(body io.Reader) ([]event.Item, error) {
-	limited := &limitedReader{from: body, left: MaxBatchBody}
+	limited := &limitedReader{from: body, left: MaxBatchBody, tooLarge: errBatchTooLarge}
 	d := jsontext.NewDecoder(limited, jsontext.AllowDuplicateNames(true)) // which are checked here
 	if d.PeekKind() != '{' {
 		if err := d.SkipValue(); err != nil {
@@ -214,16 +216,17 @@ func readEvents(d *jsontext.Decoder) ([]event.Item, error) {
 	return items, nil
 }
 
-// limitedReader reads at most left bytes, and then fails.
+// limitedReader reads at most left bytes, and fails with tooLarge if there are more.
 type limitedReader struct {
-	from io.Reader
-	left int64
+	from     io.Reader
+	left     int64
+	tooLarge error
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
 	n, err := l.from.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return 0, errBatchTooLarge
+		return 0, l.tooLarge
 	}
 	return n, err
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -27,10 +28,7 @@ func (b binder) Bind(v any, c echo.Context) error {
 	if !isJSON(r.Header.Get(echo.HeaderContentType)) {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType)
 	}
-	if err := checkEncoding(c); err != nil {
-		return err
-	}
-	err := decode(r.Body, v)
+	err := b.read(c, v)
 	if err == errNoObject { // there are no fields to check
 		return err
 	}
@@ -43,6 +41,31 @@ func (b binder) Bind(v any, c echo.Context) error {
 		return faults.Err()
 	}
 	return err
+}
+
+// read reads the body into v. A compressed one, which only an event may be, takes the place of a batch meanwhile, since it needs as
+// much memory.
+func (b binder) read(c echo.Context, v any) error {
+	var accepted []string
+	if c.Path() == Prefix+eventsPath {
+		accepted = compressions
+	}
+	encoding, err := encodingOf(c, accepted...)
+	if err != nil {
+		return err
+	}
+	if encoding == "" {
+		return decode(c.Request().Body, v)
+	}
+	ctx := c.Request().Context()
+	leave, err := b.server.deps.Batches.Enter(ctx, callerFrom(ctx).User.TenantID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return decompress(encoding, c.Request().Body, func(plain io.Reader) error {
+		return decode(&limitedReader{from: plain, left: MaxBody, tooLarge: echo.ErrStatusRequestEntityTooLarge}, v)
+	})
 }
 
 // checkRules reports the fields of a body that break a rule beyond their types. The use case applies the same rules.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/labstack/echo/v4"
@@ -24,6 +26,9 @@ const (
 	maxWindow = 8 << 20
 )
 
+// compressions are the content codings that the routes of ingest accept.
+var compressions = []string{"gzip", "zstd"}
+
 // Faults of encodings.
 var (
 	errCorrupt   = fault.New(fault.Malformed, "malformed_encoding", "The body does not have the encoding that Content-Encoding names.")
@@ -31,43 +36,49 @@ var (
 		fmt.Sprintf("The compressed body has more than %d times as many bytes as were sent.", maxRatio))}
 )
 
-// checkEncoding refuses a body with a content encoding that is not among the accepted ones, and names these (RFC 9110 15.5.16).
-func checkEncoding(c echo.Context, accepted ...string) error {
-	encoding := c.Request().Header.Get(headerContentEncoding)
-	if encoding == "" || encoding == "identity" {
-		return nil
+// encodingOf returns the content coding of a body, or "" for none. One that is not among the accepted ones is refused, and these are
+// named (RFC 9110 8.4.1, 15.5.16).
+func encodingOf(c echo.Context, accepted ...string) (string, error) {
+	encoding := strings.ToLower(strings.Join(c.Request().Header.Values(headerContentEncoding), ", "))
+	switch encoding {
+	case "", "identity":
+		return "", nil
+	case "x-gzip":
+		encoding = "gzip"
 	}
-	names := "identity"
-	for _, name := range accepted {
-		if encoding == name {
-			return nil
-		}
-		names += ", " + name
+	if slices.Contains(accepted, encoding) {
+		return encoding, nil
 	}
+	names := strings.Join(append([]string{"identity"}, accepted...), ", ")
 	c.Response().Header().Set(headerAcceptEncoding, names)
-	return statusError{http.StatusUnsupportedMediaType, fault.New(fault.Malformed, "unsupported_encoding", "Content-Encoding must be one of "+names+".")}
+	return "", statusError{http.StatusUnsupportedMediaType, fault.New(fault.Malformed, "unsupported_encoding", "Content-Encoding must be one of "+names+".")}
 }
 
 // decompress calls read with the body as it was before it got the encoding. The body is read as read asks for it.
 func decompress(encoding string, body io.Reader, read func(io.Reader) error) error {
-	compressed := &counted{from: body}
-	switch encoding {
-	case "gzip":
-		plain, err := gzip.NewReader(compressed)
-		if err != nil {
-			return compressed.explain(err)
-		}
-		return read(&expanded{from: plain, compressed: compressed})
-	case "zstd":
-		plain, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return compressed.explain(err)
-		}
-		defer plain.Close()
-		return read(&expanded{from: plain, compressed: compressed})
-	default:
+	if encoding == "" {
 		return read(body)
 	}
+	compressed := &counted{from: body}
+	plain, closed, err := decoder(encoding, compressed)
+	if err != nil {
+		return compressed.explain(err)
+	}
+	defer closed()
+	return read(&expanded{from: plain, compressed: compressed})
+}
+
+// decoder returns a reader of what was compressed.
+func decoder(encoding string, compressed io.Reader) (plain io.Reader, closed func(), err error) {
+	if encoding == "gzip" {
+		plain, err := gzip.NewReader(compressed)
+		return plain, func() {}, err
+	}
+	decoder, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, nil, err
+	}
+	return decoder, decoder.Close, nil
 }
 
 // counted counts the bytes that were read, and remembers why no more can be.
@@ -89,7 +100,10 @@ func (c *counted) Read(p []byte) (int, error) {
 // explain returns why what was compressed can't be read: the connection, or what it holds.
 func (c *counted) explain(err error) error {
 	if c.err != nil && !errors.Is(c.err, io.EOF) {
-		return c.err
+		return readError(c.err)
+	}
+	if errors.Is(err, io.EOF) { // which would be taken for the end of what was compressed
+		err = io.ErrUnexpectedEOF
 	}
 	return errCorrupt.Because(err)
 }

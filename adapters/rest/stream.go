@@ -97,10 +97,10 @@ func streamError(err error) error {
 		bug    *panicError
 	)
 	switch {
-	case errors.As(err, &status), errors.As(err, &f), errors.As(err, &bug):
-		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errIdle
+	case errors.As(err, &status), errors.As(err, &f), errors.As(err, &bug):
+		return err
 	default:
 		return errUnreadable.Because(err)
 	}

@@ -89,9 +89,9 @@ func (b *batches) count() int {
 
 // result is the answer to a batch, or the problem with its counts.
 type result struct {
-	status   int
-	header   http.Header
-	Code     string
+	status int
+	header http.Header
+	Code   string
 	Accepted, Duplicates,
 	RejectedCount int
 	Rejected []struct {
