@@ -274,7 +274,7 @@ func (r *lineReader) item(line []byte, tooLong bool) (event.Item, bool) {
 	if tooLong {
 		return event.Item{Index: r.next, Fault: errEventTooLarge}, true
 	}
-	line = bytes.TrimSpace(line)
+	line = bytes.Trim(line, " \t\r\n")
 	if len(line) == 0 {
 		return event.Item{}, false
 	}
