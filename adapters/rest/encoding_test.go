@@ -21,13 +21,19 @@ type flushing interface {
 	Flush() error
 }
 
-// compressors are the content codings that are accepted.
+// compressors are the content codings that are accepted. Their options are constant, and so is whether these are valid.
 var compressors = map[string]func(io.Writer) flushing{
-	"gzip": func(w io.Writer) flushing { return gzip.NewWriter(w) },
-	"zstd": func(w io.Writer) flushing {
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	"gzip": func(w io.Writer) flushing {
+		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 		if err != nil {
-			panic(err) // of options that are constant
+			panic(err)
+		}
+		return z
+	},
+	"zstd": func(w io.Writer) flushing {
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+		if err != nil {
+			panic(err)
 		}
 		return z
 	},
