@@ -34,9 +34,10 @@ import (
 )
 
 const (
-	api      = "/api/v1"
-	password = "SecurePass1"
-	secret   = "a secret for tests, which is long enough for HS256"
+	api         = "/api/v1"
+	mediaNDJSON = "application/x-ndjson"
+	password    = "SecurePass1"
+	secret      = "a secret for tests, which is long enough for HS256"
 )
 
 // settings are names and values of the configuration.
@@ -372,7 +373,7 @@ func (s *service) wantUnavailable(t *testing.T, p person) {
 
 // contract is what the service promises. The tests of adapters/rest say what is wrong with it.
 var contract = sync.OnceValues(func() (*openapi3.T, error) {
-	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder(mediaNDJSON, openapi3filter.FileBodyDecoder)
 	// T and Z may be in lower case (RFC 3339 5.6).
 	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
 		_, err := time.Parse(time.RFC3339, strings.ToUpper(s))
@@ -420,9 +421,11 @@ func validateAgainstContract(t testing.TB, q *http.Request, a answer, raw []byte
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	if a.status < 400 {
-		if q.Header.Get("Content-Type") != "" {
+		if kind := q.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, mediaNDJSON) {
 			q.Header.Set("Content-Type", "application/json") // as the service reads it
 		}
+		rejected, _ := a.body["rejected_count"].(float64) // events that need not match
+		input.Options.ExcludeRequestBody = rejected > 0 || q.Header.Get("Content-Encoding") != ""
 		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
 			t.Errorf("%s was answered %d, but does not match the contract: %v", sent, a.status, err)
 		}
