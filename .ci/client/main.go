@@ -1,5 +1,5 @@
-// Command client calls the service with a client generated from its contract: it signs in, ingests an event twice with one key,
-// and expects the summary to count it once. .ci/clients adds the generated code.
+// Command client calls the service with a client generated from its contract: it signs in, ingests an event twice with one
+// key and a batch, and expects the summary to count each event once. .ci/clients adds the generated code.
 package main
 
 import (
@@ -38,18 +38,27 @@ func run(ctx context.Context, server, email, password string) error {
 		return err
 	}
 	key, value := fmt.Sprintf("go-%d", before), 9.5
-	for range 2 {
+	for i := range 2 {
 		stored, err := client.IngestEventWithResponse(ctx, &IngestEventParams{IdempotencyKey: &key},
 			EventDraft{EventType: "page_view", UserIdentifier: "user-42", Value: &value}, authorize)
 		if err != nil {
 			return err
 		}
-		if stored.JSON201 == nil || *stored.JSON201.Value != value {
+		event := []*Event{stored.JSON201, stored.JSON200}[i]
+		if event == nil || *event.Value != value {
 			return fmt.Errorf("ingesting: %s %s", stored.Status(), stored.Body)
 		}
 	}
+	batch, err := client.IngestBatchWithResponse(ctx, &IngestBatchParams{IdempotencyKey: &key},
+		EventBatch{Events: []EventDraft{{EventType: "page_view", UserIdentifier: "user-42"}, {EventType: "page_view"}}}, authorize)
+	if err != nil {
+		return err
+	}
+	if batch.JSON200 == nil || batch.JSON200.Accepted != 1 || batch.JSON200.RejectedCount != 1 || batch.JSON200.Rejected[0].Field != "user_identifier" {
+		return fmt.Errorf("ingesting a batch: %s %s", batch.Status(), batch.Body)
+	}
 	after, err := count(ctx, client, authorize)
-	if err == nil && after != before+1 {
+	if err == nil && after != before+2 {
 		err = fmt.Errorf("the summary counts %d events after %d", after, before)
 	}
 	wrong, failed := client.IngestEventWithResponse(ctx, &IngestEventParams{}, EventDraft{}, authorize)

@@ -1,5 +1,5 @@
-// Calls the service with a client whose types are generated from its contract: it signs in, ingests an event twice with one key,
-// and expects the summary to count it once. .ci/clients adds the generated types.
+// Calls the service with a client whose types are generated from its contract: it signs in, ingests an event twice with one
+// key and a batch, and expects the summary to count each event once. .ci/clients adds the generated types.
 import createClient from "openapi-fetch";
 import type { paths } from "./contract.js";
 
@@ -37,8 +37,15 @@ for (let i = 0; i < 2; i++) {
     fail("ingesting", error ?? data);
   }
 }
+const { data: batch, error: refusedBatch } = await client.POST("/analytics/events/batch", {
+  params: { header: { "Idempotency-Key": `typescript-${before}` } },
+  body: { events: [{ event_type: "page_view", user_identifier: "user-42" }, { event_type: "page_view", user_identifier: "" }] },
+});
+if (batch?.accepted !== 1 || batch.rejected[0]?.field !== "user_identifier") {
+  fail("ingesting a batch", refusedBatch ?? batch);
+}
 const after = await count();
-if (after !== before + 1) {
+if (after !== before + 2) {
   fail("the summary", { before, after });
 }
 
