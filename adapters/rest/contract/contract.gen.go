@@ -502,6 +502,9 @@ type UserList struct {
 	Users    []Profile `json:"users"`
 }
 
+// ContentEncoding defines model for ContentEncoding.
+type ContentEncoding = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -536,6 +539,9 @@ type IngestEventParams struct {
 
 	// IdempotencyKey 1 to 255 printable ASCII characters, a new key for each new event
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// ContentEncoding gzip or zstd, with at most 100 times as many bytes as were sent beyond the first MiB
+	ContentEncoding *ContentEncoding `json:"Content-Encoding,omitempty"`
 }
 
 // ExportEventsParams defines parameters for ExportEvents.
@@ -752,6 +758,21 @@ func (w *ServerInterfaceWrapper) IngestEvent(ctx echo.Context) error {
 		}
 
 		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Content-Encoding" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Encoding")]; found {
+		var ContentEncoding ContentEncoding
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Encoding, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Encoding", valueList[0], &ContentEncoding, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Encoding: %s", err))
+		}
+
+		params.ContentEncoding = &ContentEncoding
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
