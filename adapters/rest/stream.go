@@ -40,6 +40,8 @@ func (s *Server) ingestStream(c echo.Context, b batch) error {
 		return fmt.Errorf("answering a stream before its end: %w", err)
 	}
 	c.Response().Header().Set(echo.HeaderConnection, "close") // unless it is read to its end
+	// net/http cancels the context when the body can't be read in time: what arrived before is stored all the same, and answered.
+	c.SetRequest(c.Request().WithContext(context.WithoutCancel(c.Request().Context())))
 	leave, err := s.deps.Streams.Enter(c.Request().Context(), callerFrom(c.Request().Context()).User.TenantID)
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (s *Server) ingestStream(c echo.Context, b batch) error {
 // ingestChunks stores what is read, to its end. With an error, next is the first line that was not processed.
 func (s *Server) ingestChunks(c echo.Context, b batch, chunks <-chan chunk, all *tally) (next int, err error) {
 	for {
-		got, err := s.nextChunk(c.Request().Context(), chunks)
+		got, err := s.nextChunk(chunks)
 		if err == nil {
 			err = s.ingestChunk(c, b, got.items, all)
 		}
@@ -106,15 +108,13 @@ func streamError(err error) error {
 	}
 }
 
-// nextChunk waits for what was read, and returns it all together. Errors: errStopping, and the context's.
-func (s *Server) nextChunk(ctx context.Context, chunks <-chan chunk) (chunk, error) {
+// nextChunk waits for what was read, and returns it all together. Errors: errStopping.
+func (s *Server) nextChunk(chunks <-chan chunk) (chunk, error) {
 	var all chunk
 	select {
 	case all = <-chunks:
 	case <-s.deps.Stopping:
 		return chunk{}, errStopping
-	case <-ctx.Done():
-		return chunk{}, ctx.Err()
 	}
 	for all.end == nil && len(all.items) < event.MaxBatch {
 		select {
