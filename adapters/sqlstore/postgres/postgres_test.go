@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +82,7 @@ func TestOnContainer(t *testing.T) {
 		porttest.Retention(t, db, open(t, o))
 	})
 	t.Run("model", func(t *testing.T) {
+		fewerChecks(t)
 		o := options(server.Database(t))
 		asOwner := o
 		asOwner.AsOwner = true
@@ -117,6 +119,22 @@ func TestOnContainer(t *testing.T) {
 	t.Run("encoding", func(t *testing.T) { testEncoding(t, server) })
 	t.Run("a silent host", func(t *testing.T) { testSilentHost(t, server) })
 	t.Run("keys lead with the tenant", func(t *testing.T) { testKeys(t, server) })
+}
+
+// fewerChecks makes rapid check 20 histories instead of 100, unless another number is given: here each takes a second.
+func fewerChecks(t *testing.T) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if checks.Value.String() != checks.DefValue {
+		return
+	}
+	set := func(n string) {
+		if err := flag.Set("rapid.checks", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("20")
+	t.Cleanup(func() { set(checks.DefValue) })
 }
 
 // migrationsOf returns the migrations of a database as the tests of ports need them.
