@@ -44,7 +44,7 @@ type sqliteStorage struct {
 const sqliteName = "data.db"
 
 // eventsFile is the file in which the service keeps events.
-func (s *sqliteStorage) eventsFile() string { return filepath.Join(s.dir, "data.db") }
+func (s *sqliteStorage) eventsFile() string { return filepath.Join(s.dir, "data-events.db") }
 
 // source returns the name of a file as the driver reads it, with the settings of the service.
 func source(path string) string {
