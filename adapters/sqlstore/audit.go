@@ -16,7 +16,7 @@ const entryColumns = "id, tenant_id, at, severity, act, actor, subject, request_
 type entryRow struct {
 	ID        id.Entry       `db:"id"`
 	TenantID  id.Tenant      `db:"tenant_id"`
-	At        dbTime         `db:"at"`
+	At        Time           `db:"at"`
 	Severity  audit.Severity `db:"severity"`
 	Act       audit.Act      `db:"act"`
 	Actor     id.User        `db:"actor"`
@@ -50,7 +50,7 @@ func (a auditTrail) Record(ctx context.Context, scope access.Scope, e audit.Entr
 	}
 	_, err = a.in(e.TenantID, Write).Exec(ctx, "recording an audit entry",
 		"INSERT INTO audit_entries ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		e.ID, e.TenantID, dbTime{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
+		e.ID, e.TenantID, Time{e.At}, string(e.Severity), string(e.Act), string(e.Actor), e.Subject,
 		e.Origin.RequestID, e.Origin.Address, e.Origin.UserAgent, string(detail))
 	return err
 }

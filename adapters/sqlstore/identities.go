@@ -17,7 +17,7 @@ func (i identities) Add(ctx context.Context, u user.User) error {
 		`INSERT INTO users (id, tenant_id, email, full_name, role, super_admin, active, password_hash, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.ID, u.TenantID, u.Email.String(), u.FullName, tenantRole(u.Role).String(), u.Role == access.SuperAdmin, u.Active,
-		string(u.PasswordHash), dbTime{u.CreatedAt})
+		string(u.PasswordHash), Time{u.CreatedAt})
 	if i.dialect.Duplicate(err, "users", "email") {
 		return user.ErrEmailTaken
 	}
@@ -45,9 +45,9 @@ func (i identities) BySession(ctx context.Context, sessionID id.Session) (user.U
 	var row struct {
 		userRow
 		SessionID  id.Session     `db:"session_id"`
-		OpenedAt   dbTime         `db:"session_created_at"`
-		ExpiresAt  dbTime         `db:"session_expires_at"`
-		RevokedAt  dbTime         `db:"session_revoked_at"`
+		OpenedAt   Time           `db:"session_created_at"`
+		ExpiresAt  Time           `db:"session_expires_at"`
+		RevokedAt  Time           `db:"session_revoked_at"`
 		RevokedFor session.Reason `db:"session_revoked_for"`
 	}
 	err := i.outside(LookUp).Get(ctx, &row, session.ErrNotFound, "reading a session's user", "SELECT * FROM "+i.functionOr("caller_of_session(?)",
@@ -94,7 +94,7 @@ const rememberEvery = 24 * time.Hour
 
 func (a signInAddresses) Remember(ctx context.Context, owner user.User, address string, now time.Time, atMost int) error {
 	inTenant := a.in(owner.TenantID, Write)
-	var last dbTime
+	var last Time
 	err := inTenant.Get(ctx, &last, nil, "looking for an address",
 		"SELECT MAX(last_at) FROM sign_in_addresses WHERE user_id = ? AND address = ?", owner.ID, address)
 	if err != nil || now.Sub(last.Time) < rememberEvery {
@@ -102,7 +102,7 @@ func (a signInAddresses) Remember(ctx context.Context, owner user.User, address 
 	}
 	_, err = inTenant.Exec(ctx, "remembering an address",
 		`INSERT INTO sign_in_addresses (user_id, tenant_id, address, last_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner.ID, owner.TenantID, address, dbTime{now})
+		ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at`, owner.ID, owner.TenantID, address, Time{now})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // RecordEnvironment stores that the database is used in an environment. It is never removed.
 func (s *Store) RecordEnvironment(ctx context.Context, environment string, now time.Time) error {
 	_, err := s.outside(Write).Exec(ctx, "recording the environment",
-		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, dbTime{now})
+		"INSERT INTO served (environment, first_at) VALUES (?, ?) ON CONFLICT (environment) DO NOTHING", environment, Time{now})
 	return err
 }
 
@@ -98,5 +98,5 @@ func (s *Store) errSchema() error {
 func (s *Store) writeHeartbeat(ctx context.Context) error {
 	// During a rolling update a newer program may have migrated the schema while this one is still running.
 	const query = "UPDATE heartbeat SET at = ? WHERE id = 1 AND (SELECT MAX(version_id) FROM goose_db_version) >= ?"
-	return s.outside(Write).ExecOne(ctx, s.errSchema(), "writing the heartbeat", query, dbTime{time.Now()}, s.schema)
+	return s.outside(Write).ExecOne(ctx, s.errSchema(), "writing the heartbeat", query, Time{time.Now()}, s.schema)
 }

@@ -20,10 +20,10 @@ type sessionRow struct {
 	PreviousHash session.TokenHash `db:"previous_hash"`
 	Device       string            `db:"device"`
 	Address      string            `db:"address"`
-	CreatedAt    dbTime            `db:"created_at"`
-	LastUsedAt   dbTime            `db:"last_used_at"`
-	ExpiresAt    dbTime            `db:"expires_at"`
-	RevokedAt    dbTime            `db:"revoked_at"`
+	CreatedAt    Time              `db:"created_at"`
+	LastUsedAt   Time              `db:"last_used_at"`
+	ExpiresAt    Time              `db:"expires_at"`
+	RevokedAt    Time              `db:"revoked_at"`
 	RevokedFor   session.Reason    `db:"revoked_for"`
 }
 
@@ -41,18 +41,18 @@ func (s sessions) Add(ctx context.Context, added session.Session) error {
 	_, err := s.in(added.TenantID, Write).Exec(ctx, "adding a session",
 		"INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		added.ID, added.UserID, added.TenantID, string(added.Current), string(added.Previous), added.Client.Device, added.Client.Address,
-		dbTime{added.CreatedAt}, dbTime{added.LastUsedAt}, dbTime{added.ExpiresAt}, dbTime{added.RevokedAt}, string(added.RevokedFor))
+		Time{added.CreatedAt}, Time{added.LastUsedAt}, Time{added.ExpiresAt}, Time{added.RevokedAt}, string(added.RevokedFor))
 	return err
 }
 
 func (s sessions) ForUpdate(ctx context.Context, tenantID id.Tenant, sessionID id.Session, now time.Time) (session.Session, time.Time, error) {
 	present, args := s.dialect.Clock(), []any{sessionID, tenantID}
 	if present == "" {
-		present, args = "?", []any{dbTime{now}, sessionID, tenantID}
+		present, args = "?", []any{Time{now}, sessionID, tenantID}
 	}
 	var row struct {
 		sessionRow
-		Now dbTime `db:"now"`
+		Now Time `db:"now"`
 	}
 	err := s.in(tenantID, Write).Get(ctx, &row, session.ErrNotFound, "reading a session",
 		"SELECT "+present+" AS now, "+sessionColumns+" FROM sessions WHERE id = ? AND tenant_id = ?"+s.dialect.ForUpdate(), args...)
@@ -63,15 +63,15 @@ func (s sessions) Save(ctx context.Context, saved session.Session) error {
 	return s.in(saved.TenantID, Write).ExecOne(ctx, session.ErrNotFound, "saving a session",
 		`UPDATE sessions SET current_hash = ?, previous_hash = ?, device = ?, address = ?, last_used_at = ?, revoked_at = ?, revoked_for = ?
 		WHERE id = ? AND tenant_id = ?`,
-		string(saved.Current), string(saved.Previous), saved.Client.Device, saved.Client.Address, dbTime{saved.LastUsedAt},
-		dbTime{saved.RevokedAt}, string(saved.RevokedFor), saved.ID, saved.TenantID)
+		string(saved.Current), string(saved.Previous), saved.Client.Device, saved.Client.Address, Time{saved.LastUsedAt},
+		Time{saved.RevokedAt}, string(saved.RevokedFor), saved.ID, saved.TenantID)
 }
 
 func (s sessions) Live(ctx context.Context, owner user.User, now time.Time) ([]session.Session, error) {
 	var rows []sessionRow
 	err := s.in(owner.TenantID, LookUp).List(ctx, &rows, "listing a user's sessions",
 		"SELECT "+sessionColumns+` FROM sessions WHERE user_id = ? AND tenant_id = ? AND revoked_at IS NULL AND expires_at > ?
-		ORDER BY created_at DESC, id DESC`, owner.ID, owner.TenantID, dbTime{now})
+		ORDER BY created_at DESC, id DESC`, owner.ID, owner.TenantID, Time{now})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (s sessions) RevokeAll(ctx context.Context, owner user.User, why session.Re
 	var ended []id.Session
 	err := s.in(owner.TenantID, Write).List(ctx, &ended, "revoking a user's sessions",
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
-		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, dbTime{now}, string(why), owner.ID, dbTime{now})
+		WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? RETURNING id`, Time{now}, string(why), owner.ID, Time{now})
 	return ended, err
 }
 
@@ -95,17 +95,17 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		Live int `db:"live"`
 	}
 	const dead = "(expires_at <= ? OR revoked_at <= ?)"
-	revokedBefore := dbTime{now.Add(-session.RevokedKept)}
+	revokedBefore := Time{now.Add(-session.RevokedKept)}
 	err := inTenant.Get(ctx, &count, nil, "counting a user's sessions",
 		"SELECT COUNT(CASE WHEN "+dead+` THEN 1 END) AS dead,
 			COUNT(CASE WHEN expires_at > ? AND revoked_at IS NULL THEN 1 END) AS live FROM sessions WHERE user_id = ?`,
-		dbTime{now}, revokedBefore, dbTime{now}, owner.ID)
+		Time{now}, revokedBefore, Time{now}, owner.ID)
 	if err != nil {
 		return nil, err
 	}
 	if count.Dead > 0 {
 		if _, err := inTenant.Exec(ctx, "deleting dead sessions",
-			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, dbTime{now}, revokedBefore); err != nil {
+			"DELETE FROM sessions WHERE user_id = ? AND "+dead, owner.ID, Time{now}, revokedBefore); err != nil {
 			return nil, err
 		}
 	}
@@ -117,6 +117,6 @@ func (s sessions) MakeRoom(ctx context.Context, owner user.User, room int, why s
 		`UPDATE sessions SET revoked_at = ?, revoked_for = ?
 		WHERE user_id = ? AND revoked_at IS NULL AND id NOT IN
 			(SELECT id FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT ?)
-		RETURNING id`, dbTime{now}, string(why), owner.ID, owner.ID, room)
+		RETURNING id`, Time{now}, string(why), owner.ID, owner.ID, room)
 	return ended, err
 }

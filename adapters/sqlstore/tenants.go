@@ -15,7 +15,7 @@ const tenantColumns = "id, slug, created_at, retention_days"
 type tenantRow struct {
 	ID        id.Tenant `db:"id"`
 	Slug      string    `db:"slug"`
-	CreatedAt dbTime    `db:"created_at"`
+	CreatedAt Time      `db:"created_at"`
 	Retention *int      `db:"retention_days"`
 }
 
@@ -36,7 +36,7 @@ type tenants struct{ repositories }
 func (t tenants) Add(ctx context.Context, added tenant.Tenant) error {
 	_, err := t.in(added.ID, Write).Exec(ctx, "adding a tenant",
 		"INSERT INTO tenants (id, slug, created_at) VALUES (?, ?, ?)",
-		added.ID, added.Slug.String(), dbTime{added.CreatedAt})
+		added.ID, added.Slug.String(), Time{added.CreatedAt})
 	if t.dialect.Duplicate(err, "tenants", "slug") {
 		return tenant.ErrSlugTaken
 	}

@@ -9,13 +9,13 @@ import (
 // timeFormat is the stored form of a time: UTC, microseconds, fixed width, so that text order is chronological.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
-// dbTime is a time in a form that both databases accept; the zero time is NULL.
-type dbTime struct {
+// Time is a time in a form that both databases accept; the zero time is NULL.
+type Time struct {
 	time.Time
 }
 
 // Value implements driver.Valuer.
-func (t dbTime) Value() (driver.Value, error) {
+func (t Time) Value() (driver.Value, error) {
 	if t.IsZero() {
 		return nil, nil
 	}
@@ -23,7 +23,7 @@ func (t dbTime) Value() (driver.Value, error) {
 }
 
 // Scan implements sql.Scanner.
-func (t *dbTime) Scan(value any) error {
+func (t *Time) Scan(value any) error {
 	switch v := value.(type) {
 	case nil:
 		t.Time = time.Time{}
@@ -40,6 +40,3 @@ func (t *dbTime) Scan(value any) error {
 	}
 	return nil
 }
-
-// Time is the form of a time for the tables of earlier versions of the schema; see package events.
-type Time = dbTime

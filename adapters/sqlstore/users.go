@@ -28,7 +28,7 @@ type userRow struct {
 	Role         string    `db:"role"`
 	Active       bool      `db:"active"`
 	PasswordHash string    `db:"password_hash"`
-	CreatedAt    dbTime    `db:"created_at"`
+	CreatedAt    Time      `db:"created_at"`
 }
 
 func (r userRow) user() (user.User, error) {
