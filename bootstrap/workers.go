@@ -44,7 +44,7 @@ func (a *App) expire(ctx context.Context) {
 		a.logger.InfoContext(ctx, "deleted what is kept no longer", "rows", deleted)
 	}
 	if err != nil && ctx.Err() == nil {
-		a.logger.WarnContext(ctx, "what is kept no longer was not deleted; the next attempt is in an hour", "error", err)
+		a.logger.WarnContext(ctx, "not all of what is kept no longer was deleted; the next attempt is in an hour", "error", err)
 	}
 }
 

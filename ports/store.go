@@ -147,9 +147,11 @@ type Events interface {
 	// Errors: ErrUnavailable, ErrOutcomeUnknown, ErrBusy.
 	Ingest(ctx context.Context, scope access.Scope, b event.Batch) ([]event.Outcome, error)
 	// Expire deletes about as many as limit of what is kept no longer, and returns how many it deleted: events that are older than
-	// the retention of their tenant, or of the platform, and keys of events that are not remembered any more. It returns 0 if
-	// nothing is left, or if another replica does it. A store may use its own clock. The scope is that of the service's own work.
-	Expire(ctx context.Context, scope access.Scope, now time.Time, limit int) (deleted int, err error)
+	// the retention of their tenant, or of the platform, and keys of events that are not remembered any more. More is whether to
+	// call it again, also after it has deleted nothing: a store may need several calls to visit all tenants. It is false if
+	// nothing is left, if another replica does it, or if the store fails as a whole. The failure for one tenant keeps nobody else's
+	// events. A store may use its own clock. The scope is that of the service's own work.
+	Expire(ctx context.Context, scope access.Scope, now time.Time, limit int) (deleted int, more bool, err error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.

@@ -23,18 +23,24 @@ func NewService(events ports.Events, clock ports.Clock) *Service {
 }
 
 // Expire deletes what is kept no longer, in small steps until nothing is left or the context ends, and returns how many events,
-// and keys of events, it deleted, also if it fails.
+// and keys of events, it deleted, also if it fails. A tenant whose events can't be deleted does not keep those of others; of
+// several such errors the first is returned.
 func (s *Service) Expire(ctx context.Context) (deleted int, err error) {
 	scope, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
 	if err != nil {
 		return 0, err
 	}
-	for ctx.Err() == nil {
-		n, err := s.events.Expire(ctx, scope, s.clock.Now(), stepSize)
+	var failed error
+	for more := true; more && ctx.Err() == nil; {
+		var n int
+		n, more, err = s.events.Expire(ctx, scope, s.clock.Now(), stepSize)
 		deleted += n
-		if err != nil || n == 0 {
-			return deleted, err
+		if failed == nil {
+			failed = err
 		}
 	}
-	return deleted, ctx.Err()
+	if failed == nil {
+		failed = ctx.Err()
+	}
+	return deleted, failed
 }

@@ -55,15 +55,17 @@ func Retention(t *testing.T, operator, service ports.Store) {
 	want[kept.ID] = append(want[kept.ID], remembered.Event)
 
 	for _, scope := range []access.Scope{{}, all, ScopeOf(t, limited.ID)} {
-		_, err := service.Events().Expire(ctx, scope, at, 100)
+		_, _, err := service.Events().Expire(ctx, scope, at, 100)
 		wantErr(t, "deleting expired events with the scope of a principal", err, access.ErrNoScope)
 	}
 	work, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
 	must(t, err)
 	deleted := 0
-	for n := -1; n != 0; deleted += max(n, 0) {
-		n, err = service.Events().Expire(ctx, work, at, 4)
+	for more := true; more; {
+		var n int
+		n, more, err = service.Events().Expire(ctx, work, at, 4)
 		must(t, err)
+		deleted += n
 		if n > 4 {
 			t.Errorf("%d were deleted at once", n)
 		}
@@ -98,8 +100,8 @@ func PlatformRetention(t *testing.T, s ports.Store) {
 	}
 	_, err = s.Tenants().SetRetention(ctx, all, retention(t, 10))
 	must(t, err)
-	for n := -1; n != 0; {
-		n, err = s.Events().Expire(ctx, work, t0, 5000)
+	for more := true; more; {
+		_, more, err = s.Events().Expire(ctx, work, t0, 5000)
 		must(t, err)
 	}
 	for i, left := range []int{2, 2, 1} {

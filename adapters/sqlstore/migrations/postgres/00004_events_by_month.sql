@@ -65,7 +65,8 @@ ALTER TABLE tenants ADD CONSTRAINT tenants_retention_days_check CHECK (retention
 CREATE TABLE retention (
     id      integer PRIMARY KEY CHECK (id = 1),
     days    integer CHECK (days BETWEEN 1 AND 3650),
-    reached uuid -- the tenant after which expire_events goes on
+    reached uuid, -- the tenant after which expire_events goes on
+    idle    integer NOT NULL DEFAULT 0 -- of how many tenants up to that one, in a row, it has deleted nothing
 );
 INSERT INTO retention (id) VALUES (1);
 
@@ -181,51 +182,95 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Deletes at most about as many rows as given and returns their number; 0 also while another replica does it. These are keys that
--- nobody remembers any more, after 24 hours and one for clocks that differ; and the events of tenants with a retention of their
--- own, older than that and than the platform's, if that is shorter. It enters the tenants one by one, and then none. The next call
--- goes on where this one has ended: after half of the statement timeout, even if there are more tenants, which is enough for
--- thousands in a second. On a cluster the tenant reaches the workers only if the caller has begun a transaction.
+-- Deletes at most about as many keys as given that nobody remembers any more, after 24 hours and one for clocks that differ, and
+-- returns their number.
 -- +goose StatementBegin
-CREATE FUNCTION expire_events(most integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION expire_keys(most integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    ended   timestamptz;
-    today   timestamp := now() AT TIME ZONE 'UTC';
-    old     bigint := floor(extract(epoch FROM today - interval '25 hours') * 1000000);
-    last_at bigint;
-    last_id uuid;
-    kept    record;
-    start   uuid;
-    deleted integer := 0;
-    n       integer;
+    old  bigint := floor(extract(epoch FROM now() - interval '25 hours') * 1000000);
+    last bigint;
+    n    integer;
 BEGIN
-    PERFORM refuse_in_questions();
-    SELECT COALESCE(reached, '00000000-0000-0000-0000-000000000000') INTO start FROM retention WHERE id = 1 FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR COALESCE(most, 0) < 1 THEN
+    SELECT k.stored_at INTO last FROM event_keys k WHERE k.stored_at < old ORDER BY k.stored_at OFFSET most - 1 LIMIT 1;
+    DELETE FROM event_keys k WHERE k.stored_at < old AND k.stored_at <= COALESCE(last, old);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END $$;
+-- +goose StatementEnd
+
+-- Deletes at most as many events as given of the tenant that the transaction has entered, the oldest of those before first, and
+-- returns their number.
+-- +goose StatementBegin
+CREATE FUNCTION expire_events_of(tenant uuid, first uuid, most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    last uuid;
+    n    integer;
+BEGIN
+    PERFORM FROM events e WHERE e.tenant_id = tenant AND e.id < first ORDER BY e.id LIMIT 1;
+    IF NOT FOUND THEN
         RETURN 0;
     END IF;
-    SELECT k.stored_at INTO last_at FROM event_keys k WHERE k.stored_at < old ORDER BY k.stored_at OFFSET most - 1 LIMIT 1;
-    DELETE FROM event_keys k WHERE k.stored_at < old AND k.stored_at <= COALESCE(last_at, old);
-    GET DIAGNOSTICS deleted = ROW_COUNT;
-    SELECT clock_timestamp() + COALESCE(NULLIF(setting::integer, 0), 10000) / 2 * interval '1 ms' INTO ended FROM pg_settings WHERE name = 'statement_timeout';
-    FOR kept IN SELECT t.id AS tenant, event_bound(today - make_interval(days => LEAST(t.retention_days, r.days))) AS first
-        FROM tenants t, retention r WHERE t.retention_days IS NOT NULL ORDER BY t.id > start DESC, t.id
+    SELECT e.id INTO last FROM events e WHERE e.tenant_id = tenant AND e.id < first ORDER BY e.id OFFSET most - 1 LIMIT 1;
+    DELETE FROM events e WHERE e.tenant_id = tenant AND e.id < first AND e.id <= COALESCE(last, first);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END $$;
+-- +goose StatementEnd
+
+-- Deletes at most about as many rows as given: expired keys; and the events of tenants with a retention of their own, older than that
+-- and than the platform's, if that is shorter. It enters the tenants one by one, and then none. It ends after half of the statement
+-- timeout, which is enough for thousands of tenants in a second, and the next call goes on where this one has ended. Tenants whose
+-- events can't be deleted, such as those that another transaction has locked for a second, are passed over; the server's log has why.
+-- Returns the number of deleted rows and of such failures, and whether to call it again: until it has deleted nothing of any tenant
+-- in a row, in one call or several. While another replica is at it, there is nothing to do.
+-- On a cluster the tenant reaches the workers only if the caller has begun a transaction.
+-- +goose StatementBegin
+CREATE FUNCTION expire_events(most integer, OUT deleted integer, OUT failed integer, OUT more boolean) LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    ended timestamptz := (SELECT clock_timestamp() + COALESCE(NULLIF(setting::integer, 0), 10000) / 2 * interval '1 ms'
+        FROM pg_settings WHERE name = 'statement_timeout');
+    state retention;
+    kept  record;
+    n     integer;
+BEGIN
+    PERFORM refuse_in_questions();
+    deleted := 0;
+    failed := 0;
+    more := false;
+    SELECT * INTO state FROM retention WHERE id = 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR COALESCE(most, 0) < 1 THEN
+        RETURN;
+    END IF;
+    BEGIN
+        deleted := expire_keys(most);
+    EXCEPTION WHEN OTHERS OR query_canceled THEN
+        failed := 1;
+        RAISE WARNING 'expired keys of events could not be deleted: %', SQLERRM;
+    END;
+    FOR kept IN SELECT t.id AS tenant, event_bound(now() AT TIME ZONE 'UTC' - make_interval(days => LEAST(t.retention_days, state.days))) AS first
+        FROM tenants t WHERE t.retention_days IS NOT NULL ORDER BY t.id > state.reached DESC, t.id
     LOOP
         EXIT WHEN deleted >= most;
         EXECUTE format('SET LOCAL app.tenant_id = %L', kept.tenant); -- Citus passes on SET, but not set_config
-        PERFORM FROM events e WHERE e.tenant_id = kept.tenant AND e.id < kept.first ORDER BY e.id LIMIT 1;
-        IF FOUND THEN
-            SELECT e.id INTO last_id FROM events e WHERE e.tenant_id = kept.tenant AND e.id < kept.first ORDER BY e.id OFFSET most - deleted - 1 LIMIT 1;
-            DELETE FROM events e WHERE e.tenant_id = kept.tenant AND e.id < kept.first AND e.id <= COALESCE(last_id, kept.first);
-            GET DIAGNOSTICS n = ROW_COUNT;
-            deleted := deleted + n;
-        END IF;
-        start := kept.tenant;
+        state.reached := kept.tenant;
+        state.idle := state.idle + 1;
+        BEGIN
+            n := expire_events_of(kept.tenant, kept.first, most - deleted);
+            IF n > 0 THEN
+                deleted := deleted + n;
+                state.idle := 0;
+            END IF;
+        EXCEPTION WHEN OTHERS OR query_canceled THEN -- by the statement timeout: the next call must not begin with this tenant again
+            failed := failed + 1;
+            RAISE WARNING 'expired events of tenant % could not be deleted: %', kept.tenant, SQLERRM;
+            EXIT WHEN SQLSTATE = '57014'; -- query_canceled
+        END;
         EXIT WHEN clock_timestamp() > ended;
     END LOOP;
     SET LOCAL app.tenant_id = '';
-    UPDATE retention SET reached = start WHERE reached IS DISTINCT FROM start;
-    RETURN deleted;
+    more := deleted >= most OR state.idle < (SELECT COUNT(*) FROM tenants WHERE retention_days IS NOT NULL);
+    UPDATE retention SET reached = state.reached, idle = CASE WHEN more THEN state.idle ELSE 0 END
+        WHERE id = 1;
 END $$;
 -- +goose StatementEnd
 
@@ -237,13 +282,14 @@ DECLARE
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN (
         'event_bound', 'event_month', 'first_event_month', 'event_partition', 'missing_event_months', 'event_months_ahead',
-        'add_event_partition', 'add_event_partitions', 'event_partition_size', 'drop_event_partitions', 'expire_events')
+        'add_event_partition', 'add_event_partitions', 'event_partition_size', 'drop_event_partitions', 'expire_keys', 'expire_events_of', 'expire_events')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f, current_schema());
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
     END LOOP;
     ALTER FUNCTION add_event_partitions() SET lock_timeout = '1s';
     ALTER FUNCTION drop_event_partitions() SET lock_timeout = '1s';
+    ALTER FUNCTION expire_events(integer) SET lock_timeout = '1s';
     ALTER FUNCTION expire_events(integer) SET enable_seqscan = off; -- a plan for any tenant would read all rows if one tenant has most
 END $$;
 -- +goose StatementEnd
@@ -266,6 +312,8 @@ END $$;
 
 -- +goose Down
 DROP FUNCTION expire_events(integer);
+DROP FUNCTION expire_events_of(uuid, uuid, integer);
+DROP FUNCTION expire_keys(integer);
 DROP FUNCTION drop_event_partitions();
 DROP FUNCTION event_partition_size(regclass);
 DROP FUNCTION add_event_partitions();
