@@ -74,6 +74,9 @@ type Tenants interface {
 	// SetRetention sets how long the events of the scope's tenant are kept, or with a scope of all tenants those of every tenant,
 	// and returns what it was. The shorter of the two applies. A store may reserve it for the operator. Errors: tenant.ErrNotFound.
 	SetRetention(ctx context.Context, scope access.Scope, r tenant.Retention) (before tenant.Retention, err error)
+	// PlatformRetention returns how long the events of every tenant are kept at most; the scope must cover all of them. A store may
+	// reserve it for the operator.
+	PlatformRetention(ctx context.Context, scope access.Scope) (tenant.Retention, error)
 }
 
 // Identities are the users as authentication sees them, before there is a principal.

@@ -23,13 +23,28 @@ func retentionOf(days *int) (tenant.Retention, error) {
 	return r, nil
 }
 
+// platformDays reads the retention of the platform.
+const platformDays = "SELECT days FROM retention WHERE id = 1"
+
+// PlatformRetention returns the retention of the platform; see ports.Tenants.
+func (t tenants) PlatformRetention(ctx context.Context, scope access.Scope) (tenant.Retention, error) {
+	if !scope.Everywhere() {
+		return tenant.Retention{}, access.ErrNoScope
+	}
+	var days *int
+	if err := t.outside(LookUp).Get(ctx, &days, tenant.ErrNotFound, "reading the retention of the platform", platformDays); err != nil {
+		return tenant.Retention{}, err
+	}
+	return retentionOf(days)
+}
+
 // SetRetention sets the retention of a tenant, or of the platform; see ports.Tenants.
 func (t tenants) SetRetention(ctx context.Context, scope access.Scope, r tenant.Retention) (before tenant.Retention, err error) {
 	var days *int
 	if r.Days() > 0 {
 		days = new(r.Days())
 	}
-	in, read, change, args := t.outside(Write), "SELECT days FROM retention WHERE id = 1", "UPDATE retention SET days = ? WHERE id = 1", []any{}
+	in, read, change, args := t.outside(Write), platformDays, "UPDATE retention SET days = ? WHERE id = 1", []any{}
 	if !scope.Everywhere() {
 		tenantID, err := scope.Tenant()
 		if err != nil {

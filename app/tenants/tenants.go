@@ -91,6 +91,15 @@ func (s *Service) SetPlatformRetention(ctx context.Context, p access.Principal, 
 	return before, err
 }
 
+// PlatformRetention returns how long the events of all tenants are kept at most. Errors: access.ErrForbidden.
+func (s *Service) PlatformRetention(ctx context.Context, p access.Principal) (tenant.Retention, error) {
+	scope, err := p.Authorize(access.ManageTenants, access.EveryTenant)
+	if err != nil {
+		return tenant.Retention{}, err
+	}
+	return s.tenants.PlatformRetention(ctx, scope)
+}
+
 // retentionChanged returns the entry of a change.
 func retentionChanged(p access.Principal, before, after tenant.Retention) audit.Entry {
 	return audit.Entry{

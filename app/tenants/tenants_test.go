@@ -128,6 +128,8 @@ func TestSetRetention(t *testing.T) {
 		apptest.WantErr(t, err, access.ErrForbidden)
 		_, err = a.Tenants.SetPlatformRetention(t.Context(), principal(created.ID, role), days(30))
 		apptest.WantErr(t, err, access.ErrForbidden)
+		_, err = a.Tenants.PlatformRetention(t.Context(), principal(created.ID, role))
+		apptest.WantErr(t, err, access.ErrForbidden)
 	}
 	_, err = a.Tenants.SetRetention(t.Context(), access.Operator(), porttest.NewID[id.Tenant](), days(30))
 	apptest.WantErr(t, err, tenant.ErrNotFound)
@@ -145,6 +147,9 @@ func TestSetRetention(t *testing.T) {
 
 	_, err = a.Tenants.SetPlatformRetention(t.Context(), access.Operator(), days(400))
 	apptest.Must(t, err)
+	if platform, err := a.Tenants.PlatformRetention(t.Context(), access.Operator()); err != nil || platform != days(400) {
+		t.Errorf("the platform's retention is %s, %v", platform, err)
+	}
 	before, err = a.Tenants.SetPlatformRetention(t.Context(), access.Operator(), tenant.Retention{})
 	apptest.Must(t, err)
 	if noted := a.Log.Entries(audit.RetentionChanged); before != days(400) || len(noted) != 4 || noted[3].TenantID != "" || noted[3].Detail["old"] != "400 days" {

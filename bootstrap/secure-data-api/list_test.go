@@ -68,7 +68,7 @@ func TestJSON(t *testing.T) {
 	c.env["LOG_LEVEL"] = "debug"
 	for _, l := range []struct{ args, members string }{
 		{"user list --tenant acme", "created_at email full_name id is_active role"},
-		{"tenant list", "created_at id retention_days slug"},
+		{"tenant list", "created_at id platform_retention_days retention_days slug"},
 		{"session list --user " + ann, "address created_at device expires_at id last_used_at"},
 		{"audit list --tenant acme", "act actor address at detail id request_id severity subject user_agent"},
 		{"migrate status", "name state version"},

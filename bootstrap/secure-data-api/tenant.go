@@ -39,9 +39,15 @@ func tenantListCommand(t terminal) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "list [--json]", Short: "List all tenants", Args: arguments(), DisableFlagsInUseLine: true,
+		Long: `Lists all tenants. RETENTION DAYS is how many days the tenant's events are kept, and PLATFORM RETENTION DAYS how many those of
+every tenant are; 0 is no limit. Where there are both, the shorter applies.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withApp(c, t, func(ctx context.Context, app *bootstrap.App) error {
 				list, err := app.Tenants.List(ctx, access.Operator())
+				if err != nil {
+					return err
+				}
+				platform, err := app.Tenants.PlatformRetention(ctx, access.Operator())
 				if err != nil {
 					return err
 				}
@@ -49,7 +55,8 @@ func tenantListCommand(t terminal) *cobra.Command {
 					column[tenant.Tenant]{"id", func(t tenant.Tenant) any { return t.ID }},
 					column[tenant.Tenant]{"slug", func(t tenant.Tenant) any { return t.Slug.String() }},
 					column[tenant.Tenant]{"created_at", func(t tenant.Tenant) any { return t.CreatedAt }},
-					column[tenant.Tenant]{"retention_days", func(t tenant.Tenant) any { return t.Retention.Days() }})
+					column[tenant.Tenant]{"retention_days", func(t tenant.Tenant) any { return t.Retention.Days() }},
+					column[tenant.Tenant]{"platform_retention_days", func(tenant.Tenant) any { return platform.Days() }})
 			})
 		},
 	}

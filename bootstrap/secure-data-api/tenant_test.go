@@ -20,6 +20,7 @@ func TestSetRetention(t *testing.T) {
 		{"--all --days 400", 0, "events are kept 400 days, before: for ever"},
 		{"--all --keep", 0, "events are kept for ever, before: 400 days"},
 		{"--tenant acme --days 30", 0, "before: for ever"},
+		{"--all --days 400", 0, "before: for ever"},
 		{"--tenant globex --days 30", 1, "tenant_not_found"},
 		{"--tenant acme --days 0", 2, "between 1 and 3650"},
 		{"--tenant acme --days 3651", 2, "between 1 and 3650"},
@@ -36,8 +37,13 @@ func TestSetRetention(t *testing.T) {
 			t.Errorf("%s: %s%s", l.args, out, errs)
 		}
 	}
-	if out, _ := c.want(t, 0, "", "tenant", "list"); !strings.Contains(out, "RETENTION DAYS") || !strings.Contains(out, "30") {
-		t.Errorf("listed: %s", out)
+	for _, platform := range []string{"400", "0"} {
+		out, _ := c.want(t, 0, "", "tenant", "list")
+		lines := strings.Split(out, "\n")
+		if !strings.HasSuffix(lines[0], "  RETENTION DAYS  PLATFORM RETENTION DAYS") || !strings.HasSuffix(strings.Join(strings.Fields(lines[1]), " "), " 30 "+platform) {
+			t.Errorf("listed: %s", out)
+		}
+		c.want(t, 0, "", "tenant", "set-retention", "--all", "--keep")
 	}
 	if out, _ := c.want(t, 0, "", "audit", "list", "--tenant", "acme"); strings.Count(out, "tenant.retention_changed") != 4 || !strings.Contains(out, "90 days") {
 		t.Errorf("recorded: %s", out)

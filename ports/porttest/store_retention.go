@@ -31,6 +31,11 @@ func Retention(t *testing.T, operator, service ports.Store) {
 	wantErr(t, "the retention of an unknown tenant", err, tenant.ErrNotFound)
 	_, err = operator.Tenants().SetRetention(ctx, access.Scope{}, retention(t, 1))
 	wantErr(t, "a retention without a scope", err, access.ErrNoScope)
+	platform, err := operator.Tenants().PlatformRetention(ctx, all)
+	must(t, err)
+	equal(t, "the platform's retention before one is set", platform, tenant.Retention{})
+	_, err = operator.Tenants().PlatformRetention(ctx, manage(t, limited.ID))
+	wantErr(t, "the platform's retention with the scope of a tenant", err, access.ErrNoScope)
 	list, err := operator.Tenants().List(ctx, all)
 	must(t, err)
 	for _, listed := range list {
@@ -100,6 +105,9 @@ func PlatformRetention(t *testing.T, s ports.Store) {
 	}
 	_, err = s.Tenants().SetRetention(ctx, all, retention(t, 10))
 	must(t, err)
+	got, err := s.Tenants().PlatformRetention(ctx, all)
+	must(t, err)
+	equal(t, "the platform's retention that was set", got, retention(t, 10))
 	for more := true; more; {
 		_, more, err = s.Events().Expire(ctx, work, t0, 5000)
 		must(t, err)

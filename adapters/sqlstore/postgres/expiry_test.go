@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 )
 
 // testPlatformRetention: partitions are emptied when all their events are too old, and dropped when no event can come any more.
@@ -88,8 +90,8 @@ func testTenantRetention(t *testing.T, p partitioned) {
 		"short": {30, 2, 2}, "long": {3650, 4, 3}, "without": {0, 5, 5},
 	}
 	ids := map[string]string{}
-	for name, tenant := range tenants {
-		ids[name] = p.addTenant(t, tenant.days)
+	for name, kept := range tenants {
+		ids[name] = p.addTenant(t, kept.days)
 		for _, age := range []time.Duration{0, 30*day - time.Hour, 30*day + time.Hour, 400 * day, 4000 * day} {
 			addEvent(t, p.admin, ids[name], time.Now().Add(-age))
 		}
@@ -97,18 +99,24 @@ func testTenantRetention(t *testing.T, p partitioned) {
 	if got, want := p.expireAll(t, 3), []int{3, 1}; !slices.Equal(got, want) {
 		t.Errorf("the calls deleted %d rows, want %d", got, want)
 	}
-	for name, tenant := range tenants {
-		if n := p.eventsOf(t, ids[name]); n != tenant.left {
-			t.Errorf("%s: %d events, want %d", name, n, tenant.left)
+	for name, kept := range tenants {
+		if n := p.eventsOf(t, ids[name]); n != kept.left {
+			t.Errorf("%s: %d events, want %d", name, n, kept.left)
 		}
 	}
 	exec(t, p.owner, "UPDATE retention SET days = 100")
 	if got, want := p.expireAll(t, 3), []int{1}; !slices.Equal(got, want) {
 		t.Errorf("with the platform's retention the calls deleted %d rows, want %d", got, want)
 	}
-	for name, tenant := range tenants {
-		if n := p.eventsOf(t, ids[name]); n != tenant.leftWithPlatform {
-			t.Errorf("%s, with the platform's retention: %d events, want %d", name, n, tenant.leftWithPlatform)
+	for name, kept := range tenants {
+		if n := p.eventsOf(t, ids[name]); n != kept.leftWithPlatform {
+			t.Errorf("%s, with the platform's retention: %d events, want %d", name, n, kept.leftWithPlatform)
+		}
+	}
+	for _, change := range []string{"UPDATE retention SET days = $1", "UPDATE tenants SET retention_days = $1"} {
+		exec(t, p.owner, change, tenant.MaxRetention)
+		if _, err := p.owner.ExecContext(t.Context(), change, tenant.MaxRetention+1); !hasCode(err, checkViolation) {
+			t.Errorf("%s with more than the longest: %v", change, err)
 		}
 	}
 	for _, most := range []string{"0", "-1", "NULL", "-2147483648"} {

@@ -111,7 +111,7 @@ func hasCode(err error, code pqerror.Code) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-const lockNotAvailable, readOnlyTransaction = "55P03", "25006"
+const lockNotAvailable, readOnlyTransaction, checkViolation = "55P03", "25006", "23514"
 
 // boundOf returns the smallest id of an event at that time.
 func boundOf(at time.Time) string {

@@ -14,6 +14,27 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
+// TestRetention_limit: the database has the limit of the domain.
+func TestRetention_limit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := open(t, path)
+	migrate(t, db)
+	porttest.NewTenant(t, db)
+	file, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, change := range []string{"UPDATE retention SET days = ?", "UPDATE tenants SET retention_days = ?"} {
+		if _, err := file.ExecContext(t.Context(), change, tenant.MaxRetention); err != nil {
+			t.Errorf("%s: %v", change, err)
+		}
+		if _, err := file.ExecContext(t.Context(), change, tenant.MaxRetention+1); err == nil || !strings.Contains(err.Error(), "CHECK") {
+			t.Errorf("%s with more than the longest: %v", change, err)
+		}
+	}
+}
+
 // TestExpire_of_a_tenant_that_fails: the events of all others are deleted, and the error is reported.
 func TestExpire_of_a_tenant_that_fails(t *testing.T) {
 	ctx, now, dir := t.Context(), time.Now().UTC(), t.TempDir()
