@@ -36,6 +36,7 @@ func TestOnContainers(t *testing.T) {
 	t.Run("end to end", func(t *testing.T) { endToEnd(t, on) })
 	t.Run("partitions", func(t *testing.T) { testPartitions(t, on) })
 	t.Run("replicas", func(t *testing.T) { testReplicas(t, on) })
+	t.Run("migrating at once", func(t *testing.T) { testMigratingAtOnce(t, on) })
 	t.Run("clock skew", func(t *testing.T) { testClockSkew(t, on) })
 	t.Run("behind pgbouncer", func(t *testing.T) {
 		container.Require(t, container.PgBouncerImage())

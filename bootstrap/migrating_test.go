@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +18,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 // oldEvents are more than one step of carrying them over.
@@ -78,11 +82,7 @@ func testMigrating(t *testing.T, on backend) {
 	if err := app.Close(); err != nil {
 		t.Error(err)
 	}
-	again := startAt(t, s.settings, s.clock)
-	a := again.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]string{"group_by": "event_type"}})
-	if !strings.Contains(a.raw, `"count":`+strconv.Itoa(oldEvents)) || a.body["row_count"] != 1.0 {
-		t.Errorf("of %d events there are: %s", oldEvents, a.raw)
-	}
+	wantEvents(t, s, p, oldEvents)
 }
 
 // gatedLog is a log that waits when a line is written for the first time.
@@ -144,10 +144,116 @@ func addOldEvents(t *testing.T, s settings, tenant id.Tenant, count int) {
 	}
 }
 
-// TestKill_migrating kills 'migrate up' again and again while it carries events over, at another point each time, and then finds
+// migrating is a process of 'migrate up'.
+type migrating struct {
+	*exec.Cmd
+	output *bufio.Reader // of standard error
+}
+
+// migrateUp starts 'migrate up'.
+func (p program) migrateUp(t *testing.T) *migrating {
+	t.Helper()
+	m := &migrating{Cmd: p.command(t, "migrate", "up")}
+	output, err := m.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Process.Kill() }) // if the test fails early
+	m.output = bufio.NewReader(output)
+	return m
+}
+
+// begins waits until the process carries events over, and reports whether it does; otherwise it has ended.
+func (m *migrating) begins(t *testing.T) bool {
+	t.Helper()
+	line, err := m.output.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	return strings.Contains(line, "carrying events over")
+}
+
+// killed waits for the end of the process and reports whether it was killed. Any other failure fails the test.
+func (m *migrating) killed(t *testing.T) bool {
+	t.Helper()
+	rest, err := io.ReadAll(m.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.Wait()
+	if err != nil && !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("%v: %s", err, rest)
+	}
+	return err != nil
+}
+
+// kill kills the process, unless it has ended.
+func (m *migrating) kill(t *testing.T) {
+	t.Helper()
+	if err := m.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
+
+// wantEvents starts the service, and checks that it has so many events of a type.
+func wantEvents(t *testing.T, s *service, p person, count int) {
+	t.Helper()
+	again := startAt(t, s.settings, s.clock)
+	a := again.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]string{"group_by": "event_type"}})
+	if !strings.Contains(a.raw, `"count":`+strconv.Itoa(count)) || a.body["row_count"] != 1.0 {
+		t.Errorf("of %d events there are: %s", count, a.raw)
+	}
+}
+
+// TestKill_migrating kills 'migrate up' again and again while it carries events over, each time after more steps, and then finds
 // every event.
 func TestKill_migrating(t *testing.T) {
 	s := start(t, generous().with(onSQLite(t)))
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	const count, step = 60_000, 5000
+	rollBack(t, s, "00004_events")
+	addOldEvents(t, s.settings, p.user.TenantID, count)
+	file := strings.TrimSuffix(strings.TrimPrefix(s.settings["DATABASE_URL"], "sqlite://"), ".db") + "-events.db"
+	events, err := sql.Open("sqlite", "file:"+file+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	carried := func() (n int) {
+		if err := events.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	built := newProgram(t, s.settings)
+	for steps := range 4 {
+		m := built.migrateUp(t)
+		if !m.begins(t) {
+			t.Fatalf("nothing is left to carry over after it was killed %d times", steps)
+		}
+		until := carried() + steps*step
+		porttest.Eventually(t, "steps", func() bool { return carried() >= until })
+		m.kill(t)
+		if !m.killed(t) {
+			t.Fatalf("it had ended before it was killed after %d steps", steps)
+		}
+	}
+	if m := built.migrateUp(t); !m.begins(t) || m.killed(t) {
+		t.Error("it did not continue")
+	}
+	wantEvents(t, s, p, count)
+}
+
+// testMigratingAtOnce kills one of several processes that migrate the same database: another one takes over, one alone carries the
+// events that are left, and all succeed.
+func testMigratingAtOnce(t *testing.T, on backend) {
+	s := start(t, generous().with(on(t)))
 	p := s.newPerson(t, newSlug(), access.Analyst)
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
@@ -156,40 +262,26 @@ func TestKill_migrating(t *testing.T) {
 	rollBack(t, s, "00004_events")
 	addOldEvents(t, s.settings, p.user.TenantID, count)
 	built := newProgram(t, s.settings)
-	killed := 0
-	for running := true; running; {
-		migrating := built.command(t, "migrate", "up")
-		output, err := migrating.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
+	first := built.migrateUp(t)
+	if !first.begins(t) {
+		t.Fatal("the first one carries nothing over")
+	}
+	others := []*migrating{built.migrateUp(t), built.migrateUp(t)}
+	first.kill(t)
+	if !first.killed(t) {
+		t.Error("the first one had ended before it was killed")
+	}
+	carrying := 0
+	for _, m := range others {
+		if m.begins(t) {
+			carrying++
 		}
-		if err := migrating.Start(); err != nil {
-			t.Fatal(err)
-		}
-		reader := bufio.NewReader(output)
-		if _, err := reader.ReadString('\n'); err == nil && killed < 5 { // it has begun
-			killed++
-			<-time.After(time.Duration(killed*killed) * 11 * time.Millisecond)
-			if err := migrating.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		rest, err := io.ReadAll(reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := migrating.Wait(); err == nil {
-			running = false
-		} else if !strings.Contains(err.Error(), "killed") {
-			t.Fatalf("%v: %s", err, rest)
+		if m.killed(t) {
+			t.Error("another one was killed")
 		}
 	}
-	if killed < 2 {
-		t.Errorf("it was killed %d times only", killed)
+	if carrying != 1 {
+		t.Errorf("%d processes have carried the rest over, want 1", carrying)
 	}
-	again := startAt(t, s.settings, s.clock)
-	a := again.want(t, 200, request{method: "POST", path: api + "/analytics/query", token: p.access, body: map[string]string{"group_by": "event_type"}})
-	if !strings.Contains(a.raw, `"count":`+strconv.Itoa(count)) {
-		t.Errorf("of %d events there are: %s", count, a.raw)
-	}
+	wantEvents(t, s, p, count)
 }
