@@ -313,8 +313,8 @@ func (h *trial) expires(rt *rapid.T) {
 	}
 	work, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
 	must(h.t, err)
-	for n := -1; n != 0; {
-		if n, err = h.replica(rt).Events().Expire(h.t.Context(), work, h.began, 1000); err != nil {
+	for more := true; more; {
+		if _, more, err = h.replica(rt).Events().Expire(h.t.Context(), work, h.began, 1000); err != nil {
 			rt.Fatal(err)
 		}
 	}

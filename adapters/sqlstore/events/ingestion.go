@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
@@ -114,10 +115,11 @@ func (w *ingestion) remember(ctx context.Context, first map[event.Key]int) (map[
 		values = append(values, tenant, key[:], eventID, e.at.UnixMicro())
 	}
 	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID, sqlstore.Bytes, sqlstore.UUID, sqlstore.Integer}, values)
+	lifetime := strconv.FormatInt(event.KeyLifetime.Microseconds(), 10) // no parameter: Citus can't pass on one of ON CONFLICT
 	var claimed [][]byte
 	err = w.in.List(ctx, &claimed, "remembering the keys of events", "INSERT INTO event_keys (tenant_id, key, event_id, stored_at) "+source+
 		" ON CONFLICT (tenant_id, key) DO UPDATE SET event_id = excluded.event_id, stored_at = excluded.stored_at"+
-		" WHERE event_keys.stored_at <= excluded.stored_at - ? RETURNING key", append(args, event.KeyLifetime.Microseconds())...)
+		" WHERE event_keys.stored_at <= excluded.stored_at - "+lifetime+" RETURNING key", args...)
 	if err != nil {
 		return nil, err
 	}
