@@ -30,8 +30,8 @@ type Dialect interface {
 	// Rows is a query that returns rows, for an INSERT or an IN, and its arguments: the values of one row after the other, each
 	// of the given columns. The query depends on the number of rows alone.
 	Rows(columns []ColumnType, values []any) (query string, args []any)
-	// InsertSize is how many rows a prepared INSERT of many should have; 0 if a statement takes any number at its full speed.
-	InsertSize() int
+	// InsertSize is how many of many rows a statement should insert.
+	InsertSize(rows int) int
 	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.
 	RowLevelSecurity() bool
 	// EnterTenant makes the rows of one tenant accessible until the transaction ends.

@@ -67,7 +67,7 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 	return "SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")", args
 }
 
-func (dialect) InsertSize() int { return 0 }
+func (dialect) InsertSize(rows int) int { return rows }
 
 func (dialect) RowLevelSecurity() bool { return true }
 
