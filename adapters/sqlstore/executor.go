@@ -69,34 +69,25 @@ func (e Executor) Exec(ctx context.Context, doing, query string, args ...any) (c
 	return changed, err
 }
 
-// ExecEach changes rows by a statement that is prepared once and executed with each list of arguments, and returns the number of
-// rows. It is for transactions.
-func (e Executor) ExecEach(ctx context.Context, doing, query string, lists [][]any) (changed int64, err error) {
-	err = e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
-		changed, err = execEach(ctx, q.(sqlx.PreparerContext), e.dialect.Rebind(query), lists)
-		return asFault(ctx, e.dialect, doing, err)
+// ExecEach executes a statement, which is prepared once, with each list of arguments. It is for transactions.
+func (e Executor) ExecEach(ctx context.Context, doing, query string, lists [][]any) error {
+	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
+		return asFault(ctx, e.dialect, doing, execEach(ctx, q.(sqlx.PreparerContext), e.dialect.Rebind(query), lists))
 	})
-	return changed, err
 }
 
-func execEach(ctx context.Context, q sqlx.PreparerContext, query string, lists [][]any) (changed int64, err error) {
+func execEach(ctx context.Context, q sqlx.PreparerContext, query string, lists [][]any) (err error) {
 	statement, err := q.PrepareContext(ctx, query)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, statement.Close()) }()
 	for _, args := range lists {
-		result, err := statement.ExecContext(ctx, args...)
-		if err != nil {
-			return 0, err
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
 		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		changed += n
 	}
-	return changed, nil
+	return nil
 }
 
 // ExecOne changes one row, or returns absent if there is none.

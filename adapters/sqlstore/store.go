@@ -38,6 +38,10 @@ type Dialect interface {
 	EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error
 	// Duplicate reports whether err is a violation of the uniqueness of a column.
 	Duplicate(err error, table, column string) bool
+	// KeyExists reports whether err is a violation of the uniqueness of a primary key.
+	KeyExists(err error) bool
+	// Unsupported reports whether err means that the database, or an extension of it, has no such statement.
+	Unsupported(err error) bool
 	// Unavailable reports whether err means that the database can't be reached or can't work at the moment.
 	Unavailable(err error) bool
 	// Retryable reports whether err is a serialization failure or a deadlock, after which the transaction should be retried.

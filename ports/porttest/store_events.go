@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -214,6 +215,59 @@ func testIdentity(t *testing.T, s ports.Store) {
 		must(t, err)
 		equal(t, step.name+": how many are stored", len(list), step.total)
 	}
+}
+
+// testLargeBatches: many events at once, of which none, some or all are there already, in any order and also twice.
+func testLargeBatches(t *testing.T, s ports.Store) {
+	home := NewTenant(t, s)
+	scope := ScopeOf(t, home.ID)
+	const many = 250
+	draft := func(i int, eventType string) event.Entry {
+		d := event.Draft{Type: eventType, UserIdentifier: "u", EventID: new(fmt.Sprint(i)), OccurredAt: new(t0.Add(time.Duration(i*7919%many) * time.Second))}
+		return entry(t, home.ID, d, event.Name{}, t0.AddDate(0, 0, 1))
+	}
+	stored := 0
+	for _, c := range []struct {
+		name                        string
+		from, to                    int
+		eventType                   string
+		atomic                      bool
+		accepted, duplicate, reused int
+	}{
+		{"none is there", 0, many, "view", false, many, 0, 0},
+		{"all are there", 0, many, "view", false, 0, many, 0},
+		{"half are there", many / 2, many + many/2, "view", false, many / 2, many / 2, 0},
+		{"with another body", many, 2 * many, "click", true, many / 2, 0, many / 2},
+		{"with another body, not atomic", many, 2 * many, "click", false, many / 2, 0, many / 2},
+	} {
+		b := event.Batch{Atomic: c.atomic, At: t0.AddDate(0, 0, 1)}
+		for i := c.from; i < c.to; i++ {
+			b.Entries = append(b.Entries, draft(i, c.eventType))
+		}
+		b.Entries = append(b.Entries, b.Entries[:10]...) // which are in the batch twice
+		got := map[event.Status]int{}
+		outcomes, err := s.Events().Ingest(t.Context(), scope, b)
+		must(t, err)
+		for i, o := range outcomes {
+			equal(t, c.name+": the event", o.Event.ID, b.Entries[i].Event.ID)
+			if i < c.to-c.from {
+				got[o.Status]++
+			} else if o.Status == event.Stored {
+				t.Errorf("%s: an event is stored twice", c.name)
+			}
+		}
+		equal(t, c.name, got, without0(map[event.Status]int{event.Stored: c.accepted, event.Duplicate: c.duplicate, event.Reused: c.reused}))
+		if !c.atomic {
+			stored += c.accepted
+		}
+		equal(t, c.name+": how many are stored", len(everyEvent(t, s, home.ID)), stored)
+	}
+}
+
+// without0 removes the statuses of no event.
+func without0(counts map[event.Status]int) map[event.Status]int {
+	maps.DeleteFunc(counts, func(_ event.Status, n int) bool { return n == 0 })
+	return counts
 }
 
 // testResults compares the results with those that another program computed.

@@ -4,6 +4,7 @@ package events
 import (
 	"context"
 	"database/sql"
+	"sync/atomic"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
@@ -15,6 +16,8 @@ type Store struct {
 	db, identities *sqlstore.Store
 	dialect        sqlstore.Dialect
 	queue          *queue[preparedBatch, []event.Outcome]
+	// cautious is whether the database has no plain INSERT of many rows.
+	cautious atomic.Bool
 }
 
 // submission is a batch that waits to be committed.

@@ -93,6 +93,17 @@ func (dialect) Duplicate(err error, table, column string) bool {
 	return regexp.MustCompile(`\b` + table + `_` + column + `_key(_\d+)?\b`).MatchString(cmp.Or(e.Constraint, e.Message))
 }
 
+func (dialect) KeyExists(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == uniqueViolation
+}
+
+// Unsupported covers what Citus refuses, such as INSERT ... SELECT into a table with row level security, unless it has ON CONFLICT.
+func (dialect) Unsupported(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == featureNotSupported
+}
+
 // Retryable covers deadlocks and serialization failures. Other errors of class 40 do not guarantee a rollback.
 func (dialect) Retryable(err error) bool {
 	var e *pq.Error

@@ -201,6 +201,13 @@ func (dialect) Duplicate(err error, table, column string) bool {
 		strings.Contains(e.Error(), table+"."+column)
 }
 
+func (dialect) KeyExists(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+func (dialect) Unsupported(error) bool { return false }
+
 func (dialect) Unavailable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
