@@ -189,7 +189,7 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 }
 
 // InsertSize is where longer statements gain nothing.
-func (dialect) InsertSize(rows int) int { return min(rows, 100) }
+func (dialect) InsertSize(rows int) int { return min(rows, 250) }
 
 func (dialect) RowLevelSecurity() bool { return false }
 
