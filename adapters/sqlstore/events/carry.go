@@ -64,9 +64,8 @@ type layout interface {
 	// position returns the values of these columns.
 	position(d sqlstore.Dialect, e event.Event) ([]any, error)
 	selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]event.Event, error)
-	// key returns the values of the primary key, of tenant_id and id.
-	key(d sqlstore.Dialect, e event.Event) ([]any, error)
 	types() []sqlstore.ColumnType
+	// values returns the values of the columns, which begin with the primary key, tenant_id and id.
 	values(d sqlstore.Dialect, e *event.Event) ([]any, error)
 }
 
@@ -180,13 +179,9 @@ func (w *carriage) insert(ctx context.Context, tx *sqlx.Tx, list []event.Event) 
 	}
 	var inserted int64
 	for part := range slices.Chunk(converted, insertSize) {
-		var values []any
-		for _, e := range part {
-			more, err := w.to.values(w.Dialect, e)
-			if err != nil {
-				return 0, err
-			}
-			values = append(values, more...)
+		values, err := w.valuesOf(part, len(w.to.types()))
+		if err != nil {
+			return 0, err
 		}
 		source, args := w.Dialect.Rows(w.to.types(), values)
 		query := "INSERT INTO " + w.to.table() + " (" + w.to.columns() + ") " + source + " ON CONFLICT (tenant_id, id) DO NOTHING"
@@ -206,6 +201,18 @@ func (w *carriage) insert(ctx context.Context, tx *sqlx.Tx, list []event.Event) 
 	return inserted, nil
 }
 
+// valuesOf returns the first values of each event, as the table that they are carried to keeps them.
+func (w *carriage) valuesOf(list []*event.Event, first int) (all []any, err error) {
+	for _, e := range list {
+		values, err := w.to.values(w.Dialect, e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, values[:first]...)
+	}
+	return all, nil
+}
+
 // eventKey is the primary key of an event.
 type eventKey struct {
 	tenant id.Tenant
@@ -223,13 +230,9 @@ func (w *carriage) checkRepeated(ctx context.Context, tx *sqlx.Tx, list []*event
 		return fmt.Errorf("%w: two have the same id", ErrCarry)
 	}
 	for part := range slices.Chunk(list, insertSize) {
-		var keys []any
-		for _, e := range part {
-			key, err := w.to.key(w.Dialect, *e)
-			if err != nil {
-				return err
-			}
-			keys = append(keys, key...)
+		keys, err := w.valuesOf(part, 2)
+		if err != nil {
+			return err
 		}
 		source, args := w.Dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID, sqlstore.UUID}, keys)
 		query := "SELECT " + w.to.columns() + " FROM " + w.to.table() + " WHERE (tenant_id, id) IN (" + source + ")"

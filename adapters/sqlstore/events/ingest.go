@@ -49,6 +49,10 @@ type entry struct {
 	values []any
 }
 
+// tenant and id return the values of the primary key, with which columns begin.
+func (e entry) tenant() any { return e.values[0] }
+func (e entry) id() any     { return e.values[1] }
+
 // errReused rolls a group back that holds an atomic batch with a reused name.
 var errReused = errors.New("an event's name was used for another event")
 
@@ -56,7 +60,7 @@ var errReused = errors.New("an event's name was used for another event")
 func (s *Store) commit(ctx context.Context, group []*submission) error {
 	err := s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error {
 		for tenant, batches := range byTenant(group) {
-			if err := s.ingest(ctx, tx.In(tenant), tenant, batches); err != nil {
+			if err := s.ingest(ctx, tx.In(tenant), batches); err != nil {
 				return err
 			}
 		}

@@ -17,19 +17,20 @@ import (
 type ingestion struct {
 	*Store
 	in      sqlstore.Executor
-	tenant  id.Tenant
+	tenant  any // as the tables keep it
 	entries []entry
 	ids     []id.Event               // for each entry: the id of the event that is stored under its name
 	stored  map[id.Event]event.Event // those that were there before
 	fresh   []int                    // the entries whose events are new, by the order of their ids
 }
 
-// ingest stores batches of a tenant, and sets their outcomes.
-func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, tenant id.Tenant, batches []*submission) error {
-	w := ingestion{Store: s, in: in, tenant: tenant, stored: map[id.Event]event.Event{}}
+// ingest stores batches of one tenant, which hold at least one entry, and sets their outcomes.
+func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, batches []*submission) error {
+	w := ingestion{Store: s, in: in, stored: map[id.Event]event.Event{}}
 	for _, r := range batches {
 		w.entries = append(w.entries, r.in.entries...)
 	}
+	w.tenant = w.entries[0].tenant()
 	w.ids = make([]id.Event, len(w.entries))
 	for i, e := range w.entries {
 		w.ids[i] = e.Event.ID
@@ -101,23 +102,15 @@ func (w *ingestion) remember(ctx context.Context, first map[event.Key]int) (map[
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b event.Key) int { return slices.Compare(a[:], b[:]) })
-	tenant, err := w.dialect.ID(string(w.tenant))
-	if err != nil {
-		return nil, err
-	}
 	values := make([]any, 0, 4*len(keys))
 	for _, key := range keys {
 		e := w.entries[first[key]]
-		eventID, err := w.dialect.ID(string(e.Event.ID))
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, tenant, key[:], eventID, e.at.UnixMicro())
+		values = append(values, w.tenant, key[:], e.id(), e.at.UnixMicro())
 	}
 	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID, sqlstore.Bytes, sqlstore.UUID, sqlstore.Integer}, values)
 	lifetime := strconv.FormatInt(event.KeyLifetime.Microseconds(), 10) // no parameter: Citus can't pass on one of ON CONFLICT
 	var claimed [][]byte
-	err = w.in.List(ctx, &claimed, "remembering the keys of events", "INSERT INTO event_keys (tenant_id, key, event_id, stored_at) "+source+
+	err := w.in.List(ctx, &claimed, "remembering the keys of events", "INSERT INTO event_keys (tenant_id, key, event_id, stored_at) "+source+
 		" ON CONFLICT (tenant_id, key) DO UPDATE SET event_id = excluded.event_id, stored_at = excluded.stored_at"+
 		" WHERE event_keys.stored_at <= excluded.stored_at - "+lifetime+" RETURNING key", args...)
 	if err != nil {
@@ -141,17 +134,13 @@ func (w *ingestion) remembered(ctx context.Context, keys []event.Key) (map[event
 	for _, key := range keys {
 		wanted = append(wanted, key[:])
 	}
-	tenant, err := w.dialect.ID(string(w.tenant))
-	if err != nil {
-		return nil, err
-	}
 	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.Bytes}, wanted)
 	var rows []struct {
 		Key     []byte `db:"key"`
 		EventID uuid   `db:"event_id"`
 	}
-	err = w.in.List(ctx, &rows, "reading the keys of events",
-		"SELECT key, event_id FROM event_keys WHERE tenant_id = ? AND key IN ("+source+")", append([]any{tenant}, args...)...)
+	err := w.in.List(ctx, &rows, "reading the keys of events",
+		"SELECT key, event_id FROM event_keys WHERE tenant_id = ? AND key IN ("+source+")", append([]any{w.tenant}, args...)...)
 	for _, r := range rows {
 		known[event.Key(r.Key)] = id.Event(r.EventID)
 	}
@@ -160,16 +149,8 @@ func (w *ingestion) remembered(ctx context.Context, keys []event.Key) (map[event
 
 // replace remembers a key with the event of an entry.
 func (w *ingestion) replace(ctx context.Context, key event.Key, e entry) error {
-	tenant, err := w.dialect.ID(string(w.tenant))
-	if err != nil {
-		return err
-	}
-	newID, err := w.dialect.ID(string(e.Event.ID))
-	if err != nil {
-		return err
-	}
-	_, err = w.in.Exec(ctx, "remembering the key of an event", "UPDATE event_keys SET event_id = ?, stored_at = ? WHERE tenant_id = ? AND key = ?",
-		newID, e.at.UnixMicro(), tenant, key[:])
+	_, err := w.in.Exec(ctx, "remembering the key of an event", "UPDATE event_keys SET event_id = ?, stored_at = ? WHERE tenant_id = ? AND key = ?",
+		e.id(), e.at.UnixMicro(), w.tenant, key[:])
 	return err
 }
 
@@ -186,14 +167,10 @@ func (w *ingestion) read(ctx context.Context, ids []id.Event) error {
 		}
 		wanted = append(wanted, value)
 	}
-	tenant, err := w.dialect.ID(string(w.tenant))
-	if err != nil {
-		return err
-	}
 	source, args := w.dialect.Rows([]sqlstore.ColumnType{sqlstore.UUID}, wanted)
 	var rows []row
-	err = w.in.List(ctx, &rows, "reading events by id",
-		"SELECT "+columns+" FROM events WHERE tenant_id = ? AND id IN ("+source+")", append([]any{tenant}, args...)...)
+	err := w.in.List(ctx, &rows, "reading events by id",
+		"SELECT "+columns+" FROM events WHERE tenant_id = ? AND id IN ("+source+")", append([]any{w.tenant}, args...)...)
 	for _, e := range eventsOf(rows) {
 		w.stored[e.ID] = e
 	}

@@ -17,15 +17,12 @@ func (now) table() string   { return "events" }
 func (now) columns() string { return columns }
 func (now) order() string   { return "tenant_id, id" }
 
-func (n now) position(d sqlstore.Dialect, e event.Event) ([]any, error) { return n.key(d, e) }
-
-func (now) key(d sqlstore.Dialect, e event.Event) ([]any, error) {
-	tenant, err := d.ID(string(e.TenantID))
+func (now) position(d sqlstore.Dialect, e event.Event) ([]any, error) {
+	values, err := valuesOf(d, &e)
 	if err != nil {
 		return nil, err
 	}
-	eventID, err := d.ID(string(e.ID))
-	return []any{tenant, eventID}, err
+	return values[:2], nil
 }
 
 func (now) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]event.Event, error) {
@@ -49,10 +46,6 @@ func (before) order() string { return "tenant_id, occurred_at, id" }
 
 func (before) position(_ sqlstore.Dialect, e event.Event) ([]any, error) {
 	return []any{e.TenantID, sqlstore.Time{Time: e.OccurredAt}, e.ID}, nil
-}
-
-func (before) key(_ sqlstore.Dialect, e event.Event) ([]any, error) {
-	return []any{string(e.TenantID), string(e.ID)}, nil
 }
 
 func (before) selectFrom(ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]event.Event, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// columns are the columns of an event, in the order of row and rowsOf.
+// columns are the columns of an event, in the order of row and valuesOf.
 const columns = "tenant_id, id, occurred_at, event_type, user_identifier, session_id, value, source, properties"
 
 type row struct {
