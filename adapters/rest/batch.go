@@ -145,14 +145,8 @@ func (s *Server) ingestDocument(c echo.Context, b batch) error {
 func readDocumentOf(body io.Reader) ([]event.Item, error) {
 	limited := &limitedReader{from: body, left: MaxBatchBody, tooLarge: errBatchTooLarge}
 	d := jsontext.NewDecoder(limited, jsontext.AllowDuplicateNames(true)) // which are checked here
-	if d.PeekKind() != '{' {
-		if err := d.SkipValue(); err != nil {
-			return nil, readError(err)
-		}
-		return nil, errNoObject
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, readError(err)
+	if err := enter(d, '{', errNoObject); err != nil {
+		return nil, err
 	}
 	var (
 		items []event.Item
@@ -173,8 +167,8 @@ func readDocumentOf(body io.Reader) ([]event.Item, error) {
 			return nil, err
 		}
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, readError(err)
+	if err := take(d); err != nil { // the closing brace
+		return nil, err
 	}
 	if err := readEnd(d); err != nil {
 		return nil, err
@@ -187,14 +181,8 @@ func readDocumentOf(body io.Reader) ([]event.Item, error) {
 
 // readEvents reads the array of events.
 func readEvents(d *jsontext.Decoder) ([]event.Item, error) {
-	if d.PeekKind() != '[' {
-		if err := d.SkipValue(); err != nil {
-			return nil, readError(err)
-		}
-		return nil, fault.ErrInvalid.OnField("events", "must be an array")
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, readError(err)
+	if err := enter(d, '[', fault.ErrInvalid.OnField("events", "must be an array")); err != nil {
+		return nil, err
 	}
 	var (
 		items  []event.Item
@@ -210,10 +198,7 @@ func readEvents(d *jsontext.Decoder) ([]event.Item, error) {
 		}
 		items = append(items, events.read(index, value))
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, readError(err)
-	}
-	return items, nil
+	return items, take(d) // the closing bracket
 }
 
 // limitedReader reads at most left bytes, and fails with tooLarge if there are more.

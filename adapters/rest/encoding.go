@@ -121,7 +121,7 @@ func (e *expanded) Read(p []byte) (int, error) {
 	switch {
 	case e.n > freeExpansion+maxRatio*e.compressed.n:
 		return 0, errExpansion
-	case err == nil || err == io.EOF: //nolint:errorlint // a wrapped EOF is none
+	case err == nil || err == io.EOF: // a wrapped EOF is none
 		return n, err
 	}
 	return n, e.compressed.explain(err)

@@ -58,11 +58,8 @@ func (o *objectReader) reset(raw []byte) {
 
 // readOnly reads an object and nothing after it.
 func (o *objectReader) readOnly() error {
-	if kind := o.decoder.PeekKind(); kind != '{' {
-		if err := o.decoder.SkipValue(); err != nil {
-			return readError(err)
-		}
-		return errNoObject
+	if err := enter(o.decoder, '{', errNoObject); err != nil {
+		return err
 	}
 	if err := o.read(); err != nil {
 		return err
@@ -70,11 +67,27 @@ func (o *objectReader) readOnly() error {
 	return o.faults.Err()
 }
 
-// read reads the object to its end, or to the last unknown field that is named. It returns the error of a malformed body.
-func (o *objectReader) read() error {
-	if _, err := o.decoder.ReadToken(); err != nil { // the opening brace
+// enter reads the brace or bracket that a value begins with. It skips a value that begins otherwise, and returns other.
+func enter(d *jsontext.Decoder, begin jsontext.Kind, other error) error {
+	if d.PeekKind() == begin {
+		return take(d)
+	}
+	if err := d.SkipValue(); err != nil {
 		return readError(err)
 	}
+	return other
+}
+
+// take reads a token that is known.
+func take(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return readError(err)
+	}
+	return nil
+}
+
+// read reads the object, after its opening brace, to its end, or to the last unknown field that is named. It returns the error of a malformed body.
+func (o *objectReader) read() error {
 	for o.decoder.PeekKind() != '}' {
 		if err := o.readMember(); err != nil {
 			return err
@@ -83,8 +96,8 @@ func (o *objectReader) read() error {
 			return nil
 		}
 	}
-	if _, err := o.decoder.ReadToken(); err != nil { // the closing brace
-		return readError(err)
+	if err := take(o.decoder); err != nil { // the closing brace
+		return err
 	}
 	if err := readEnd(o.decoder); err != nil {
 		return err

@@ -57,7 +57,7 @@ func (s *Server) ingestStream(c echo.Context, b batch) error {
 	defer reading.Wait()
 	defer func() {
 		body.stop()
-		for range chunks { //nolint:revive // what was read is not stored
+		for range chunks { // what was read is not stored
 		}
 	}()
 	if next, err := s.ingestChunks(c, b, chunks, &all); err != nil {
