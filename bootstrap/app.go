@@ -224,8 +224,8 @@ func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, vers
 			Default: c.RateDefault, SignIn: c.RateSignIn, Register: c.RateRegister, Refresh: c.RateRefresh, Export: c.RateExport,
 		},
 		CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies,
-		HSTS:         len(c.TLSCert) > 0 || c.Environment == config.Production,
-		WriteTimeout: writeTimeout, RequestTimeout: requestTimeout,
+		HSTS:        len(c.TLSCert) > 0 || c.Environment == config.Production,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, RequestTimeout: requestTimeout,
 	})
 }
 

@@ -38,6 +38,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"atomic batches", testAtomicBatches},
 		{"compressed", testCompressed},
 		{"streams", testStreams},
+		{"sending events that are alike", testSendingAlike},
 		{"streams that are stopped", testStoppedStreams},
 		{"too many streams", testTooManyStreams},
 		{"export", testExport},

@@ -66,7 +66,12 @@ func (a *App) Serve(ctx context.Context, ready func(net.Addr)) error {
 	case err := <-served:
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
+		return a.finish(ctx, server, served)
 	}
+}
+
+// finish stops a server that still answers, once it has drained, and returns when the requests in flight are finished.
+func (a *App) finish(ctx context.Context, server *http.Server, served <-chan error) error {
 	if err := a.drain(served); err != nil {
 		return err
 	}

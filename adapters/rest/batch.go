@@ -1,11 +1,13 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
@@ -110,7 +112,7 @@ func readBatchParameters(c echo.Context, stream bool) (batch, error) {
 func (s *Server) ingestDocument(c echo.Context, b batch) error {
 	ctx := c.Request().Context()
 	caller := callerFrom(ctx)
-	leave, err := s.deps.Batches.Enter(ctx, caller.User.TenantID)
+	leave, err := s.enterBatches(c)
 	if err != nil {
 		return err
 	}
@@ -139,6 +141,22 @@ func (s *Server) ingestDocument(c echo.Context, b batch) error {
 	}
 	c.Response().Header().Set(headerIdempotencyKey, b.key)
 	return c.JSON(http.StatusOK, all.result())
+}
+
+// enterBatches waits for a place among the batches, and then gives the client the whole time to send the body. Errors:
+// ports.ErrTooManyBatches.
+func (s *Server) enterBatches(c echo.Context) (leave func(), err error) {
+	ctx := c.Request().Context()
+	leave, err = s.deps.Batches.Enter(ctx, callerFrom(ctx).User.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	err = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(s.settings.ReadTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) { // by the recorder of a test
+		leave()
+		return nil, fmt.Errorf("giving a client time for a batch: %w", err)
+	}
+	return leave, nil
 }
 
 // readDocumentOf reads {"events": [...]}. Invalid events are items with a fault; any other mistake is an error.

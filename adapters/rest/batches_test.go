@@ -126,7 +126,7 @@ func serve(t *testing.T, b *batches, change ...func(*rest.Dependencies)) *httpte
 	}
 	unlimited := ports.Rate{Unlimited: true}
 	e, err := rest.New(deps, rest.Settings{
-		RequestTimeout: 25 * time.Second, WriteTimeout: 30 * time.Second,
+		RequestTimeout: 25 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
 		Limits: rest.Limits{Default: unlimited, Roles: map[access.Role]ports.Rate{access.Analyst: unlimited}},
 	})
 	if err != nil {

@@ -57,8 +57,7 @@ func (b binder) read(c echo.Context, v any) error {
 	if encoding == "" {
 		return decode(c.Request().Body, v)
 	}
-	ctx := c.Request().Context()
-	leave, err := b.server.deps.Batches.Enter(ctx, callerFrom(ctx).User.TenantID)
+	leave, err := b.server.enterBatches(c)
 	if err != nil {
 		return err
 	}

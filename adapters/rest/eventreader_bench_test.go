@@ -24,7 +24,7 @@ func BenchmarkLines(b *testing.B) {
 	body := lines(n)
 	b.ReportAllocs()
 	for b.Loop() {
-		r := &lineReader{from: bufio.NewReaderSize(bytes.NewReader(body), maxEvent), events: newEventReader()}
+		r := &lineReader{from: bufio.NewReaderSize(bytes.NewReader(body), maxLine), events: newEventReader()}
 		for {
 			if _, err := r.read(); errors.Is(err, io.EOF) {
 				break

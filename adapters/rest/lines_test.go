@@ -111,7 +111,7 @@ func TestLines_failure(t *testing.T) {
 	broken := errors.New("the connection is broken")
 	const view = `{"event_type":"v","user_identifier":"u"}` + "\n"
 	from := io.MultiReader(strings.NewReader(view+"\n"+view+view[:len(view)-1]), iotest.ErrReader(broken))
-	r := &lineReader{from: bufio.NewReaderSize(from, maxEvent), events: newEventReader()}
+	r := &lineReader{from: bufio.NewReaderSize(from, maxLine), events: newEventReader()}
 	items, err := r.read()
 	if err != nil || len(items) != 2 || r.next != 3 {
 		t.Errorf("%d items up to line %d, %v", len(items), r.next, err)
@@ -125,7 +125,7 @@ func TestLines_failure(t *testing.T) {
 func TestLines_endless(t *testing.T) {
 	for name, pattern := range map[string]string{"one line": "x", "blank lines": "\n", "blanks": " ", "deep": "["} {
 		from := &endless{pattern: pattern}
-		r := &lineReader{from: bufio.NewReaderSize(from, maxEvent), events: newEventReader()}
+		r := &lineReader{from: bufio.NewReaderSize(from, maxLine), events: newEventReader()}
 		r.events.read(0, nil)
 		var read int
 		allocations := testing.AllocsPerRun(1, func() {

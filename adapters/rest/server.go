@@ -149,6 +149,8 @@ type Settings struct {
 	CORSOrigins    []string
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is trusted
 	HSTS           bool
+	// ReadTimeout is how long a client may take to send a request. Of one that waits for its turn, the time for its body begins with that.
+	ReadTimeout time.Duration
 	// WriteTimeout is how long a client may take to read a response, or a chunk of an export.
 	WriteTimeout time.Duration
 	// RequestTimeout is how long a request may take, from its headers on. For an export it applies to each chunk.

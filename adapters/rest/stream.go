@@ -194,7 +194,10 @@ func (b *streamBody) stop() {
 	}
 }
 
-// chunksAhead is how many chunks, each of what maxEvent bytes hold, are read while others are stored.
+// maxLine is the longest line of a stream: an event, and the end of the line.
+const maxLine = maxEvent + len("\r\n")
+
+// chunksAhead is how many chunks, each of what maxLine bytes hold, are read while others are stored.
 const chunksAhead = 4
 
 // chunk is what was read of a stream at once.
@@ -216,7 +219,7 @@ func readChunks(body *streamBody, encoding string, chunks chan<- chunk) {
 	err := body.await()
 	if err == nil {
 		err = decompress(encoding, body, func(plain io.Reader) error {
-			lines.from = bufio.NewReaderSize(plain, maxEvent)
+			lines.from = bufio.NewReaderSize(plain, maxLine)
 			for {
 				items, err := lines.read()
 				chunks <- chunk{items, lines.next, err}
@@ -236,14 +239,14 @@ func readChunks(body *streamBody, encoding string, chunks chan<- chunk) {
 
 // lineReader reads the lines of a stream.
 type lineReader struct {
-	from   *bufio.Reader // of maxEvent bytes
+	from   *bufio.Reader // of maxLine bytes
 	events *eventReader
 	next   int  // the index of the next line
 	within bool // whether the next bytes belong to a line that was too long
 }
 
 // read waits for a line, and returns it with those that have arrived with it. With an error, the items before it are returned. Of a
-// line that is longer than maxEvent it waits for no more than that, so that a line without end does not escape what is done
+// line that is longer than maxLine it waits for no more than that, so that a line without end does not escape what is done
 // after each read.
 func (r *lineReader) read() (items []event.Item, err error) {
 	for first := true; first || r.hasLine() && len(items) < event.MaxBatch; first = false {

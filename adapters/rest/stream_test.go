@@ -22,6 +22,10 @@ import (
 
 // TestStream: what becomes of each line.
 func TestStream(t *testing.T) {
+	lineOf := func(size int) string {
+		const start, end = `{"event_type":"view",`, `"user_identifier":"u"}`
+		return start + strings.Repeat(" ", size-len(start)-len(end)) + end
+	}
 	long := `{"event_type":"` + strings.Repeat("x", 64<<10) + `","user_identifier":"u"}` + "\n"
 	for _, c := range []struct {
 		name, body string
@@ -46,6 +50,10 @@ func TestStream(t *testing.T) {
 		{"byte order mark", "\ufeff" + view + view, 1, "0 malformed_json body"},
 		{"deep", `{"properties":` + strings.Repeat(`{"a":`, 20_000) + "\n" + view, 1, "0 too_large "},
 		{"deep, and short enough", strings.Repeat("[", 60_000) + "\n" + view, 1, "0 malformed_json body"},
+		{"as large as may be", lineOf(64<<10) + "\n" + view, 2, ""},
+		{"as large as may be, CRLF", lineOf(64<<10) + "\r\n" + view, 2, ""},
+		{"as large as may be, at the end", view + lineOf(64<<10), 2, ""},
+		{"a byte too large", lineOf(64<<10+1) + "\n" + view, 1, "0 too_large "},
 		{"too large", long + view + long + view, 2, "0 too_large |2 too_large "},
 		{"too large at the end", view + strings.TrimSpace(long), 1, "1 too_large "},
 		{"many buffers", view + strings.Repeat(long[:1<<10], 1<<10) + "\n" + view, 2, "1 too_large "},

@@ -23,12 +23,12 @@ func (s *Service) Ingest(ctx context.Context, p access.Principal, tenantID id.Te
 		return event.Ingested{}, err
 	}
 	now := s.clock.Now()
-	if err := d.Check(now); err != nil {
-		return event.Ingested{}, err
-	}
 	switch {
 	case key != "" && d.EventID != nil:
-		return event.Ingested{}, errTwoNames
+		var c fault.Check
+		c.Take(d.Check(now))
+		c.Take(errTwoNames)
+		return event.Ingested{}, c.Err()
 	case key == "" && d.EventID == nil:
 		key = s.issueKey(entered, d.OccurredAt, now)
 	}
@@ -88,9 +88,9 @@ func (s *Service) IngestBatch(ctx context.Context, p access.Principal, tenantID 
 		name = s.keys.Name(entered, key)
 	}
 	batch := event.Batch{Atomic: atomic, At: s.clock.Now()}
-	indexes, counts, err := batch.Add(entered, name, items)
-	if err != nil || len(batch.Entries) == 0 || atomic && len(counts.Rejected) > 0 {
-		return counts, err
+	indexes, counts := batch.Add(entered, name, items)
+	if len(batch.Entries) == 0 || atomic && len(counts.Rejected) > 0 {
+		return counts, nil
 	}
 	outcomes, err := s.events.Ingest(ctx, scope, batch)
 	if err != nil {

@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,8 +88,9 @@ func TestIngest(t *testing.T) {
 		d.Type = "click"
 		_, err = a.Analytics.Ingest(t.Context(), p, "", d, "")
 		apptest.WantErr(t, err, event.ErrEventIDReused)
+		d.UserIdentifier = ""
 		_, err = a.Analytics.Ingest(t.Context(), p, "", d, "k")
-		wantField(t, err, "event_id")
+		wantFields(t, err, "user_identifier", "event_id")
 	})
 	t.Run("a key is a tenant's own", func(t *testing.T) {
 		a := apptest.New(t)
@@ -106,7 +108,7 @@ func TestIngest(t *testing.T) {
 	t.Run("what is wrong is told by field", func(t *testing.T) {
 		a := apptest.New(t)
 		got, err := a.Analytics.Ingest(t.Context(), newPrincipal(t, a, access.Analyst), "", event.Draft{Type: "view"}, "")
-		wantField(t, err, "user_identifier")
+		wantFields(t, err, "user_identifier")
 		if got.Key != "" {
 			t.Errorf("an invalid event was given the key %q", got.Key)
 		}
@@ -119,11 +121,19 @@ func TestIngest(t *testing.T) {
 	})
 }
 
-func wantField(t *testing.T, err error, field string) {
+func wantFields(t *testing.T, err error, fields ...string) {
 	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Name != field {
-		t.Errorf("refused with %v, want %s to be blamed", err, field)
+	var (
+		f     *fault.Error
+		names []string
+	)
+	if errors.As(err, &f) {
+		for _, field := range f.Fields {
+			names = append(names, field.Name)
+		}
+	}
+	if !slices.Equal(names, fields) {
+		t.Errorf("refused with %v, want %q to be blamed", err, fields)
 	}
 }
 

@@ -23,8 +23,8 @@ func NewService(events ports.Events, clock ports.Clock) *Service {
 }
 
 // Expire deletes what is kept no longer, in small steps until nothing is left or the context ends, and returns how many events,
-// and keys of events, it deleted, also if it fails. A tenant whose events can't be deleted does not keep those of others; of
-// several such errors the first is returned.
+// and keys of events, it deleted, also if it fails. A tenant whose events can't be deleted does not stop the deletion of
+// others' events; of several such errors the first is returned.
 func (s *Service) Expire(ctx context.Context) (deleted int, err error) {
 	scope, err := access.Worker().Authorize(access.ExpireEvents, access.EveryTenant)
 	if err != nil {

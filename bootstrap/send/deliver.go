@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // outcome is the answer to a batch: 200 with all, or a problem with what was decided before the service could not go on.
@@ -75,9 +76,6 @@ func (s *sender) deliver(ctx context.Context, lines []line) (rejected []refusal,
 			end = counted
 		}
 		o, decided, err := s.attempt(ctx, lines[at:end], &tries)
-		if err != nil {
-			return rejected, err
-		}
 		if !again {
 			s.total.Stored += int64(o.Accepted)
 			s.total.Duplicates += int64(o.Duplicates)
@@ -92,27 +90,30 @@ func (s *sender) deliver(ctx context.Context, lines []line) (rejected []refusal,
 				next = at + r.Index + 1
 			}
 		}
+		if err != nil {
+			return rejected, err
+		}
 		at = next
 	}
 	return rejected, nil
 }
 
-// attempt makes one request. If it fails and may be repeated, it waits or renews the session first; then decided is how far the
-// service came.
+// attempt makes one request, and returns how far the service came, also with an error. If it fails and may be repeated, it waits or
+// renews the session before it returns.
 func (s *sender) attempt(ctx context.Context, lines []line, tries *retries) (o outcome, decided int, err error) {
 	token, err := s.session.token(ctx)
 	if err != nil {
 		return o, 0, err
 	}
-	body, err := s.pack(lines)
+	body, encoding, err := s.pack(lines)
 	if err != nil {
 		return o, 0, err
 	}
 	a, failure := s.client.post(ctx, request{
-		path: "/analytics/events/batch", token: token, kind: "application/x-ndjson", encoding: "gzip", body: body,
+		path: "/analytics/events/batch", token: token, kind: "application/x-ndjson", encoding: encoding, body: body,
 	})
 	if o, decided, err = read(a, len(lines)); err != nil {
-		return o, 0, err
+		return outcome{}, 0, err
 	}
 	if decided > 0 {
 		*tries = retries{}
@@ -127,21 +128,31 @@ func (s *sender) attempt(ctx context.Context, lines []line, tries *retries) (o o
 	return o, decided, s.client.pause(ctx, tries, a, failure)
 }
 
-// pack returns lines as the body of a request.
-func (s *sender) pack(lines []line) ([]byte, error) {
-	var body bytes.Buffer
-	s.zip.Reset(&body)
+// A compressed body may have freeExpansion bytes, and maxRatio times those that were sent, at any point of it: the service refuses
+// more.
+const (
+	freeExpansion = 1 << 20
+	maxRatio      = 100
+)
+
+// pack returns lines as the body of a request, and its encoding: compressed, unless it would become too small for the service.
+func (s *sender) pack(lines []line) (body []byte, encoding string, err error) {
 	for _, l := range lines {
-		_, err := s.zip.Write(l.event)
-		if err == nil {
-			_, err = s.zip.Write([]byte{'\n'})
+		body = append(append(body, l.event...), '\n')
+	}
+	var compressed bytes.Buffer
+	s.zip.Reset(&compressed)
+	written := 0
+	for part := range slices.Chunk(body, 16<<10) {
+		if _, err := s.zip.Write(part); err != nil {
+			return nil, "", fmt.Errorf("compressing events: %w", err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("compressing events: %w", err)
+		if written += len(part); written > freeExpansion+maxRatio*compressed.Len() {
+			return body, "", nil
 		}
 	}
 	if err := s.zip.Close(); err != nil {
-		return nil, fmt.Errorf("compressing events: %w", err)
+		return nil, "", fmt.Errorf("compressing events: %w", err)
 	}
-	return body.Bytes(), nil
+	return compressed.Bytes(), "gzip", nil
 }

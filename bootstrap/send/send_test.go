@@ -189,6 +189,20 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
+// TestSendFails_midway: what the service has decided about before it fails is counted, and its rejected lines are in the file.
+func TestSendFails_midway(t *testing.T) {
+	s := newService(t)
+	s.fail = func(int, int) failure { return failure{status: 403, after: 777} }
+	a := newAttempt(t, s)
+	total, err := a.of(t, events(1000, 10))
+	if want := (send.Total{Stored: 699, Rejected: 78}); err == nil || errors.Is(err, send.ErrRejected) || total != want {
+		t.Errorf("%+v, %v, want %+v", total, err, want)
+	}
+	if n := strings.Count(content(t, a.Rejected), "\n"); n != 78 {
+		t.Errorf("%d rejected lines", n)
+	}
+}
+
 // TestSendWaits: as long as the service says, else longer each time.
 func TestSendWaits(t *testing.T) {
 	s := newService(t)

@@ -83,7 +83,7 @@ type Counts struct {
 
 // Add adds the valid items to the batch, and returns their indexes and the rejected ones. The name with its index is the
 // name of an item without an event_id.
-func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, counts Counts, err error) {
+func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, counts Counts) {
 	b.Entries = slices.Grow(b.Entries, len(items))
 	indexes = make([]int, 0, len(items))
 	for _, item := range items {
@@ -92,17 +92,14 @@ func (b *Batch) Add(tenant id.Tenant, name Name, items []Item) (indexes []int, c
 			continue
 		}
 		e, err := item.Draft.Entry(tenant, name.of(item), b.At)
-		var f *fault.Error
-		switch {
-		case err == nil:
-			b.Entries, indexes = append(b.Entries, e), append(indexes, item.Index)
-		case errors.As(err, &f):
+		if err != nil {
+			f, _ := errors.AsType[*fault.Error](err) // it returns no others
 			counts.Rejected = append(counts.Rejected, Rejection{item.Index, f})
-		default:
-			return nil, Counts{}, err
+			continue
 		}
+		b.Entries, indexes = append(b.Entries, e), append(indexes, item.Index)
 	}
-	return indexes, counts, nil
+	return indexes, counts
 }
 
 // of returns the name of an item of a batch with the name n. One with an event_id is named by that.

@@ -46,6 +46,11 @@ func CheckType(c *fault.Check, eventType string) {
 	text.Check(c, "event_type", eventType, 1, MaxTypeLength)
 }
 
+// CheckSource validates a source. Problems are added to c under source.
+func CheckSource(c *fault.Check, source string) {
+	text.Check(c, "source", source, 0, MaxSourceLength)
+}
+
 // Draft is an event as a client sends it, before it is validated.
 type Draft struct {
 	EventID        *string
@@ -59,8 +64,8 @@ type Draft struct {
 }
 
 // Entry validates the draft and returns it as an entry of a batch of a tenant. The name is that of the request, and must be
-// that of no other event; a draft with an event_id is named by that instead. A fault names each invalid field.
-// Errors: ErrKeyReused, if the name carries the time of another event.
+// that of no other event; a draft with an event_id is named by that instead. Every error is a *fault.Error, which names each invalid
+// field. Errors: ErrKeyReused, if the name carries the time of another event.
 func (d Draft) Entry(tenant id.Tenant, name Name, now time.Time) (Entry, error) {
 	properties, err := d.check(now)
 	if err != nil {
@@ -104,7 +109,7 @@ func (d Draft) check(now time.Time) (properties string, err error) {
 		text.Check(&c, "session_id", *d.SessionID, 0, MaxSessionIDLength)
 	}
 	if d.Source != nil {
-		text.Check(&c, "source", *d.Source, 0, MaxSourceLength)
+		CheckSource(&c, *d.Source)
 	}
 	if d.Value != nil && !(math.Abs(*d.Value) <= MaxValue) { // written so that NaN is rejected too
 		c.Add("value", fmt.Sprintf("must be between %g and %g", -MaxValue, MaxValue))

@@ -74,6 +74,11 @@ func TestIssuedKeys(t *testing.T) {
 	if _, err := other.Entry("t", keys.Name("t", key), now); err != event.ErrKeyReused {
 		t.Errorf("the key for an event at another time: %v", err)
 	}
+	first := entryOf(t, "t", other, keys.Name("t", key).Item(0), now)
+	other.OccurredAt = new(now.Add(-time.Minute))
+	if entryOf(t, "t", other, keys.Name("t", key).Item(0), now).Event.ID == first.Event.ID {
+		t.Error("under the key of a batch, an event at another time is the same event")
+	}
 	for name, forged := range map[string]event.Name{
 		"other tenant's": keys.Name("t2", key),
 		"other secret's": event.NewKeys([]byte("another")).Name("t", key),

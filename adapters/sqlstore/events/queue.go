@@ -18,7 +18,7 @@ import (
 // queue is a group commit: concurrent requests share transactions. There is no timer: what arrives while a group is being
 // committed makes the next group, so that a lone request is committed at once, and many at once cost one transaction.
 //
-// Each tenant's requests are committed in the order of their arrival, and tenants take turns request by request, or group by
+// Each tenant's requests join groups in the order of their arrival, and tenants take turns request by request, or group by
 // group if groups are not mixed. However much of one tenant waits, the next group holds a request of every other tenant that
 // waits, as far as they fit.
 type queue[In, Out any] struct {

@@ -45,8 +45,8 @@ func openFile(ctx context.Context, path string, queries int) (*file, error) {
 // source returns the name of a file as the driver reads it, for parameters to follow.
 func source(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" }
 
-func connect(ctx context.Context, source string, queries int) (f *file, err error) {
-	f = &file{}
+func connect(ctx context.Context, source string, queries int) (_ *file, err error) {
+	f := &file{} // not the result, which is nil with an error
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.close())
