@@ -28,6 +28,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/retention"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/sealing"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
@@ -77,6 +78,7 @@ type App struct {
 	Auth    *auth.Service
 	Users   *users.Service
 	Tenants *tenants.Service
+	Sealing *sealing.Service
 
 	config    config.Config
 	clock     ports.Clock
@@ -165,6 +167,8 @@ func (a *App) assemble(ctx context.Context, in Runtime, passwords ports.Password
 	log := measuredLog{auditlog.NewLog(auditLogger), a.metrics}
 	record := recorder.New(a.database, log, in.Clock, system.IDs{})
 	a.Tenants = tenants.NewService(a.database.Tenants(), record, in.Clock, system.IDs{})
+	a.Sealing = sealing.NewService(a.database.Events(), record, in.Clock)
+	a.metrics.WatchBacklog(a.database.Events().Backlog, in.Clock)
 	a.retention = retention.NewService(a.database.Events(), in.Clock)
 	a.Audit = appaudit.NewService(a.database.Audit(), a.Tenants)
 	a.Users = users.NewService(a.database.Users(), a.Tenants, record, revocations, in.Clock, c.AccessLifetime)

@@ -33,6 +33,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"rate limits", testRateLimits},
 		{"events", testEvents},
 		{"expected results", testResults},
+		{"timeseries", testTimeseries},
 		{"idempotency", testIdempotency},
 		{"batches", testBatches},
 		{"atomic batches", testAtomicBatches},

@@ -3,11 +3,15 @@ package bootstrap_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
 )
 
 func testEvents(t *testing.T, on backend) {
@@ -61,6 +65,93 @@ func testEvents(t *testing.T, on backend) {
 			t.Errorf("%s: %s, want %s", body, rows, want)
 		}
 	}
+}
+
+// testTimeseries: a series has every bucket of its period, of the clocks of a time zone, and is compared with the period before.
+// Answers tell where they come from.
+func testTimeseries(t *testing.T, on backend) {
+	clock := porttest.NewClock()
+	clock.Advance(time.Date(2026, 3, 30, 12, 30, 0, 0, time.UTC).Sub(clock.Now())) // clocks in Berlin changed on the 29th
+	s := startWith(t, generous().with(on(t)), clock, func(time.Duration) <-chan time.Time { return nil })
+	p := s.newPerson(t, newSlug(), access.Analyst)
+	for _, e := range []struct {
+		daysAgo int
+		user    string
+		value   any
+	}{{0, "u1", 10}, {0, "u2", nil}, {1, "u1", 5}, {6, "u1", nil}, {8, "u3", 1}} {
+		s.want(t, 201, request{method: "POST", path: api + "/analytics/events", token: p.access, body: map[string]any{
+			"event_type": "view", "user_identifier": e.user, "source": "web", "value": e.value,
+			"occurred_at": s.clock.Now().AddDate(0, 0, -e.daysAgo).Add(-time.Minute).Format(time.RFC3339),
+		}})
+	}
+	questions := map[string]string{
+		"?period=7d&timezone=Europe/Berlin&compare=previous": `{"change_percent":300,"granularity":"day","metric":"count","previous":{"series":8 of 1,"total":1},` +
+			`"series":8 from 2026-03-23T00:00:00+01:00 to 2026-03-30T00:00:00+02:00 of 4,"timezone":"Europe/Berlin","total":4}`,
+		"?period=7d&metric=unique_users": `{"change_percent":null,"granularity":"day","metric":"unique_users",` +
+			`"series":8 from 2026-03-23T00:00:00Z to 2026-03-30T00:00:00Z of 4,"timezone":"UTC","total":2}`,
+		"?metric=avg(value)&granularity=week&event_type=view": `{"change_percent":null,"granularity":"week","metric":"avg(value)",` +
+			`"series":6 from 2026-02-23T00:00:00Z to 2026-03-30T00:00:00Z of 16 and 3 null,"timezone":"UTC","total":5.333333333333333}`,
+		"?metric=sum(value)&granularity=month&source=none": `{"change_percent":null,"granularity":"month","metric":"sum(value)",` +
+			`"series":2 from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z of 0,"timezone":"UTC","total":0}`,
+	}
+	ask := func(source string, read bool) {
+		t.Helper()
+		for of, want := range questions {
+			a := s.want(t, 200, request{method: "GET", path: api + "/analytics/timeseries" + of, token: p.access})
+			if got := describeSeries(t, a.body); got != want {
+				t.Errorf("%s:\n%s, want\n%s", of, got, want)
+			}
+			if m, ok := a.body["meta"].(map[string]any); !ok || m["source"] != source || m["events_read"].(float64) > 0 != read || m["duration_ms"] == nil {
+				t.Errorf("%s: meta is %v, not %s", of, a.body["meta"], source)
+			}
+		}
+	}
+	ask("rows", true)
+	for more := true; more; {
+		var err error
+		if more, err = s.app.Sealing.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask("sealed", false)
+}
+
+// describeSeries returns the answer with each series as its length, its ends and its sum.
+func describeSeries(t *testing.T, body map[string]any) string {
+	t.Helper()
+	short := func(series any, ends bool) string {
+		points := series.([]any)
+		var sum float64
+		var null int
+		for _, p := range points {
+			if v, given := p.(map[string]any)["value"].(float64); given {
+				sum += v
+			} else {
+				null++
+			}
+		}
+		text := strconv.Itoa(len(points))
+		if ends {
+			text += fmt.Sprintf(" from %s to %s", points[0].(map[string]any)["time"], points[len(points)-1].(map[string]any)["time"])
+		}
+		text += fmt.Sprintf(" of %g", sum)
+		if null > 0 {
+			text += fmt.Sprintf(" and %d null", null)
+		}
+		return text
+	}
+	rest := maps.Clone(body)
+	delete(rest, "tenant_id")
+	delete(rest, "meta")
+	rest["series"] = json.RawMessage(`"` + short(body["series"], true) + `"`)
+	if previous, given := body["previous"].(map[string]any); given {
+		rest["previous"] = map[string]any{"series": json.RawMessage(`"` + short(previous["series"], false) + `"`), "total": previous["total"]}
+	}
+	text, err := json.Marshal(rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`"series":"([^"]*)"`).ReplaceAllString(string(text), `"series":$1`)
 }
 
 func testIdempotency(t *testing.T, on backend) {

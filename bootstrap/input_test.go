@@ -26,7 +26,7 @@ func testBadInput(t *testing.T, on backend) {
 		return string(raw)
 	}
 	set := func(name string, value any) string { return account(func(m map[string]any) { m[name] = value }) }
-	const register, login, events, analyticsQuery = "/auth/register", "/auth/login", "/analytics/events", "/analytics/query"
+	const register, login, events, analyticsQuery, series = "/auth/register", "/auth/login", "/analytics/events", "/analytics/query", "/analytics/timeseries"
 	view := func(rest string) string { return `{"event_type":"view","user_identifier":"u"` + rest + `}` }
 	unknownID := uuid.NewString()
 	var members []string
@@ -96,6 +96,18 @@ func testBadInput(t *testing.T, on backend) {
 		{"unknown parameter beside a body", "POST", analyticsQuery + "?dry_run=true", "{}", 422, "dry_run"},
 		{"unknown parameter of a public route", "POST", login + "?next=/", `{"email":"a@b.cd","password":"x"}`, 422, "next"},
 		{"unknown period", "GET", "/analytics/metrics/summary?period=1y", "", 422, "period"},
+		{"unknown metric", "GET", series + "?metric=max(value)", "", 422, "metric"},
+		{"unknown granularity", "GET", series + "?granularity=minute", "", 422, "granularity"},
+		{"unknown period of a series", "GET", series + "?period=365d", "", 422, "period"},
+		{"type of a series is too long", "GET", series + "?event_type=" + strings.Repeat("x", 101), "", 422, "event_type"},
+		{"NUL in a source", "GET", series + "?source=%00", "", 422, "source"},
+		{"source is too long", "GET", series + "?source=" + strings.Repeat("x", 101), "", 422, "source"},
+		{"unknown time zone", "GET", series + "?timezone=Mars/Olympus", "", 422, "timezone"},
+		{"time zone is a path", "GET", series + "?timezone=../../etc/passwd", "", 422, "timezone"},
+		{"time zone of the machine", "GET", series + "?timezone=Local", "", 422, "timezone"},
+		{"empty time zone", "GET", series + "?timezone=", "", 422, "timezone"},
+		{"compared with another year", "GET", series + "?compare=year", "", 422, "compare"},
+		{"unknown parameter of a series", "GET", series + "?limit=1", "", 422, "limit"},
 		{"tenant is not a UUID", "GET", "/users?tenant_id=acme", "", 422, "tenant_id"},
 		{"id is not a UUID", "GET", "/users/7", "", 422, "id"},
 		{"id is SQL", "DELETE", "/users/'%20OR%201=1--", "", 422, "id"},

@@ -83,7 +83,7 @@ func fill(t testing.TB, s settings, tenant id.Tenant, events int) {
 		e(i, at) AS (SELECT i, (unixepoch() - i * 7919 % 7700000) * 1000 FROM n)
 		SELECT unhex($1, '-'), unhex(printf('%012x80008000%012x', at, i)), ` + values + `FROM e`
 	if !sqlite {
-		if _, err := tx.ExecContext(t.Context(), "SELECT set_config('app.tenant_id', $1, true)", tenant); err != nil {
+		if _, err := tx.ExecContext(t.Context(), "SELECT set_config('app.tenant_id', $1, true)", "{"+tenant+"}"); err != nil {
 			t.Fatal(err)
 		}
 		insert = into + `SELECT $1::uuid, (lpad(to_hex(at), 12, '0') || '80008000' || lpad(to_hex(i), 12, '0'))::uuid, ` + values + `

@@ -8,21 +8,43 @@ import (
 )
 
 const (
-	expireEvery     = time.Hour
-	partitionsEvery = 24 * time.Hour
+	workEvery = time.Hour
+	sealEvery = time.Second
 	// fewMonths is how many months with partitions are so few that an operator should look into it: normally there are 24.
 	fewMonths = 3
 )
 
-// startWorkers starts the regular work on the database. The returned function stops it after the step that it is in, and waits.
+// startWorkers starts the regular work on the database. The returned function stops it, and waits. Each hour one task follows the
+// other, since each passes over what a lock says that another replica is doing. Beside them events are sealed.
 func (a *App) startWorkers(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { a.every(ctx, expireEvery, a.expire) })
-	if a.postgres != nil {
-		running.Go(func() { a.every(ctx, partitionsEvery, a.tendPartitions) })
-	}
+	running.Go(func() {
+		a.every(ctx, workEvery, func(ctx context.Context) {
+			if a.postgres != nil {
+				a.tendPartitions(ctx)
+			}
+			a.expire(ctx)
+		})
+	})
+	running.Go(func() { a.every(ctx, sealEvery, a.seal) })
 	return func() { cancel(); running.Wait() }
+}
+
+// seal makes events ready for questions, until nothing is left to do. It rests for as long as it works, so that it takes half of a
+// processor from requests at most.
+func (a *App) seal(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		began := a.clock.Now()
+		var err error
+		if more, err = a.Sealing.Seal(ctx); err != nil && ctx.Err() == nil {
+			a.logger.WarnContext(ctx, "events were not sealed, so that questions about them take longer; the next attempt is in half a minute", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-a.after(a.clock.Now().Sub(began)):
+		}
+	}
 }
 
 // every works at once and then again after each interval, until the context ends.
@@ -53,7 +75,7 @@ func (a *App) expire(ctx context.Context) {
 func (a *App) tendPartitions(ctx context.Context) {
 	warn := func(doing string, err error) {
 		if err != nil && ctx.Err() == nil {
-			a.logger.WarnContext(ctx, doing+"; the next attempt is in a day", "error", err)
+			a.logger.WarnContext(ctx, doing+"; the next attempt is in an hour", "error", err)
 		}
 	}
 	dropped, err := a.postgres.DropExpired(ctx)
@@ -70,10 +92,10 @@ func (a *App) tendPartitions(ctx context.Context) {
 		}
 	}
 	a.metrics.SetMonthsLeft(months)
-	a.condition.warning.Store(nil)
+	var warning *string
 	if months < fewMonths {
-		warning := fmt.Sprintf("there are partitions of events for %d months after this one only", months)
-		a.condition.warning.Store(&warning)
+		warning = new(fmt.Sprintf("there are partitions of events for %d months after this one only", months))
 		a.logger.WarnContext(ctx, "partitions of events run out: later events will be refused", "months_left", months)
 	}
+	a.condition.warning.Store(warning)
 }

@@ -145,6 +145,7 @@ type Sessions interface {
 
 // Events are the tenants' events. All methods need a scope of one tenant.
 type Events interface {
+	Seals
 	// Ingest stores the events of a batch that are new, and returns the outcome of each entry, in order. What is Stored has
 	// been committed, and is in the next answer to a query. If the batch is atomic and an entry is Reused, nothing was stored.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown, ErrBusy.
@@ -152,19 +153,18 @@ type Events interface {
 	// Expire deletes about as many as limit of what is kept no longer, and returns how many it deleted: events that are older than
 	// the retention of their tenant, or of the platform, and keys of events that are not remembered any more. More is whether to
 	// call it again, also after it has deleted nothing: a store may need several calls to visit all tenants. It is false if
-	// nothing is left, if another replica does it, or if the store fails as a whole. The failure for one tenant keeps nobody else's
-	// events. A store may use its own clock. The scope is that of the service's own work.
+	// nothing is left, if another replica does it, or if the store fails as a whole. A failure for one tenant does not stop
+	// the deletion of others' events. A store may use its own clock. The scope is that of the service's own work.
 	Expire(ctx context.Context, scope access.Scope, now time.Time, limit int) (deleted int, more bool, err error)
+	// Answer gives a question all events of its window, in one state of them, and returns where they came from. After an error the
+	// question must not be used. Errors: analytics.ErrTooExpensive, ErrUnavailable.
+	Answer(ctx context.Context, scope access.Scope, q analytics.Question) (analytics.Reading, error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
 	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.
 	List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error)
 	// After returns at most limit events in chronological order, starting after last; the zero event starts at the first.
 	After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error)
-	// Summarize counts the events in a window. Errors: analytics.ErrTooExpensive.
-	Summarize(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Summary, error)
-	// Query runs a query. Errors: analytics.ErrTooExpensive.
-	Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error)
 }
 
 // AuditTrail stores audit entries. They are never changed or deleted.

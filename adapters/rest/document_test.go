@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
@@ -72,6 +73,13 @@ func TestContract(t *testing.T) {
 		"GET /analytics/events limit":            {"minimum": 1, "maximum": page.Events.Max, "default": page.Events.Default},
 		"GET /analytics/events event_type":       {"maxLength": event.MaxTypeLength},
 		"GET /analytics/metrics/summary period":  {"default": analytics.Month.String()},
+		"GET /analytics/timeseries metric":       {"default": analytics.CountEvents.String()},
+		"GET /analytics/timeseries granularity":  {"default": analytics.Daily.String()},
+		"GET /analytics/timeseries period":       {"default": analytics.Month.String()},
+		"GET /analytics/timeseries event_type":   {"maxLength": event.MaxTypeLength},
+		"GET /analytics/timeseries source":       {"maxLength": event.MaxSourceLength},
+		"GET /analytics/timeseries timezone":     {"default": time.UTC.String()},
+		"Meta.duration_ms":                       {"minimum": 0},
 		"POST /analytics/events Idempotency-Key": {"minLength": 1, "maxLength": event.MaxKeyLength},
 
 		"POST /analytics/events/batch Idempotency-Key": {"minLength": 1, "maxLength": event.MaxKeyLength},

@@ -27,8 +27,48 @@ func (h handlers) Summarize(ctx context.Context, r contract.SummarizeRequestObje
 	}
 	return contract.Summarize200JSONResponse{
 		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents,
-		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End,
+		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End, Meta: meta(s.Reading),
 	}, nil
+}
+
+// meta returns how an answer was found.
+func meta(r analytics.Reading) contract.Meta {
+	return contract.Meta{Source: r.Source(), EventsRead: r.EventsRead, DurationMs: float64(r.Took.Microseconds()) / 1000}
+}
+
+func (h handlers) Timeseries(ctx context.Context, r contract.TimeseriesRequestObject) (contract.TimeseriesResponseObject, error) {
+	var c fault.Check
+	tenantID := tenantOf(&c, r.Params.TenantID)
+	s, err := analytics.TimeseriesRequest{
+		Metric: optional(&c, "metric", r.Params.Metric), Granularity: optional(&c, "granularity", r.Params.Granularity),
+		Period: optional(&c, "period", r.Params.Period), EventType: optional(&c, "event_type", r.Params.EventType),
+		Source: optional(&c, "source", r.Params.Source), Timezone: optional(&c, "timezone", r.Params.Timezone),
+		Compare: optional(&c, "compare", r.Params.Compare),
+	}.Timeseries()
+	c.Take(err)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	result, err := h.deps.Analytics.Timeseries(ctx, callerFrom(ctx).Principal(), tenantID, s)
+	if err != nil {
+		return nil, err
+	}
+	answer := contract.Timeseries200JSONResponse{
+		TenantID: string(result.TenantID), Metric: s.Metric.String(), Granularity: s.Granularity.String(), Timezone: s.Timezone.String(),
+		Series: points(result.Series), Total: result.Total, ChangePercent: result.ChangePercent, Meta: meta(result.Reading),
+	}
+	if result.Previous != nil {
+		answer.Previous = &contract.PreviousSeries{Series: points(*result.Previous), Total: result.Previous.Total}
+	}
+	return answer, nil
+}
+
+func points(s analytics.Series) []contract.Point {
+	list := make([]contract.Point, 0, len(s.Points))
+	for _, p := range s.Points {
+		list = append(list, contract.Point{Time: p.Time, Value: p.Value})
+	}
+	return list
 }
 
 func query(b *contract.QueryRequest) (analytics.Query, error) {
@@ -62,7 +102,7 @@ func (h handlers) Query(ctx context.Context, r contract.QueryRequestObject) (con
 			EventType: present(q.EventType), StartDate: present(q.Window.Start), EndDate: present(q.Window.End),
 			GroupBy: q.GroupBy.String(), Limit: q.Limit,
 		},
-		Results: rows, RowCount: len(rows), TenantID: string(result.TenantID), ExecutedAt: result.ExecutedAt,
+		Results: rows, RowCount: len(rows), TenantID: string(result.TenantID), ExecutedAt: result.ExecutedAt, Meta: meta(result.Reading),
 	}, nil
 }
 

@@ -65,6 +65,7 @@ type Analytics interface {
 	Events(ctx context.Context, p access.Principal, t id.Tenant, eventType string, part page.Page) ([]event.Event, error)
 	Summarize(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
 	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
+	Timeseries(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Timeseries) (analytics.TimeseriesResult, error)
 	Export(ctx context.Context, p access.Principal, t id.Tenant) (iter.Seq2[event.Event, error], error)
 }
 

@@ -27,6 +27,9 @@ func (r repositories) in(tenant id.Tenant, use Purpose) Executor {
 // outside returns an executor for statements before the tenant is known.
 func (r repositories) outside(use Purpose) Executor { return Executor{repositories: r, use: use} }
 
+// Dialect returns the differences between the databases.
+func (e Executor) Dialect() Dialect { return e.dialect }
+
 // run calls fn with sqlx's executor.
 func (e Executor) run(ctx context.Context, fn func(context.Context, sqlx.ExtContext) error) error {
 	switch {
@@ -58,6 +61,29 @@ func (e Executor) List(ctx context.Context, dest any, doing, query string, args 
 	return e.run(ctx, func(ctx context.Context, q sqlx.ExtContext) error {
 		return e.listFrom(ctx, q, dest, doing, query, args...)
 	})
+}
+
+// Each calls scan on each row, one after the other. It must not run other statements.
+func (e Executor) Each(ctx context.Context, doing, query string, scan func(*sql.Rows) error, args ...any) error {
+	return e.run(ctx, func(caller context.Context, q sqlx.ExtContext) error {
+		ctx, cancel := context.WithTimeout(caller, e.dialect.Timeout())
+		defer cancel()
+		return asFault(caller, e.dialect, doing, each(ctx, q, e.dialect.Rebind(query), scan, args))
+	})
+}
+
+func each(ctx context.Context, q sqlx.QueryerContext, query string, scan func(*sql.Rows) error, args []any) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // Exec changes rows and returns their number.

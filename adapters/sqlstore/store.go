@@ -32,6 +32,8 @@ type Dialect interface {
 	Rows(columns []ColumnType, values []any) (query string, args []any)
 	// InsertSize is how many of many rows a statement should insert.
 	InsertSize(rows int) int
+	// InsertsByWith reports whether one statement can insert rows into two tables, into one of them by WITH.
+	InsertsByWith() bool
 	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.
 	RowLevelSecurity() bool
 	// EnterTenant makes the rows of one tenant accessible until the transaction ends.
@@ -153,6 +155,15 @@ func (s *Store) Transact(ctx context.Context, fn func(ctx context.Context, tx Tr
 	return s.transact(ctx, func(ctx context.Context, tx repositories) error { return fn(ctx, Transaction{tx}) })
 }
 
+// Snapshot runs queries on the data of one tenant, which all see the same state of it. On a cluster that is so for each
+// statement only.
+func (s *Store) Snapshot(ctx context.Context, tenant id.Tenant, fn func(ctx context.Context, in Executor) error) error {
+	return s.inTx(ctx, Analyse, func(ctx context.Context, tx *sqlx.Tx) error {
+		r := repositories{db: &transaction{tx: tx, dialect: s.dialect}, dialect: s.dialect}
+		return fn(ctx, r.in(tenant, Analyse))
+	})
+}
+
 // In returns an executor for the data of one tenant. Each statement runs on its own.
 func (s *Store) In(tenant id.Tenant, use Purpose) Executor { return s.in(tenant, use) }
 
@@ -182,7 +193,11 @@ func (s *Store) InTxAsSuperAdmin(ctx context.Context, fn func(ctx context.Contex
 func (s *Store) inTx(caller context.Context, use Purpose, fn func(ctx context.Context, tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(caller, s.dialect.Timeout())
 	defer cancel()
-	tx, err := s.pool(use).BeginTxx(ctx, &sql.TxOptions{ReadOnly: use != Write})
+	options := sql.TxOptions{ReadOnly: use != Write}
+	if use == Analyse {
+		options.Isolation = sql.LevelRepeatableRead // SQLite has it anyway
+	}
+	tx, err := s.pool(use).BeginTxx(ctx, &options)
 	if err != nil {
 		return asFault(caller, s.dialect, "beginning a transaction", err)
 	}

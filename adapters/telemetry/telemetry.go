@@ -6,12 +6,14 @@ import (
 	"math"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
 const namespace = "secure_data_api"
@@ -116,6 +118,21 @@ func (m *Metrics) SetMonthsLeft(n int) { m.monthsLeft.Set(float64(n)) }
 func (m *Metrics) WatchReadiness(ready func() bool) {
 	m.gauge("ready", "1 while the service is ready; 0 while its database is unavailable or read-only, or it is shutting down.", nil,
 		func() float64 { return oneIf(ready()) })
+}
+
+// WatchBacklog adds how many events wait to be sealed, and for how long the oldest has, which are read at each scrape.
+func (m *Metrics) WatchBacklog(backlog func() (events int64, oldest time.Time), clock ports.Clock) {
+	m.gauge("events_unsealed", "Events that this process has stored and that wait to be sealed.", nil, func() float64 {
+		events, _ := backlog()
+		return float64(events)
+	})
+	m.gauge("seal_lag_seconds", "How long the oldest of these has waited.", nil, func() float64 {
+		_, oldest := backlog()
+		if oldest.IsZero() {
+			return 0
+		}
+		return max(0, clock.Now().Sub(oldest).Seconds())
+	})
 }
 
 func oneIf(b bool) float64 {

@@ -75,38 +75,60 @@ func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Te
 	return s.events.List(ctx, scope, eventType, part)
 }
 
-// Summarize counts a tenant's events in the period that ends now.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
-func (s *Service) Summarize(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
-	scope, entered, err := s.enter(ctx, p, access.ReadSummary, tenantID)
+// ask authorizes a principal in one tenant, and gives a question the events of that tenant.
+func (s *Service) ask(
+	ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant, q analytics.Question,
+) (id.Tenant, analytics.Reading, error) {
+	scope, entered, err := s.enter(ctx, p, permission, tenantID)
 	if err != nil {
-		return analytics.Summary{}, err
+		return "", analytics.Reading{}, err
 	}
 	leave, err := s.gate.Enter(ctx, entered)
 	if err != nil {
-		return analytics.Summary{}, err
+		return "", analytics.Reading{}, err
 	}
 	defer leave()
-	return s.events.Summarize(ctx, scope, period.Window(s.clock.Now()))
+	began := s.clock.Now()
+	reading, err := s.events.Answer(ctx, scope, q)
+	reading.Took = s.clock.Now().Sub(began)
+	return entered, reading, err
+}
+
+// Summarize counts a tenant's events in the period that ends now; it begins with a full hour.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) Summarize(ctx context.Context, p access.Principal, tenantID id.Tenant, period analytics.Period) (analytics.Summary, error) {
+	q := analytics.NewSummaryQuestion(period.Window(s.clock.Now()))
+	entered, reading, err := s.ask(ctx, p, access.ReadSummary, tenantID, q)
+	if err != nil {
+		return analytics.Summary{}, err
+	}
+	summary := q.Summary(entered)
+	summary.Reading = reading
+	return summary, nil
 }
 
 // Query runs a query on a tenant's events.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
-func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Tenant, q analytics.Query) (analytics.Result, error) {
-	scope, entered, err := s.enter(ctx, p, access.RunQueries, tenantID)
+func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Tenant, query analytics.Query) (analytics.Result, error) {
+	q := query.Question()
+	entered, reading, err := s.ask(ctx, p, access.RunQueries, tenantID, q)
 	if err != nil {
 		return analytics.Result{}, err
 	}
-	leave, err := s.gate.Enter(ctx, entered)
+	return analytics.Result{TenantID: entered, Query: query, Rows: q.Rows(), ExecutedAt: s.clock.Now(), Reading: reading}, nil
+}
+
+// Timeseries returns a metric of a tenant's events over the period that ends now.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) Timeseries(ctx context.Context, p access.Principal, tenantID id.Tenant, t analytics.Timeseries) (analytics.TimeseriesResult, error) {
+	q := t.Question(s.clock.Now())
+	entered, reading, err := s.ask(ctx, p, access.ReadSummary, tenantID, q)
 	if err != nil {
-		return analytics.Result{}, err
+		return analytics.TimeseriesResult{}, err
 	}
-	defer leave()
-	rows, err := s.events.Query(ctx, scope, q)
-	if err != nil {
-		return analytics.Result{}, err
-	}
-	return analytics.Result{TenantID: entered, Query: q, Rows: rows, ExecutedAt: s.clock.Now()}, nil
+	result := q.Result(entered)
+	result.Reading = reading
+	return result, nil
 }
 
 // Export returns all of a tenant's events, oldest first. The audit entry is committed before the first event is yielded.

@@ -70,6 +70,13 @@ func readers(ctx context.Context) []useCase {
 			_, err := a.Analytics.Query(ctx, p, tenantID, analytics.Query{GroupBy: analytics.ByEventType, Limit: 1})
 			return err
 		}},
+		{"timeseries", access.Viewer, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
+			t, err := analytics.TimeseriesRequest{}.Timeseries()
+			if err == nil {
+				_, err = a.Analytics.Timeseries(ctx, p, tenantID, t)
+			}
+			return err
+		}},
 		{"export", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
 			_, err := a.Analytics.Export(ctx, p, tenantID)
 			return err
@@ -142,14 +149,9 @@ func (e watchedEvents) List(ctx context.Context, scope access.Scope, eventType s
 	return e.Events.List(ctx, scope, eventType, p)
 }
 
-func (e watchedEvents) Summarize(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Summary, error) {
+func (e watchedEvents) Answer(ctx context.Context, scope access.Scope, q analytics.Question) (analytics.Reading, error) {
 	e.read()
-	return e.Events.Summarize(ctx, scope, w)
-}
-
-func (e watchedEvents) Query(ctx context.Context, scope access.Scope, q analytics.Query) ([]analytics.Row, error) {
-	e.read()
-	return e.Events.Query(ctx, scope, q)
+	return e.Events.Answer(ctx, scope, q)
 }
 
 func (e watchedEvents) After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error) {
@@ -181,9 +183,13 @@ func TestSummarize(t *testing.T) {
 	if got.TenantID != p.Tenant() || got.TotalEvents != 3 || got.UniqueUsers != 1 || got.Window != analytics.Week.Window(a.Clock.Now()) {
 		t.Errorf("the summary is %+v", got)
 	}
-	a.Clock.Advance(7*24*time.Hour - 2*time.Second)
-	if got, err = a.Analytics.Summarize(t.Context(), p, "", analytics.Week); err != nil || got.TotalEvents != 2 {
-		t.Errorf("a week later the summary is %+v, %v", got, err)
+	a.Clock.Advance(7*24*time.Hour - time.Hour)
+	if got, err = a.Analytics.Summarize(t.Context(), p, "", analytics.Week); err != nil || got.TotalEvents != 3 {
+		t.Errorf("an hour less than a week later the summary is %+v, %v", got, err)
+	}
+	a.Clock.Advance(2 * time.Hour) // the period begins with a full hour
+	if got, err = a.Analytics.Summarize(t.Context(), p, "", analytics.Week); err != nil || got.TotalEvents != 0 {
+		t.Errorf("an hour more than a week later the summary is %+v, %v", got, err)
 	}
 }
 

@@ -113,7 +113,7 @@ func Settings() []Setting {
 		{Name: "REDIS_URL", Secret: true, Help: "redis:// or rediss://USER:PASSWORD@HOST:PORT, to share rate limits and revocation between replicas; master_name=NAME for sentinels, cluster=true for a cluster",
 			parser: parser{"URL", redisURL}},
 
-		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens, 32 bytes or more; required except in development, where it is generated and stored in DATA_DIR",
+		{Name: "JWT_SECRET_KEY", Secret: true, Help: "secret that signs tokens and the keys of events, 32 bytes or more; required except in development, where it is generated and stored in DATA_DIR",
 			parser: parser{"text", func(c *Config, s string) error { c.JWTSecret = []byte(s); return nil }}},
 		{Name: "JWT_ALGORITHM", Default: same("HS256"), Help: "HS256, HS384 or HS512",
 			parser: oneOf(func(c *Config) *string { return &c.JWTAlgorithm }, "HS256", "HS384", "HS512")},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the time zones of time series, where the system has no database of them: a distroless image, Windows
 )
 
 // version is set by the linker: -ldflags "-X main.version=1.2.3".

@@ -44,7 +44,7 @@ Settings are read from flags of serve and config, the environment and a file .en
 	root.RunE = serve.RunE
 	addSettings(root.Flags())
 	hideSettings(root.Flags()) // they are listed under serve
-	root.AddCommand(serve, userCommand(t), tenantCommand(t), sessionCommand(t), auditCommand(t), sendCommand(t), benchCommand(t), migrateCommand(t),
+	root.AddCommand(serve, userCommand(t), tenantCommand(t), sealCommand(t), sessionCommand(t), auditCommand(t), sendCommand(t), benchCommand(t), migrateCommand(t),
 		configCommand(t), healthCommand(t), versionCommand(t))
 	return root
 }

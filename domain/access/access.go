@@ -29,8 +29,9 @@ const (
 	ReadAllData       Permission = "read:all_data"
 	ManageAllUsers    Permission = "users:manage_all"
 	ManageTenants     Permission = "admin:manage_tenants"
-	// ExpireEvents is for the service's own work: no role has it.
+	// ExpireEvents and SealEvents are for the service's own work: no role has them.
 	ExpireEvents Permission = "service:expire_events"
+	SealEvents   Permission = "service:seal_events"
 )
 
 // Role is a named set of permissions. Roles are ordered, and each holds what the ones below it hold.
@@ -153,7 +154,7 @@ func Operator() Principal {
 }
 
 // Worker returns the principal of the service's own work, which no request leads to. It has no user, no tenant and no role, and
-// may only delete expired events.
+// may only delete expired events, and seal those of one tenant at a time.
 func Worker() Principal { return Principal{worker: true} }
 
 // User returns the user's id, empty for the operator.
@@ -178,6 +179,8 @@ func (p Principal) Authorize(permission Permission, tenant id.Tenant) (Scope, er
 	switch {
 	case p.worker && permission == ExpireEvents && tenant == EveryTenant:
 		return Scope{tenant: noTenant, principal: p}, nil
+	case p.worker && permission == SealEvents && tenant != "" && tenant != EveryTenant:
+		return Scope{tenant: tenant, principal: p}, nil
 	case tenant == "":
 		return Scope{}, ErrForbidden
 	case tenant != p.tenant && !p.role.Has(elsewhere[permission]):
@@ -223,6 +226,14 @@ func (s Scope) MayExpireEvents() error {
 		return fmt.Errorf("%w: deleting expired events is the service's own work", ErrNoScope)
 	}
 	return nil
+}
+
+// MaySeal returns the tenant whose events the scope's principal, the service itself, may seal. Errors: ErrNoScope.
+func (s Scope) MaySeal() (id.Tenant, error) {
+	if !s.principal.worker || s.tenant == noTenant {
+		return "", fmt.Errorf("%w: sealing events is the service's own work", ErrNoScope)
+	}
+	return s.Tenant()
 }
 
 // Principal returns who was authorized.

@@ -25,6 +25,7 @@ type Act string
 const (
 	TenantCreated        Act = "tenant.created"
 	RetentionChanged     Act = "tenant.retention_changed"
+	BlocksRebuilt        Act = "tenant.blocks_rebuilt"
 	UserCreated          Act = "user.created"
 	RoleChanged          Act = "user.role_changed"
 	Deactivated          Act = "user.deactivated"
@@ -46,7 +47,7 @@ const (
 // Acts returns all acts.
 func Acts() []Act {
 	return []Act{
-		TenantCreated, RetentionChanged, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
+		TenantCreated, RetentionChanged, BlocksRebuilt, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
 		SignedIn, SignInFailed, SignInThrottled, SignedOut, PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
 	}
 }

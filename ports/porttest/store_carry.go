@@ -49,6 +49,7 @@ func Carrying(t *testing.T, s ports.Store, m Migrations) {
 		}
 	}
 
+	m.back(t, "00006_partitions_once")
 	interrupted(t, total, func(ctx context.Context, report func(carried, total int64)) error {
 		_, err := m.Down(ctx, report)
 		return err

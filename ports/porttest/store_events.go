@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -119,10 +120,10 @@ func testEventScopes(t *testing.T, s ports.Store) {
 		wantErr(t, "reading with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().List(ctx, scope, "", everything)
 		wantErr(t, "listing with "+name+" scope", err, access.ErrNoScope)
-		_, err = s.Events().Summarize(ctx, scope, analytics.Window{})
-		wantErr(t, "summarizing with "+name+" scope", err, access.ErrNoScope)
-		_, err = s.Events().Query(ctx, scope, analytics.Query{Limit: 1})
-		wantErr(t, "a query with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().Answer(ctx, scope, analytics.NewSummaryQuestion(analytics.Window{}))
+		wantErr(t, "a question with "+name+" scope", err, access.ErrNoScope)
+		_, err = s.Events().Seal(ctx, scope, t0)
+		wantErr(t, "sealing with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
 		wantErr(t, "reading on with "+name+" scope", err, access.ErrNoScope)
 	}
@@ -281,32 +282,69 @@ func testResults(t *testing.T, s ports.Store) {
 	}
 	want := ExpectedResults(t)
 	window := analytics.Window{Start: want.Summary.Start, End: want.Summary.End}
-	summary, err := s.Events().Summarize(t.Context(), scope, window)
-	must(t, err)
 	var top []analytics.EventTypeCount
 	for _, c := range want.Summary.TopEventTypes {
 		top = append(top, analytics.EventTypeCount{Type: c.Type, Count: c.Count})
 	}
-	equal(t, "summary", summary, analytics.Summary{
-		TenantID: home.ID, Window: window, TotalEvents: want.Summary.TotalEvents, UniqueUsers: want.Summary.UniqueUsers, TopEventTypes: top,
-	})
-	for _, c := range want.Queries {
-		q := parseQuery(t, c.Query)
-		rows, err := s.Events().Query(t.Context(), scope, q)
-		must(t, err)
-		got := make([]map[string]any, 0, len(rows))
-		for _, row := range rows {
-			one := map[string]any{q.GroupBy.String(): nil, "count": float64(row.Count), "avg_value": nil}
-			if row.Key != nil {
-				one[q.GroupBy.String()] = *row.Key
+	inEachState(t, s, home.ID, func(state string) {
+		summary := summarize(t, s, scope, window)
+		equal(t, "summary "+state, summary, analytics.Summary{
+			TenantID: home.ID, Window: window, TotalEvents: want.Summary.TotalEvents, UniqueUsers: want.Summary.UniqueUsers, TopEventTypes: top,
+		})
+		for _, c := range want.Queries {
+			q := parseQuery(t, c.Query)
+			rows := queryRows(t, s, scope, q)
+			got := make([]map[string]any, 0, len(rows))
+			for _, row := range rows {
+				one := map[string]any{q.GroupBy.String(): nil, "count": float64(row.Count), "avg_value": nil}
+				if row.Key != nil {
+					one[q.GroupBy.String()] = *row.Key
+				}
+				if row.AvgValue != nil {
+					one["avg_value"] = *row.AvgValue
+				}
+				got = append(got, one)
 			}
-			if row.AvgValue != nil {
-				one["avg_value"] = *row.AvgValue
-			}
-			got = append(got, one)
+			equal(t, fmt.Sprint(c.Query, state), got, c.Results)
 		}
-		equal(t, fmt.Sprint(c.Query), got, c.Results)
+	})
+}
+
+// inEachState runs a test on events that are in rows only, and on the same once they are sealed.
+func inEachState(t *testing.T, s ports.Store, tenant id.Tenant, test func(state string)) {
+	t.Helper()
+	test("of rows")
+	seal(t, s, tenant)
+	test("of blocks")
+}
+
+// seal does all the work of sealing that there is for a tenant, now or later.
+func seal(t testing.TB, s ports.Store, tenant id.Tenant) {
+	t.Helper()
+	scope, err := access.Worker().Authorize(access.SealEvents, tenant)
+	must(t, err)
+	for more := true; more; {
+		more, err = s.Events().Seal(t.Context(), scope, time.Now().AddDate(1, 0, 0))
+		must(t, err)
 	}
+}
+
+func summarize(t testing.TB, s ports.Store, scope access.Scope, w analytics.Window) analytics.Summary {
+	t.Helper()
+	q := analytics.NewSummaryQuestion(w)
+	_, err := s.Events().Answer(t.Context(), scope, q)
+	must(t, err)
+	tenant, err := scope.Tenant()
+	must(t, err)
+	return q.Summary(tenant)
+}
+
+func queryRows(t testing.TB, s ports.Store, scope access.Scope, q analytics.Query) []analytics.Row {
+	t.Helper()
+	question := q.Question()
+	_, err := s.Events().Answer(t.Context(), scope, question)
+	must(t, err)
+	return question.Rows()
 }
 
 func testSummarize(t *testing.T, s ports.Store) {
@@ -318,14 +356,14 @@ func testSummarize(t *testing.T, s ports.Store) {
 	add(t, s, anEvent(t, home, "outside", "x", t0.Add(time.Hour)))
 	add(t, s, anEvent(t, NewTenant(t, s), "a", "y", t0))
 	window := analytics.Window{Start: t0, End: t0.Add(time.Hour)}
-	got, err := s.Events().Summarize(t.Context(), ScopeOf(t, home.ID), window)
-	must(t, err)
-	equal(t, "summary", got, analytics.Summary{TenantID: home.ID, Window: window, TotalEvents: 9, UniqueUsers: 4, TopEventTypes: []analytics.EventTypeCount{
-		{Type: "a", Count: 3}, {Type: "b", Count: 2}, {Type: "c", Count: 1}, {Type: "d", Count: 1}, {Type: "e", Count: 1},
-	}})
+	inEachState(t, s, home.ID, func(state string) {
+		equal(t, "summary "+state, summarize(t, s, ScopeOf(t, home.ID), window),
+			analytics.Summary{TenantID: home.ID, Window: window, TotalEvents: 9, UniqueUsers: 4, TopEventTypes: []analytics.EventTypeCount{
+				{Type: "a", Count: 3}, {Type: "b", Count: 2}, {Type: "c", Count: 1}, {Type: "d", Count: 1}, {Type: "e", Count: 1},
+			}})
+	})
 	without := NewTenant(t, s)
-	empty, err := s.Events().Summarize(t.Context(), ScopeOf(t, without.ID), analytics.Window{})
-	must(t, err)
+	empty := summarize(t, s, ScopeOf(t, without.ID), analytics.Window{})
 	equal(t, "summary of no events", empty, analytics.Summary{TenantID: without.ID, TopEventTypes: []analytics.EventTypeCount{}})
 }
 
@@ -361,9 +399,7 @@ func testQuery(t *testing.T, s ports.Store) {
 			[]analytics.Row{row("click", 1, nil), row("view", 1, nil)}},
 		"nothing": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10, EventType: "none"}, []analytics.Row{}},
 	} {
-		got, err := s.Events().Query(t.Context(), ScopeOf(t, home.ID), c.query)
-		must(t, err)
-		equal(t, name, got, c.want)
+		equal(t, name, queryRows(t, s, ScopeOf(t, home.ID), c.query), c.want)
 	}
 }
 
@@ -429,4 +465,55 @@ func testAudit(t *testing.T, s ports.Store) {
 	wantErr(t, "an entry without a scope", s.Audit().Record(ctx, access.Scope{}, first), access.ErrNoScope)
 	_, err = s.Audit().List(ctx, access.Scope{}, everything)
 	wantErr(t, "a list without a scope", err, access.ErrNoScope)
+}
+
+// testUnseal: throwing sealed events away changes no answer, and they are sealed anew. What is sealed shows in the status.
+func testUnseal(t *testing.T, s ports.Store) {
+	home, other := NewTenant(t, s), NewTenant(t, s)
+	for i := range 3 {
+		add(t, s, anEvent(t, home, "view", fmt.Sprint("u", i), t0.Add(time.Duration(i)*time.Hour)))
+	}
+	add(t, s, anEvent(t, other, "view", "u", t0))
+	scope := ScopeOf(t, home.ID)
+	status := func(of tenant.Tenant, blocks, events, waiting int64, complete bool) {
+		t.Helper()
+		got, err := s.Events().SealStatus(t.Context(), ScopeOf(t, of.ID))
+		must(t, err)
+		if got.Bytes > 0 != (blocks > 0) || got.Oldest.IsZero() != (waiting == 0) {
+			t.Errorf("%d bytes, and the oldest waits since %s", got.Bytes, got.Oldest)
+		}
+		got.Bytes, got.Oldest = 0, time.Time{}
+		equal(t, "status", got, ports.SealStatus{Blocks: blocks, Events: events, Waiting: waiting, Complete: complete})
+	}
+	users := func(want int64) {
+		t.Helper()
+		equal(t, "users", summarize(t, s, scope, analytics.Window{}).UniqueUsers, want)
+	}
+	status(home, 0, 0, 3, false)
+	seal(t, s, home.ID)
+	seal(t, s, other.ID)
+	status(home, 1, 3, 0, true)
+	add(t, s, anEvent(t, home, "view", "u3", t0))
+	status(home, 1, 3, 1, true)
+
+	must(t, s.Events().Unseal(t.Context(), scope))
+	status(home, 0, 0, 0, false)
+	users(4)
+	add(t, s, anEvent(t, home, "view", "u4", t0))
+	users(5)
+	seal(t, s, home.ID)
+	status(home, 1, 5, 0, true)
+	users(5)
+	status(other, 1, 1, 0, true)
+
+	must(t, s.Events().Unseal(t.Context(), ScopeOf(t, NewTenant(t, s).ID))) // nothing to throw away
+	if _, err := s.Events().SealStatus(t.Context(), access.Scope{}); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("the status without a scope: %v", err)
+	}
+	if err := s.Events().Unseal(t.Context(), access.Scope{}); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("throwing away without a scope: %v", err)
+	}
+	if _, err := s.Events().Seal(t.Context(), scope, t0); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("sealing with the scope of a user: %v", err)
+	}
 }

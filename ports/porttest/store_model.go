@@ -44,6 +44,9 @@ func Model(t *testing.T, operator ports.Store, open func() ports.Store) {
 			"time":         h.waits,
 			"restart":      h.restarts,
 			"events go":    h.expires,
+			"sealing":      h.seals,
+			"anew":         h.unseals,
+			"question":     h.asks,
 			"":             func(*rapid.T) {},
 			"one more":     h.sendsOne, // more often than the others
 			"another more": h.sendsBatch,
@@ -68,6 +71,7 @@ type naming struct {
 type sending struct {
 	naming
 	eventType string
+	user      string
 	value     float64
 	at        time.Time // zero: not given
 }
@@ -120,7 +124,7 @@ func (m *model) take(s sending) event.Status {
 
 // status returns what becomes of an event that is sent under the name of a stored one.
 func (k *kept) status(s sending) event.Status {
-	if k.eventType == s.eventType && k.value == s.value && (s.at.IsZero() || s.at.Equal(k.at)) {
+	if k.eventType == s.eventType && k.user == s.user && k.value == s.value && (s.at.IsZero() || s.at.Equal(k.at)) {
 		return event.Duplicate
 	}
 	return event.Reused
@@ -189,6 +193,7 @@ func (h *trial) draw(rt *rapid.T, timed bool) sending {
 	s := sending{
 		naming:    naming{kind: rapid.SampledFrom([]string{"event_id", "event_id", "key", "key", "issued", ""}).Draw(rt, "named by")},
 		eventType: rapid.SampledFrom([]string{"view", "click"}).Draw(rt, "type"),
+		user:      rapid.SampledFrom([]string{"u", "u", "v", "w"}).Draw(rt, "user"),
 		value:     rapid.SampledFrom([]float64{0, 1}).Draw(rt, "value"),
 	}
 	at := h.began.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, modelLateBy}).Draw(rt, "hours late")) * time.Hour)
@@ -211,7 +216,7 @@ func (h *trial) draw(rt *rapid.T, timed bool) sending {
 
 // entry returns a sending as the use case hands it to the store.
 func (h *trial) entry(s sending) event.Entry {
-	d := event.Draft{Type: s.eventType, UserIdentifier: "u", Value: &s.value}
+	d := event.Draft{Type: s.eventType, UserIdentifier: s.user, Value: &s.value}
 	if !s.at.IsZero() {
 		d.OccurredAt = &s.at
 	}
@@ -327,13 +332,11 @@ func (h *trial) compare(rt *rapid.T) {
 		return fmt.Sprintf("%s %s %g", at.Format("2006-01-02T15:04:05.000000"), eventType, value)
 	}
 	var got, want []string
-	counts := map[string]int64{}
 	for _, e := range everyEvent(h.t, h.replica(rt), h.home) {
 		got = append(got, show(e.OccurredAt, e.Type, *e.Value))
 	}
 	for _, e := range h.model.events {
 		want = append(want, show(e.at, e.eventType, e.value))
-		counts[e.eventType]++
 	}
 	if !slices.IsSortedFunc(got, func(a, b string) int { return cmp.Compare(a[:26], b[:26]) }) {
 		rt.Errorf("events are not in the order of time: %q", got)
@@ -343,13 +346,56 @@ func (h *trial) compare(rt *rapid.T) {
 	if !slices.Equal(got, want) {
 		rt.Errorf("stored are %q, want %q", got, want)
 	}
-	rows, err := h.replica(rt).Events().Query(h.t.Context(), h.scope, analytics.Query{GroupBy: analytics.ByEventType, Limit: 10})
-	if err != nil || len(rows) != len(counts) {
-		rt.Fatalf("a query: %v, %v, want %v", rows, err, counts)
+	h.asks(rt)
+}
+
+// seals does a step of sealing on a replica, or all there is to do.
+func (h *trial) seals(rt *rapid.T) {
+	work, err := access.Worker().Authorize(access.SealEvents, h.home)
+	must(h.t, err)
+	now := h.model.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, 48 * time.Hour}).Draw(rt, "later"))
+	for range rapid.IntRange(1, 4).Draw(rt, "steps") {
+		if _, err := h.replica(rt).Events().Seal(h.t.Context(), work, now); err != nil {
+			rt.Fatal(err)
+		}
 	}
-	for _, r := range rows {
-		if counts[*r.Key] != r.Count {
-			rt.Errorf("%d of %s are counted, want %d", r.Count, *r.Key, counts[*r.Key])
+}
+
+// unseals throws away what is sealed.
+func (h *trial) unseals(rt *rapid.T) {
+	if err := h.replica(rt).Events().Unseal(h.t.Context(), h.scope); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// asks compares the answers to questions, of all times and of a window, with a count of the events.
+func (h *trial) asks(rt *rapid.T) {
+	w := analytics.Window{}
+	if rapid.Bool().Draw(rt, "in a window") {
+		w = analytics.Window{Start: h.began.Add(-time.Duration(rapid.IntRange(0, 3).Draw(rt, "hours")) * time.Hour), End: h.began.Add(time.Hour)}
+	}
+	want := map[string]int64{}
+	users := map[string]bool{}
+	var total int64
+	for _, e := range h.model.events {
+		if (w.Start.IsZero() || !e.at.Before(w.Start)) && (w.End.IsZero() || e.at.Before(w.End)) {
+			want[e.eventType]++
+			users[e.user] = true
+			total++
+		}
+	}
+	summary := analytics.NewSummaryQuestion(w)
+	reading, err := h.replica(rt).Events().Answer(h.t.Context(), h.scope, summary)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	got := summary.Summary(h.home)
+	if got.TotalEvents != total || got.UniqueUsers != int64(len(users)) || len(got.TopEventTypes) != len(want) {
+		rt.Fatalf("in %v there are %d events of %d users, want %d of %d (%+v)", w, got.TotalEvents, got.UniqueUsers, total, len(users), reading)
+	}
+	for _, c := range got.TopEventTypes {
+		if want[c.Type] != c.Count {
+			rt.Fatalf("%d of %s are counted, want %d (%+v)", c.Count, c.Type, want[c.Type], reading)
 		}
 	}
 }

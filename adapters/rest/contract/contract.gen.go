@@ -232,6 +232,24 @@ type Liveness struct {
 	Status string `json:"status"`
 }
 
+// Meta How the answer was found
+type Meta struct {
+	// DurationMs How long it took to find the answer in milliseconds
+	//
+	// Example: 0.4
+	DurationMs float64 `json:"duration_ms"`
+
+	// EventsRead How many events were looked at one by one; 0 where the headers of blocks answer
+	//
+	// Example: 0
+	EventsRead int64 `json:"events_read"`
+
+	// Source Where the events were: in blocks, among those that are not sealed yet, or both
+	//
+	// Example: sealed
+	Source string `json:"source"`
+}
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	// CurrentPassword Example: SecurePass1
@@ -239,6 +257,27 @@ type PasswordChange struct {
 
 	// NewPassword Example: a good new phrase
 	NewPassword string `json:"new_password"`
+}
+
+// Point defines model for Point.
+type Point struct {
+	// Time When the bucket begins
+	//
+	// Example: 2026-01-15T00:00:00Z
+	Time time.Time `json:"time"`
+
+	// Value Null is an average of nothing
+	//
+	// Example: 3
+	Value *float64 `json:"value"`
+}
+
+// PreviousSeries The period before; only with compare=previous
+type PreviousSeries struct {
+	Series []Point `json:"series"`
+
+	// Total Example: 2
+	Total *float64 `json:"total"`
 }
 
 // Problem A problem document (RFC 9457)
@@ -265,7 +304,7 @@ type Problem struct {
 	// Instance Example: /api/v1/analytics/events
 	Instance string `json:"instance"`
 
-	// NextIndex Of a stream: the first line that was not read
+	// NextIndex Of a stream: the first line that was not processed, to go on with
 	//
 	// Example: 1000
 	NextIndex *int `json:"next_index,omitempty"`
@@ -363,6 +402,9 @@ type QueryResult struct {
 	// ExecutedAt Example: 2026-01-15T09:30:00Z
 	ExecutedAt time.Time `json:"executed_at"`
 
+	// Meta How the answer was found
+	Meta Meta `json:"meta"`
+
 	// Query The query with its defaults filled in
 	Query   QueryEcho  `json:"query"`
 	Results []QueryRow `json:"results"`
@@ -459,6 +501,9 @@ type Summary struct {
 	// GeneratedAt Example: 2026-01-15T09:30:00Z
 	GeneratedAt time.Time `json:"generated_at"`
 
+	// Meta How the answer was found
+	Meta Meta `json:"meta"`
+
 	// Period Example: 30d
 	Period string `json:"period"`
 
@@ -471,6 +516,38 @@ type Summary struct {
 
 	// UniqueUsers Example: 2
 	UniqueUsers int64 `json:"unique_users"`
+}
+
+// Timeseries defines model for Timeseries.
+type Timeseries struct {
+	// ChangePercent By how many percent of the previous total the total is greater; null without one or if that is 0
+	//
+	// Example: 50
+	ChangePercent *float64 `json:"change_percent"`
+
+	// Granularity Example: day
+	Granularity string `json:"granularity"`
+
+	// Meta How the answer was found
+	Meta Meta `json:"meta"`
+
+	// Metric Example: count
+	Metric string `json:"metric"`
+
+	// Previous The period before; only with compare=previous
+	Previous *PreviousSeries `json:"previous,omitempty"`
+	Series   []Point         `json:"series"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
+
+	// Timezone Example: UTC
+	Timezone string `json:"timezone"`
+
+	// Total The metric of the whole period: users with events in several buckets count once; null is an average of nothing
+	//
+	// Example: 3
+	Total *float64 `json:"total"`
 }
 
 // TokenPair defines model for TokenPair.
@@ -540,7 +617,7 @@ type IngestEventParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, a new key for each new event
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
-	// ContentEncoding gzip or zstd, with at most 100 times as many bytes as were sent beyond the first MiB
+	// ContentEncoding gzip or zstd, with at most 100 times as many bytes as were sent beyond the first MiB. A compressed event counts as a batch: too many at once are refused
 	ContentEncoding *ContentEncoding `json:"Content-Encoding,omitempty"`
 }
 
@@ -561,6 +638,33 @@ type SummarizeParams struct {
 
 // QueryParams defines parameters for Query.
 type QueryParams struct {
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
+// TimeseriesParams defines parameters for Timeseries.
+type TimeseriesParams struct {
+	// Metric What is shown of each bucket: the number of events, that of different users, or the sum or average of the values
+	Metric *string `form:"metric,omitempty" json:"metric,omitempty"`
+
+	// Granularity How long a bucket is by the clocks of the time zone; a week begins on Monday
+	Granularity *string `form:"granularity,omitempty" json:"granularity,omitempty"`
+
+	// Period How far back to look
+	Period *string `form:"period,omitempty" json:"period,omitempty"`
+
+	// EventType Only events of this type
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// Source Only events of this source
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// Timezone Name of a time zone of the IANA time zone database
+	Timezone *string `form:"timezone,omitempty" json:"timezone,omitempty"`
+
+	// Compare Compare with the period of the same length right before
+	Compare *string `form:"compare,omitempty" json:"compare,omitempty"`
+
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
@@ -636,6 +740,9 @@ type ServerInterface interface {
 	// Query Count and average events by group
 	// (POST /analytics/query)
 	Query(ctx echo.Context, params QueryParams) error
+	// Timeseries A metric of the events of a period over time
+	// (GET /analytics/timeseries)
+	Timeseries(ctx echo.Context, params TimeseriesParams) error
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx echo.Context) error
@@ -838,6 +945,73 @@ func (w *ServerInterfaceWrapper) Query(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Query(ctx, params)
+	return err
+}
+
+// Timeseries converts echo context to params.
+func (w *ServerInterfaceWrapper) Timeseries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TimeseriesParams
+	// ------------- Optional query parameter "metric" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "metric", ctx.QueryParams(), &params.Metric, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter metric: %s", err))
+	}
+
+	// ------------- Optional query parameter "granularity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "granularity", ctx.QueryParams(), &params.Granularity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter granularity: %s", err))
+	}
+
+	// ------------- Optional query parameter "period" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "period", ctx.QueryParams(), &params.Period, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter period: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "timezone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timezone", ctx.QueryParams(), &params.Timezone, runtime.BindQueryParameterOptions{Type: "string", Format: "iana-timezone"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter timezone: %s", err))
+	}
+
+	// ------------- Optional query parameter "compare" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compare", ctx.QueryParams(), &params.Compare, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compare: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Timeseries(ctx, params)
 	return err
 }
 
@@ -1082,6 +1256,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/analytics/export", wrapper.ExportEvents, options.OperationMiddlewares["exportEvents"]...)
 	router.GET(options.BaseURL+"/analytics/metrics/summary", wrapper.Summarize, options.OperationMiddlewares["summarize"]...)
 	router.POST(options.BaseURL+"/analytics/query", wrapper.Query, options.OperationMiddlewares["query"]...)
+	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.Timeseries, options.OperationMiddlewares["timeseries"]...)
 	router.POST(options.BaseURL+"/auth/login", wrapper.SignIn, options.OperationMiddlewares["signIn"]...)
 	router.POST(options.BaseURL+"/auth/logout", wrapper.SignOut, options.OperationMiddlewares["signOut"]...)
 	router.GET(options.BaseURL+"/auth/me", wrapper.Me, options.OperationMiddlewares["me"]...)
@@ -1289,6 +1464,28 @@ type QueryResponseObject interface {
 type Query200JSONResponse QueryResult
 
 func (response Query200JSONResponse) VisitQueryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TimeseriesRequestObject struct {
+	Params TimeseriesParams
+}
+
+type TimeseriesResponseObject interface {
+	VisitTimeseriesResponse(w http.ResponseWriter) error
+}
+
+type Timeseries200JSONResponse Timeseries
+
+func (response Timeseries200JSONResponse) VisitTimeseriesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -1621,6 +1818,9 @@ type StrictServerInterface interface {
 	// Query Count and average events by group
 	// (POST /analytics/query)
 	Query(ctx context.Context, request QueryRequestObject) (QueryResponseObject, error)
+	// Timeseries A metric of the events of a period over time
+	// (GET /analytics/timeseries)
+	Timeseries(ctx context.Context, request TimeseriesRequestObject) (TimeseriesResponseObject, error)
 	// SignIn Sign in
 	// (POST /auth/login)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
@@ -1862,6 +2062,31 @@ func (sh *strictHandler) Query(ctx echo.Context, params QueryParams) error {
 		return err
 	} else if validResponse, ok := response.(QueryResponseObject); ok {
 		return validResponse.VisitQueryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Timeseries operation middleware
+func (sh *strictHandler) Timeseries(ctx echo.Context, params TimeseriesParams) error {
+	var request TimeseriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Timeseries(ctx.Request().Context(), request.(TimeseriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Timeseries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TimeseriesResponseObject); ok {
+		return validResponse.VisitTimeseriesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

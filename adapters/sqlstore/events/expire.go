@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
@@ -67,18 +69,63 @@ func (s *Store) expireAsOwner(ctx context.Context, limit int) (deleted int, more
 // errNothing can't happen: a function returns a row.
 var errNothing = errors.New("a function returned nothing")
 
-// expireTenant deletes at most limit events of a tenant that are older than first.
-func (s *Store) expireTenant(ctx context.Context, tenant id.Tenant, first time.Time, limit int) (int, error) {
-	column, err := s.dialect.ID(string(tenant))
+// expireTenant deletes about limit events of a tenant that are older than first, and takes them out of its pieces.
+func (s *Store) expireTenant(ctx context.Context, tenantID id.Tenant, first time.Time, limit int) (deleted int, err error) {
+	tenant, err := s.dialect.ID(string(tenantID))
 	if err != nil {
 		return 0, err
 	}
-	bound, err := s.dialect.ID(string(event.Bound(first)))
+	err = s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error {
+		p := pieces{s, tx.In(tenantID), tenantID, tenant}
+		cut, err := p.cut(ctx, first.UnixMicro(), limit)
+		if err != nil {
+			return err
+		}
+		f, err := p.filter(span{math.MinInt64, cut})
+		if err != nil {
+			return err
+		}
+		n, err := p.in.Exec(ctx, "deleting expired events", "DELETE"+f.text.String(), f.args...)
+		if deleted = int(n); err != nil || n == 0 {
+			return err
+		}
+		return p.expire(ctx, cut)
+	})
+	return deleted, err
+}
+
+// cut returns the time before which events are deleted: before a time, and about limit of them.
+func (p pieces) cut(ctx context.Context, first int64, limit int) (int64, error) {
+	f, err := p.filter(span{math.MinInt64, first})
 	if err != nil {
 		return 0, err
 	}
-	n, err := s.db.In(tenant, sqlstore.Write).Exec(ctx, "deleting expired events",
-		"DELETE FROM events WHERE tenant_id = ? AND id IN (SELECT id FROM events WHERE tenant_id = ? AND id < ? ORDER BY id LIMIT ?)",
-		column, column, bound, limit)
-	return int(n), err
+	var last []int64
+	err = p.in.List(ctx, &last, "looking for expired events", "SELECT occurred_at"+f.text.String()+" ORDER BY id LIMIT 1 OFFSET ?", append(f.args, limit-1)...)
+	if err != nil || len(last) == 0 {
+		return first, err
+	}
+	return min(first, last[0]+1), nil
+}
+
+// expire takes events before a time out of the pieces: it deletes those that have no others, and marks the rest.
+func (p pieces) expire(ctx context.Context, cut int64) error {
+	for _, statement := range []string{
+		"UPDATE seals SET changes = changes + 1 WHERE tenant_id = ?1",
+		"DELETE FROM block_parts WHERE tenant_id = ?1 AND block_id IN (SELECT id FROM blocks WHERE tenant_id = ?1 AND last_at < ?2)",
+		"DELETE FROM tombstones WHERE tenant_id = ?1 AND piece_id IN (SELECT id FROM blocks WHERE tenant_id = ?1 AND last_at < ?2)",
+		"DELETE FROM blocks WHERE tenant_id = ?1 AND last_at < ?2",
+		"DELETE FROM deltas WHERE tenant_id = ?1 AND last_at < ?2",
+		"INSERT INTO tombstones SELECT tenant_id, id, -9223372036854775807 - 1, ?2 FROM (SELECT tenant_id, id, first_at FROM blocks" +
+			" UNION ALL SELECT tenant_id, id, first_at FROM deltas) WHERE tenant_id = ?1 AND first_at < ?2 ON CONFLICT DO NOTHING",
+	} {
+		args := []any{p.tenant, cut}
+		if !strings.Contains(statement, "?2") {
+			args = args[:1]
+		}
+		if _, err := p.in.Exec(ctx, "deleting expired events from pieces", statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -58,10 +58,24 @@ var errReused = errors.New("an event's name was used for another event")
 
 // commit stores a group of batches in one transaction.
 func (s *Store) commit(ctx context.Context, group []*submission) error {
+	err := s.commitOnce(ctx, group)
+	if errors.Is(err, errCautious) {
+		err = s.commitOnce(ctx, group)
+	}
+	return err
+}
+
+func (s *Store) commitOnce(ctx context.Context, group []*submission) error {
+	var deltas []*newDelta
 	err := s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error {
+		deltas = deltas[:0]
 		for tenant, batches := range byTenant(group) {
-			if err := s.ingest(ctx, tx.In(tenant), batches); err != nil {
+			stored, err := s.ingest(ctx, tx.In(tenant), batches)
+			if err != nil {
 				return err
+			}
+			if stored != nil {
+				deltas = append(deltas, stored)
 			}
 		}
 		if slices.ContainsFunc(group, refused) {
@@ -72,7 +86,14 @@ func (s *Store) commit(ctx context.Context, group []*submission) error {
 	if errors.Is(err, errReused) && len(group) == 1 { // otherwise the queue commits the parts of the group on their own
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, d := range deltas {
+		s.rememberDelta(d.tenant, d.id, d.events, d.data)
+		s.backlog.add(d.tenant, d.events, d.bytes, d.at)
+	}
+	return nil
 }
 
 // byTenant returns the batches of each tenant, in the order of their arrival.

@@ -22,10 +22,12 @@ type ingestion struct {
 	ids     []id.Event               // for each entry: the id of the event that is stored under its name
 	stored  map[id.Event]event.Event // those that were there before
 	fresh   []int                    // the entries whose events are new, by the order of their ids
+	early   *newDelta                // the delta that was stored together with them, and has them if all were new; or nil
 }
 
-// ingest stores batches of one tenant, which hold at least one entry, and sets their outcomes.
-func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, batches []*submission) error {
+// ingest stores batches of one tenant, which hold at least one entry, and sets their outcomes. It returns the delta that it
+// stored, or nil.
+func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, batches []*submission) (*newDelta, error) {
 	w := ingestion{Store: s, in: in, stored: map[id.Event]event.Event{}}
 	for _, r := range batches {
 		w.entries = append(w.entries, r.in.entries...)
@@ -36,17 +38,17 @@ func (s *Store) ingest(ctx context.Context, in sqlstore.Executor, batches []*sub
 		w.ids[i] = e.Event.ID
 	}
 	if err := w.resolveKeys(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.insert(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	outcomes := w.outcomes()
 	for _, r := range batches {
 		n := len(r.in.Entries)
 		r.out, outcomes = outcomes[:n:n], outcomes[n:]
 	}
-	return nil
+	return w.storeDelta(ctx)
 }
 
 // resolveKeys sets the ids of the entries with keys: the id that the key is remembered with, or else the id of the first entry

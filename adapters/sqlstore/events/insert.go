@@ -3,62 +3,105 @@ package events
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
+	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
+
+// attempts is how often events are inserted that were there, but had been deleted by the time they were read.
+const attempts = 3
+
+// errCautious: the database has no such statement; with other statements the transaction may succeed.
+var errCautious = errors.New("the database has no such statement")
+
+var errDeleted = errors.New("events that were there are being deleted")
 
 // insert stores the events whose ids are new, in the order of their ids, and reads those that were there before.
 func (w *ingestion) insert(ctx context.Context) error {
-	w.fresh = w.candidates()
-	if len(w.fresh) == 0 {
+	candidates := w.candidates()
+	all, err := w.insertAll(ctx, w.values(candidates))
+	if all {
+		w.fresh = candidates
 		return nil
 	}
-	values := make([]any, 0, len(w.fresh)*len(columnTypes))
-	for _, i := range w.fresh {
-		values = append(values, w.entries[i].values...)
+	for tried := 0; err == nil && len(candidates) > 0; tried++ {
+		if tried == attempts {
+			return ports.ErrUnavailable.Because(errDeleted)
+		}
+		candidates, err = w.insertNew(ctx, candidates)
 	}
-	if all, err := w.insertAll(ctx, values); err != nil || all {
-		return err
-	}
-	inserted, err := w.insertRows(ctx, values)
-	if err != nil || len(inserted) == len(w.fresh) {
-		return err
+	slices.SortFunc(w.fresh, w.byID)
+	return err
+}
+
+// insertNew stores the events of those candidates whose ids are new, and reads the others. It returns those that were neither
+// stored nor found, since they have been deleted meanwhile.
+func (w *ingestion) insertNew(ctx context.Context, candidates []int) (missing []int, err error) {
+	inserted, err := w.insertRows(ctx, candidates)
+	if err != nil {
+		return nil, err
 	}
 	isNew := make(map[id.Event]bool, len(inserted))
 	for _, eventID := range inserted {
 		isNew[id.Event(eventID)] = true
 	}
 	var others []id.Event
-	w.fresh = slices.DeleteFunc(w.fresh, func(i int) bool {
+	for _, i := range candidates {
 		if isNew[w.ids[i]] {
-			return false
+			w.fresh = append(w.fresh, i)
+		} else {
+			missing, others = append(missing, i), append(others, w.ids[i])
 		}
-		others = append(others, w.ids[i])
-		return true
-	})
-	return w.read(ctx, others)
+	}
+	err = w.read(ctx, others)
+	return slices.DeleteFunc(missing, func(i int) bool { _, there := w.stored[w.ids[i]]; return there }), err
+}
+
+// values returns the values of the columns of entries.
+func (w *ingestion) values(entries []int) []any {
+	values := make([]any, 0, len(entries)*len(columnTypes))
+	for _, i := range entries {
+		values = append(values, w.entries[i].values...)
+	}
+	return values
 }
 
 // candidates returns the entries whose ids may be new, by id, of each id the first entry.
 func (w *ingestion) candidates() []int {
-	byID := func(i, j int) int { return cmp.Compare(w.ids[i], w.ids[j]) }
 	list := make([]int, 0, len(w.ids))
 	for i, eventID := range w.ids {
 		if _, there := w.stored[eventID]; !there {
 			list = append(list, i)
 		}
 	}
-	if !slices.IsSortedFunc(list, byID) { // they often are: clients send events as they occur
-		slices.SortStableFunc(list, byID)
+	if !slices.IsSortedFunc(list, w.byID) { // they often are: clients send events as they occur
+		slices.SortStableFunc(list, w.byID)
 	}
 	return slices.CompactFunc(list, func(i, j int) bool { return w.ids[i] == w.ids[j] })
 }
 
-// insertRows stores the events with these values unless their ids exist, and returns the ids of those that it stored.
-func (w *ingestion) insertRows(ctx context.Context, values []any) (inserted []uuid, err error) {
-	query, args := w.insertion(values)
+// byID compares two entries by their ids.
+func (w *ingestion) byID(i, j int) int { return cmp.Compare(w.ids[i], w.ids[j]) }
+
+// insertRows stores the events of entries unless their ids exist, and returns the ids of those that it stored. If it can, it stores
+// their delta by the same statement, as if all were new, as they nearly always are: a round trip less.
+func (w *ingestion) insertRows(ctx context.Context, entries []int) (inserted []uuid, err error) {
+	query, args := w.insertion(w.values(entries))
+	if w.early == nil && len(entries) < manyRows && w.dialect.InsertsByWith() && !w.cautious.Load() {
+		w.early = w.newDelta(entries)
+		first, before, err := w.deltaInsertion(w.early)
+		if err != nil {
+			return nil, err
+		}
+		query, args = "WITH delta AS ("+first+") "+query, append(before, args...)
+	}
 	err = w.in.List(ctx, &inserted, "ingesting events", query+" ON CONFLICT (tenant_id, id) DO NOTHING RETURNING id", args...)
+	if w.early != nil && w.dialect.Unsupported(err) {
+		w.cautious.Store(true)
+		err = errCautious
+	}
 	return inserted, err
 }
 

@@ -42,16 +42,19 @@ func (f *filter) and(condition string, args ...any) {
 
 // window limits the events to a window, by their ids, which begin with the time.
 func (s *Store) window(f *filter, w analytics.Window) error {
-	for condition, bound := range map[string]time.Time{"id >= ?": w.Start, "id < ?": w.End} {
-		if bound.IsZero() {
-			continue
-		}
-		eventID, err := s.dialect.ID(string(event.Bound(bound)))
-		if err != nil {
-			return err
-		}
-		f.and(condition, eventID)
+	return errors.Join(s.bound(f, "id >= ?", w.Start), s.bound(f, "id < ?", w.End))
+}
+
+// bound adds a condition on ids from a time on; none for the zero time.
+func (s *Store) bound(f *filter, condition string, at time.Time) error {
+	if at.IsZero() {
+		return nil
 	}
+	eventID, err := s.dialect.ID(string(event.Bound(at)))
+	if err != nil {
+		return err
+	}
+	f.and(condition, eventID)
 	return nil
 }
 
@@ -127,90 +130,4 @@ func (s *Store) After(ctx context.Context, scope access.Scope, last event.Event,
 		return nil, err
 	}
 	return eventsOf(rows), nil
-}
-
-func (s *Store) Summarize(ctx context.Context, scope access.Scope, w analytics.Window) (analytics.Summary, error) {
-	f, err := s.newFilter(scope)
-	if err != nil {
-		return analytics.Summary{}, err
-	}
-	if err := s.window(f, w); err != nil {
-		return analytics.Summary{}, err
-	}
-	var (
-		counts struct {
-			Events int64 `db:"events"`
-			Users  int64 `db:"users"`
-		}
-		top []struct {
-			Type  string `db:"event_type"`
-			Count int64  `db:"count"`
-		}
-	)
-	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
-		return s.db.In(f.tenant, sqlstore.Analyse).Together(ctx, func(ctx context.Context, in sqlstore.Executor) error {
-			err := in.Get(ctx, &counts, nil, "counting events",
-				"SELECT COUNT(*) AS events, COUNT(DISTINCT user_identifier) AS users"+f.text.String(), f.args...)
-			if err != nil {
-				return err
-			}
-			return in.List(ctx, &top, "counting event types",
-				"SELECT event_type, COUNT(*) AS count"+f.text.String()+" GROUP BY event_type ORDER BY 2 DESC, 1 LIMIT ?",
-				append(f.args, analytics.TopEventTypes)...)
-		})
-	})
-	if err != nil {
-		return analytics.Summary{}, err
-	}
-	summary := analytics.Summary{
-		TenantID: f.tenant, Window: w, TotalEvents: counts.Events, UniqueUsers: counts.Users,
-		TopEventTypes: make([]analytics.EventTypeCount, 0, len(top)),
-	}
-	for _, t := range top {
-		summary.TopEventTypes = append(summary.TopEventTypes, analytics.EventTypeCount(t))
-	}
-	return summary, nil
-}
-
-// grouping returns the expression that events are grouped by, and the order of the groups.
-func (s *Store) grouping(d analytics.Dimension) (expression, order string) {
-	switch d {
-	case analytics.ByDay:
-		return s.dialect.Day("occurred_at"), "1"
-	case analytics.BySource:
-		return "source", "2 DESC, 1 NULLS LAST"
-	default:
-		return "event_type", "2 DESC, 1"
-	}
-}
-
-func (s *Store) Query(ctx context.Context, scope access.Scope, query analytics.Query) ([]analytics.Row, error) {
-	f, err := s.newFilter(scope)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.window(f, query.Window); err != nil {
-		return nil, err
-	}
-	if query.EventType != "" {
-		f.and("event_type = ?", query.EventType)
-	}
-	expression, order := s.grouping(query.GroupBy)
-	var rows []struct {
-		Key      *string  `db:"key"`
-		Count    int64    `db:"count"`
-		AvgValue *float64 `db:"avg_value"`
-	}
-	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
-		return s.read(ctx, sqlstore.Analyse, f, &rows, "querying events",
-			expression+" AS key, COUNT(*) AS count, AVG(value) AS avg_value", " GROUP BY 1 ORDER BY "+order+" LIMIT ?", query.Limit)
-	})
-	if err != nil {
-		return nil, err
-	}
-	answer := make([]analytics.Row, 0, len(rows))
-	for _, row := range rows {
-		answer = append(answer, analytics.Row(row))
-	}
-	return answer, nil
 }

@@ -25,6 +25,9 @@ var grants = []string{
 	"REVOKE ALL ON tenants, users, sessions, sign_in_addresses FROM %s", // granted by an older version
 	"GRANT SELECT, INSERT ON events, event_keys, audit_entries TO %s",
 	"GRANT UPDATE (event_id, stored_at) ON event_keys TO %s", // an expired key may name another event
+	"GRANT SELECT, INSERT ON seals, deltas, blocks, block_parts, tombstones, event_users TO %s",
+	"GRANT UPDATE (changes, covered_from, next_user) ON seals TO %s",
+	"GRANT DELETE ON deltas, blocks, block_parts, tombstones TO %s", // the rows that they are made of stay
 	// The update is needed to lock a tenant's row. Only the owner sets a retention.
 	"GRANT SELECT, INSERT (id, slug, created_at), UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",
@@ -42,7 +45,7 @@ var grants = []string{
 var functions = []string{
 	"account_by_email(text)", "password_is(uuid, text)", "caller_of_session(uuid)", "address_is_known(text, text)",
 	"password_costs(text)", "tenant_by_slug(text)", "home_of_user(uuid)",
-	"add_event_partitions()", "drop_event_partitions()", "expire_events(integer)",
+	"add_event_partitions()", "drop_event_partitions(uuid)", "expire_events(integer)",
 }
 
 // publicRevokes is a query for the statements that revoke from PUBLIC what would let the service create a table in place of a

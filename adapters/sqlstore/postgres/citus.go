@@ -31,6 +31,12 @@ var distributedTables = []struct{ table, distribute string }{
 	{"sign_in_addresses", "SELECT create_reference_table('sign_in_addresses')"},
 	{"events", "SELECT create_distributed_table('events', 'tenant_id')"}, // with its partitions
 	{"event_keys", "SELECT create_distributed_table('event_keys', 'tenant_id', colocate_with => 'events')"},
+	{"seals", "SELECT create_distributed_table('seals', 'tenant_id', colocate_with => 'events')"},
+	{"deltas", "SELECT create_distributed_table('deltas', 'tenant_id', colocate_with => 'events')"},
+	{"blocks", "SELECT create_distributed_table('blocks', 'tenant_id', colocate_with => 'events')"},
+	{"block_parts", "SELECT create_distributed_table('block_parts', 'tenant_id', colocate_with => 'events')"},
+	{"tombstones", "SELECT create_distributed_table('tombstones', 'tenant_id', colocate_with => 'events')"},
+	{"event_users", "SELECT create_distributed_table('event_users', 'tenant_id', colocate_with => 'events')"},
 	{"audit_entries", "SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')"},
 }
 

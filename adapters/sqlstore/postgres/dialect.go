@@ -69,16 +69,18 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 
 func (dialect) InsertSize(rows int) int { return rows }
 
+func (dialect) InsertsByWith() bool { return true }
+
 func (dialect) RowLevelSecurity() bool { return true }
 
 // EnterTenant uses SET and not set_config, since Citus propagates only SET to its workers. SET takes no parameters, so the
-// value is embedded, and must be a UUID.
+// value is embedded, and must be a UUID. The braces tell that this version stores deltas; see version 7 of the schema.
 func (dialect) EnterTenant(ctx context.Context, tx *sqlx.Tx, tenant id.Tenant) error {
 	parsed, err := id.Parse[id.Tenant]("tenant_id", string(tenant))
 	if err != nil {
 		return fmt.Errorf("%q is not a tenant id", tenant)
 	}
-	_, err = tx.ExecContext(ctx, "SET LOCAL app.tenant_id = "+pq.QuoteLiteral(string(parsed)))
+	_, err = tx.ExecContext(ctx, "SET LOCAL app.tenant_id = "+pq.QuoteLiteral("{"+string(parsed)+"}"))
 	return err
 }
 

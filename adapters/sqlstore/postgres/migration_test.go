@@ -49,6 +49,7 @@ func layout(t *testing.T, db *sql.DB, table string) string {
 const (
 	beforePartitions = 3
 	withPartitions   = 4
+	partitionsOnce   = 6
 )
 
 // testEventsByMonth: version 4 keeps the old events under another name, where nobody but the owner may access them, and gives them
@@ -90,6 +91,36 @@ func testEventsByMonth(t *testing.T, server *container.Container) {
 	applyUpTo(t, owner, withPartitions)
 	exec(t, owner, "DROP TABLE events_before")
 	rollBack()
+}
+
+// testPartitionsOnce: version 6 gives its function the rights of the one that it replaces, and that one is back when it is rolled back.
+func testPartitionsOnce(t *testing.T, server *container.Container) {
+	ownerURL, _ := server.Database(t)
+	owner := driverConn(t, ownerURL)
+	describe := func(signature, what string) string {
+		t.Helper()
+		return scalar[string](t, owner, "SELECT "+what+" FROM pg_proc WHERE oid = $1::regprocedure", signature)
+	}
+	const (
+		replaced, added = "drop_event_partitions()", "drop_event_partitions(uuid)"
+		rights          = "concat_ws(' ', prosecdef, proconfig, proacl)"
+		whole           = rights + " || pg_get_functiondef(oid)"
+	)
+	applyUpTo(t, owner, withPartitions)
+	before, allowed := describe(replaced, whole), describe(replaced, rights)
+	applyUpTo(t, owner, partitionsOnce)
+	if got := describe(added, rights); got != allowed {
+		t.Errorf("the function has the rights %s, want %s", got, allowed)
+	}
+	if !scalar[bool](t, owner, "SELECT to_regprocedure($1) IS NULL", replaced) {
+		t.Error("the function that it replaces is still there")
+	}
+	if name, err := versionsUpTo(t, owner, partitionsOnce).Down(t.Context()); err != nil || !strings.HasPrefix(name, "00006") {
+		t.Fatalf("rolled back: %q, %v", name, err)
+	}
+	if got := describe(replaced, whole); got != before {
+		t.Errorf("after it was rolled back, the function is\n%s\nand was\n%s", got, before)
+	}
 }
 
 // testMigrateDistributed: where the tables are distributed already, version 4 distributes the new ones.

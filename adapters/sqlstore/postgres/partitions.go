@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -11,7 +12,7 @@ import (
 // AddPartitions adds the partitions of events that are missing up to 24 months ahead, and returns how many months after this one
 // have a partition. It fails if it has to wait for a lock for more than a second.
 func (d *Database) AddPartitions(ctx context.Context) (months int, err error) {
-	months, err = d.count(ctx, "SELECT add_event_partitions()")
+	months, err = ask[int](ctx, d, "SELECT add_event_partitions()")
 	if err != nil {
 		return 0, fmt.Errorf("adding partitions of events: %w", err)
 	}
@@ -20,7 +21,7 @@ func (d *Database) AddPartitions(ctx context.Context) (months int, err error) {
 
 // EventMonthsLeft returns how many months after this one have a partition. Events of later ones can't be ingested.
 func (d *Database) EventMonthsLeft(ctx context.Context) (int, error) {
-	months, err := d.count(ctx, "SELECT event_months_ahead()")
+	months, err := ask[int](ctx, d, "SELECT event_months_ahead()")
 	if err != nil {
 		return 0, fmt.Errorf("counting the partitions of events: %w", err)
 	}
@@ -31,21 +32,23 @@ func (d *Database) EventMonthsLeft(ctx context.Context) (int, error) {
 // that were: 0 without a retention, and while another replica does it. It fails if it has to wait for a lock for more than a
 // second, and then has removed the older partitions.
 func (d *Database) DropExpired(ctx context.Context) (partitions int, err error) {
-	for {
-		n, err := d.count(ctx, "SELECT drop_event_partitions()")
+	after := "00000000-0000-0000-0000-000000000000"
+	for { // once over all partitions: a late event must not bring it back to one that it has emptied
+		dropped, err := ask[sql.NullString](ctx, d, "SELECT drop_event_partitions($1)", after)
 		if err != nil {
 			return partitions, fmt.Errorf("dropping expired partitions of events: %w", err)
 		}
-		if n == 0 {
+		if !dropped.Valid {
 			return partitions, nil
 		}
-		partitions += n
+		partitions++
+		after = dropped.String
 	}
 }
 
-// count returns the number that a statement of the service's role returns, within the time of one.
-func (d *Database) count(caller context.Context, statement string) (n int, err error) {
+// ask returns the value that a statement of the service's role returns, within the time of one.
+func ask[T any](caller context.Context, d *Database, statement string, args ...any) (value T, err error) {
 	ctx, cancel := context.WithTimeout(caller, d.dialect.Timeout())
 	defer cancel()
-	return n, d.service.GetContext(ctx, &n, statement)
+	return value, d.service.GetContext(ctx, &value, statement, args...)
 }

@@ -25,6 +25,8 @@ func TestPartitions(t *testing.T) {
 		"direct access":      testDirectAccess,
 		"replicas at once":   testReplicasAdd,
 		"ingest meanwhile":   testIngestMeanwhile,
+		"deleted meanwhile":  testDeletedMeanwhile,
+		"older replica":      testOlderReplica,
 		"locked":             testLocked,
 		"platform retention": testPlatformRetention,
 		"tenant retention":   testTenantRetention,
@@ -112,6 +114,9 @@ func hasCode(err error, code pqerror.Code) bool {
 }
 
 const lockNotAvailable, readOnlyTransaction, checkViolation = "55P03", "25006", "23514"
+
+// dropPartition is a call that removes the events of the oldest partition that is kept no longer; 'none' without one.
+const dropPartition = "COALESCE(drop_event_partitions('00000000-0000-0000-0000-000000000000')::text, 'none')"
 
 // boundOf returns the smallest id of an event at that time.
 func boundOf(at time.Time) string {
@@ -241,7 +246,7 @@ func testIngestMeanwhile(t *testing.T, p partitioned) {
 	p.dropLast(t)
 	ingesting, adding := begin(t, p.service), begin(t, p.service)
 	exec(t, ingesting, "SET LOCAL statement_timeout = '5s'")
-	exec(t, ingesting, "SET LOCAL app.tenant_id = '"+tenant+"'")
+	exec(t, ingesting, "SET LOCAL app.tenant_id = '{"+tenant+"}'")
 	ingest := "INSERT INTO events (tenant_id, id, occurred_at, event_type, user_identifier) VALUES ($1, $2, 0, 'x', 'u')"
 	exec(t, ingesting, ingest, tenant, boundOf(monthStart(0)))
 	if n := scalar[int](t, ingesting, "SELECT COUNT(*) FROM events"); n != 1 { // it has read all partitions
@@ -301,7 +306,7 @@ func testLocked(t *testing.T, p partitioned) {
 
 // testReadOnly: none of the functions runs in the transactions of queries.
 func testReadOnly(t *testing.T, p partitioned) {
-	for _, call := range []string{"add_event_partitions()", "drop_event_partitions()", "expire_events(1)"} {
+	for _, call := range []string{"add_event_partitions()", dropPartition, "expire_events(1)"} {
 		tx, err := p.service.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
 		if err != nil {
 			t.Fatal(err)

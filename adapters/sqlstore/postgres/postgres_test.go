@@ -106,6 +106,7 @@ func TestOnContainer(t *testing.T) {
 		}
 	})
 	t.Run("events by month", func(t *testing.T) { testEventsByMonth(t, server) })
+	t.Run("partitions once", func(t *testing.T) { testPartitionsOnce(t, server) })
 	t.Run("migrate distributed", func(t *testing.T) { testMigrateDistributed(t, server) })
 	t.Run("distribute", func(t *testing.T) { testDistribute(t, server) })
 	t.Run("carried back", func(t *testing.T) { testCarriedBack(t, server) })

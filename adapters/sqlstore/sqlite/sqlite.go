@@ -191,6 +191,8 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 // InsertSize is where longer statements gain nothing.
 func (dialect) InsertSize(rows int) int { return min(rows, 250) }
 
+func (dialect) InsertsByWith() bool { return false }
+
 func (dialect) RowLevelSecurity() bool { return false }
 
 func (dialect) EnterTenant(context.Context, *sqlx.Tx, id.Tenant) error { return nil }

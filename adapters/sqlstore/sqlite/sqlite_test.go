@@ -140,6 +140,15 @@ func TestOpen_fails_where_nothing_can_be_written(t *testing.T) {
 }
 
 // TestOpen_refuses_a_file_that_others_can_read: it would show every tenant's data.
+// TestOpen_fails_to_connect: a file that can't be opened in time is an error, and nothing stays open.
+func TestOpen_fails_to_connect(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if db, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "data.db")}); !errors.Is(err, context.Canceled) || db != nil {
+		t.Errorf("opened %v, %v", db, err)
+	}
+}
+
 func TestOpen_refuses_a_file_that_others_can_read(t *testing.T) {
 	for _, suffix := range []string{"", "-wal"} {
 		path := filepath.Join(t.TempDir(), "data.db")
@@ -491,11 +500,11 @@ func TestEndless(t *testing.T) {
 	}
 	queries := map[string]func(context.Context) error{
 		"summary": func(ctx context.Context) error {
-			_, err := db.Events().Summarize(ctx, scope, analytics.Window{})
+			_, err := db.Events().Answer(ctx, scope, analytics.NewSummaryQuestion(analytics.Window{}))
 			return err
 		},
 		"query": func(ctx context.Context) error {
-			_, err := db.Events().Query(ctx, scope, analytics.Query{GroupBy: analytics.BySource, Limit: 1})
+			_, err := db.Events().Answer(ctx, scope, analytics.Query{GroupBy: analytics.BySource, Limit: 1}.Question())
 			return err
 		},
 		"list": func(ctx context.Context) error {

@@ -62,14 +62,16 @@ func TestQueryRequest(t *testing.T) {
 }
 
 func TestPeriod(t *testing.T) {
-	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
-	for name, days := range map[string]int{"7d": 7, "30d": 30, "90d": 90, "": 30} {
+	now := time.Date(2026, 3, 31, 12, 59, 59, 999, time.FixedZone("half an hour ahead", 30*60)) // 12:29 UTC
+	for name, start := range map[string]time.Time{
+		"7d": day(2026, 3, 24), "30d": day(2026, 3, 1), "90d": day(2025, 12, 31), "": day(2026, 3, 1),
+	} {
 		p, err := analytics.ParsePeriod(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w := p.Window(now); w.End != now || w.End.Sub(w.Start) != time.Duration(days)*24*time.Hour {
-			t.Errorf("%q is %v", name, w)
+		if w, want := p.Window(now), (analytics.Window{Start: start.Add(12 * time.Hour), End: now}); w != want {
+			t.Errorf("%q is %v, want %v", name, w, want)
 		}
 	}
 	for _, name := range []string{"1d", "30", "30D", "-7d"} {

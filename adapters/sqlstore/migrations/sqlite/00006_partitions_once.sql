@@ -1,0 +1,4 @@
+-- +goose Up
+-- This version changes a function of Postgres.
+
+-- +goose Down

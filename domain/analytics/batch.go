@@ -1,0 +1,198 @@
+package analytics
+
+import (
+	"iter"
+	"slices"
+	"sort"
+)
+
+// Columns is a set of columns of events.
+type Columns uint8
+
+// The columns. Times are in every batch.
+const (
+	TypeColumn Columns = 1 << iota
+	SourceColumn
+	UserColumn
+	SessionColumn
+	ValueColumn
+	PropertiesColumn
+	AllColumns = 1<<iota - 1
+	// TimeColumn is what a question needs that needs no other column. It is not among AllColumns, since every batch has it.
+	TimeColumn Columns = 1 << 7
+)
+
+// Batch is events of one tenant as columns of equal length, in chronological order. A column that was not asked for is empty.
+type Batch struct {
+	Times      []int64 // microseconds since 1970
+	Types      Strings
+	Sources    Strings
+	Users      []uint32 // the numbers of the users; see Users
+	Sessions   Strings
+	Values     []float64 // NaN: no value
+	Properties Strings   // JSON objects in canonical form
+}
+
+// Len returns the number of events.
+func (b *Batch) Len() int { return len(b.Times) }
+
+// Size returns about how many bytes of memory the batch takes, with all of its dictionaries, which it may share with others.
+func (b *Batch) Size() int {
+	return 256 + 8*len(b.Times) + 4*len(b.Users) + 8*len(b.Values) +
+		b.Types.size() + b.Sources.size() + b.Sessions.size() + b.Properties.size()
+}
+
+// Slice returns the events from the i-th to before the j-th. The two batches share memory.
+func (b *Batch) Slice(i, j int) *Batch {
+	return &Batch{
+		Times: b.Times[i:j], Types: b.Types.slice(i, j), Sources: b.Sources.slice(i, j), Users: cut(b.Users, i, j),
+		Sessions: b.Sessions.slice(i, j), Values: cut(b.Values, i, j), Properties: b.Properties.slice(i, j),
+	}
+}
+
+// cut returns a part of a column, which is empty if the column is.
+func cut[T any](column []T, i, j int) []T {
+	if len(column) == 0 {
+		return nil
+	}
+	return column[i:j:j]
+}
+
+// Between returns the events with from <= time < to, in microseconds since 1970. The two batches share memory.
+func (b *Batch) Between(from, to int64) *Batch {
+	i, j := b.between(from, to)
+	return b.Slice(i, j)
+}
+
+// between returns which events have from <= time < to: those from the i-th to before the j-th.
+func (b *Batch) between(from, to int64) (i, j int) {
+	i = b.search(0, from)
+	return i, b.search(i, to)
+}
+
+// search returns the first event from the i-th on that is not before a time.
+func (b *Batch) search(i int, at int64) int {
+	return i + sort.Search(len(b.Times)-i, func(k int) bool { return b.Times[i+k] >= at })
+}
+
+// Without returns the events but those with from <= time < to, in microseconds since 1970. The dictionaries have no text
+// that only the events left out have.
+func (b *Batch) Without(from, to int64) *Batch {
+	i, j := b.between(from, to)
+	return Merge(b.Slice(0, i), b.Slice(j, b.Len()))
+}
+
+// Days cuts the batch into days of UTC: each day, counted from 1970-01-01, with its events. The batches share memory.
+func (b *Batch) Days() iter.Seq2[int64, *Batch] {
+	return func(yield func(int64, *Batch) bool) {
+		for i := 0; i < b.Len(); {
+			day := floor(b.Times[i], microsPerDay)
+			j := b.search(i, (day+1)*microsPerDay)
+			if !yield(day, b.Slice(i, j)) {
+				return
+			}
+			i = j
+		}
+	}
+}
+
+// Merge returns the events of all batches in chronological order; those of the same time in the order of their batches. A column
+// is in the result if every batch that is not empty has it. Dictionaries have the texts that events have, and no others.
+func Merge(batches ...*Batch) *Batch {
+	batches = slices.DeleteFunc(slices.Clone(batches), func(b *Batch) bool { return b.Len() == 0 })
+	m := newMerging(batches)
+	return &Batch{
+		Times:      mergeColumn(m, func(b *Batch) []int64 { return b.Times }),
+		Types:      mergeStrings(m, func(b *Batch) Strings { return b.Types }),
+		Sources:    mergeStrings(m, func(b *Batch) Strings { return b.Sources }),
+		Users:      mergeColumn(m, func(b *Batch) []uint32 { return b.Users }),
+		Sessions:   mergeStrings(m, func(b *Batch) Strings { return b.Sessions }),
+		Values:     mergeColumn(m, func(b *Batch) []float64 { return b.Values }),
+		Properties: mergeStrings(m, func(b *Batch) Strings { return b.Properties }),
+	}
+}
+
+// merging is batches and the order of their events.
+type merging struct {
+	batches []*Batch
+	order   []int // of the positions in all batches one after the other; nil if that is in order already
+	total   int
+}
+
+func newMerging(batches []*Batch) merging {
+	m := merging{batches: batches}
+	times := make([]int64, 0)
+	var runs [][]int // positions in chronological order
+	for _, b := range batches {
+		run := make([]int, b.Len())
+		for i := range run {
+			run[i] = m.total + i
+		}
+		runs = append(runs, run)
+		times = append(times, b.Times...)
+		m.total += b.Len()
+	}
+	if slices.IsSorted(times) {
+		return m
+	}
+	for len(runs) > 1 {
+		var merged [][]int
+		for pair := range slices.Chunk(runs, 2) {
+			if len(pair) == 2 {
+				pair[0] = mergeRuns(times, pair[0], pair[1])
+			}
+			merged = append(merged, pair[0])
+		}
+		runs = merged
+	}
+	m.order = runs[0]
+	return m
+}
+
+// mergeRuns merges two lists of positions that are in order of their times. Of the same time, those of the first list come first.
+func mergeRuns(times []int64, a, b []int) []int {
+	merged := make([]int, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if times[b[0]] < times[a[0]] {
+			merged, b = append(merged, b[0]), b[1:]
+		} else {
+			merged, a = append(merged, a[0]), a[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
+// mergeColumn returns the column of all batches, or nil if one of them does not have it.
+func mergeColumn[T any](m merging, column func(*Batch) []T) []T {
+	all := make([]T, 0, m.total)
+	for _, b := range m.batches {
+		all = append(all, column(b)...)
+	}
+	if len(all) == 0 || len(all) < m.total {
+		return nil
+	}
+	if m.order == nil {
+		return all
+	}
+	sorted := make([]T, m.total)
+	for i, position := range m.order {
+		sorted[i] = all[position]
+	}
+	return sorted
+}
+
+// mergeStrings is mergeColumn for texts.
+func mergeStrings(m merging, column func(*Batch) Strings) Strings {
+	var b StringsBuilder
+	translated := make(map[*Batch][]uint32, len(m.batches))
+	for _, batch := range m.batches {
+		if translated[batch] == nil {
+			translated[batch] = b.translate(column(batch))
+		}
+	}
+	codes := mergeColumn(m, func(b *Batch) []uint32 { return translated[b] })
+	if codes == nil {
+		return Strings{}
+	}
+	return Strings{Dictionary: b.column.Dictionary, Codes: codes}
+}
