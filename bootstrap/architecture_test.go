@@ -25,6 +25,8 @@ func TestImportsPointInward(t *testing.T) {
 		"app":       {"app", "ports", "domain"},
 		"adapters":  {"ports", "domain"},
 		"bootstrap": {"bootstrap", "app", "adapters", "ports", "domain"},
+		// Programs of the checks.
+		".ci": {"adapters", "domain"},
 		// The use cases, put together for their tests.
 		"app/apptest": {"app", "adapters", "ports", "domain"},
 	}
