@@ -21,6 +21,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap"
 	"github.com/muhammad-ali-dev0/secure-data-api/bootstrap/config"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/user"
 )
 
@@ -31,16 +32,17 @@ const (
 	differentSingles  = 1000 // which are sent again and again; without a name, each is a new event
 	sampling          = 20 * time.Millisecond
 	mebibyte          = 1 << 20
-	email             = "bench@example.com"
+	// The tenants: one for what comes in, and one for questions.
+	ingesting, asking = "bench", "questions"
 )
 
 // Bars of the results.
 const (
 	minBatchRatio        = 0.5
 	minSingleRatio       = 0.7
-	maxBytesSQLite       = 110
+	maxBytesSQLite       = 110 + maxBytesOfBlocks // whose file has both
 	maxBytesPostgres     = 215
-	maxStreamGrowthInMiB = 64
+	maxStreamGrowthInMiB = 64 + 64 // the second half for sealing what comes in
 )
 
 // Options say what is measured where.
@@ -50,6 +52,7 @@ type Options struct {
 	// DatabaseURL and MigrationURL are of a Postgres without tenants, in place of SQLite. The events stay in it.
 	DatabaseURL, MigrationURL string
 	Events                    int           // at least how many are stored, a multiple of 10,000
+	Asked                     int           // how many there are when questions are asked; and once when there is a tenth of them
 	Duration                  time.Duration // of a round of single requests
 	Note                      func(string)  // is told what is measured next
 }
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 			err = errors.Join(err, b.service.stop())
 		}
 	}()
-	for _, measure := range []func(context.Context) ([]Result, error){b.batches, b.stream, b.space, b.singles, b.answers} {
+	for _, measure := range []func(context.Context) ([]Result, error){b.batches, b.stream, b.space, b.singles, b.questions} {
 		some, err := measure(ctx)
 		if err != nil {
 			return nil, errors.Join(err, showLog(b.Dir))
@@ -96,6 +99,9 @@ type bench struct {
 	storage  storage
 	service  *service
 	target   target
+	asked    target
+	askedID  id.Tenant
+	live     *events
 }
 
 // settings returns those of the service.
@@ -116,7 +122,7 @@ func settings(o Options) map[string]string {
 	return s
 }
 
-// setUp migrates the database and makes a tenant with an analyst.
+// setUp migrates the database and makes the tenants, each with an analyst.
 func (b *bench) setUp(ctx context.Context) (err error) {
 	c, err := config.Load(config.Sources{Env: func(name string) (string, bool) { v, found := b.settings[name]; return v, found }})
 	if err != nil {
@@ -138,11 +144,20 @@ func (b *bench) setUp(ctx context.Context) (err error) {
 		return ErrNotEmpty
 	}
 	b.password = rand.Text()
-	_, err = app.Auth.CreateUser(ctx, access.Operator(), user.Account{
-		Tenant: "bench", Email: email, FullName: "Bench", Password: b.password,
-	}, access.Analyst, false)
-	return err
+	for _, tenant := range []string{ingesting, asking} {
+		created, err := app.Auth.CreateUser(ctx, access.Operator(), user.Account{
+			Tenant: tenant, Email: emailOf(tenant), FullName: "Bench", Password: b.password,
+		}, access.Analyst, false)
+		if err != nil {
+			return err
+		}
+		b.askedID = created.TenantID // in the end that of the last
+	}
+	return nil
 }
+
+// emailOf returns the address of the analyst of a tenant.
+func emailOf(tenant string) string { return tenant + "@example.com" }
 
 func (b *bench) openStorage() error {
 	if b.DatabaseURL == "" {
@@ -162,25 +177,15 @@ func (b *bench) start(ctx context.Context) (err error) {
 	if b.service, err = startService(ctx, b.Program, b.Dir, b.settings); err != nil {
 		return err
 	}
-	b.target.address = b.service.address
-	if b.target.token != "" {
-		return nil
+	for tenant, t := range map[string]*target{ingesting: &b.target, asking: &b.asked} {
+		t.address = b.service.address
+		if t.token != "" {
+			continue
+		}
+		if err := t.signIn(ctx, emailOf(tenant), b.password); err != nil {
+			return fmt.Errorf("signing in: %w", err)
+		}
 	}
-	body, err := json.Marshal(map[string]string{"email": email, "password": b.password})
-	if err != nil {
-		return err
-	}
-	answer, err := b.target.send(ctx, http.MethodPost, "/auth/login", "application/json", strings.NewReader(string(body)))
-	if err != nil {
-		return err
-	}
-	var pair struct {
-		Access string `json:"access_token"`
-	}
-	if err := json.Unmarshal(answer, &pair); err != nil {
-		return fmt.Errorf("signing in: %w", err)
-	}
-	b.target.token = pair.Access
 	return nil
 }
 
@@ -234,8 +239,11 @@ func (b *bench) stream(ctx context.Context) ([]Result, error) {
 		return nil, err
 	}
 	var counts struct{ Accepted int }
-	if err := json.Unmarshal(answer, &counts); err != nil || counts.Accepted != b.Events {
-		return nil, fmt.Errorf("of %d lines %d were accepted: %w", b.Events, counts.Accepted, err)
+	if err := json.Unmarshal(answer, &counts); err != nil {
+		return nil, fmt.Errorf("reading how many lines were accepted: %w", err)
+	}
+	if counts.Accepted != b.Events {
+		return nil, fmt.Errorf("of %d lines %d were accepted", b.Events, counts.Accepted)
 	}
 	b.stored += counts.Accepted
 	results := []Result{single("lines of NDJSON in one request", float64(b.Events)/took.Seconds(), "events/s")}
@@ -318,27 +326,4 @@ func (b *bench) singles(ctx context.Context) ([]Result, error) {
 func (b *bench) rate(ctx context.Context, status int, requests [][]byte) (float64, error) {
 	done, took, err := load{b.target, singleConnections, during(b.Duration, requests), status, nil}.run(ctx)
 	return float64(done) / took.Seconds(), err
-}
-
-// answers measures how long the answers to questions take.
-func (b *bench) answers(ctx context.Context) (results []Result, err error) {
-	for _, question := range []struct{ what, method, path, body string }{
-		{"summary of 30 days", http.MethodGet, "/analytics/metrics/summary", ""},
-		{"query by type", http.MethodPost, "/analytics/query", `{"group_by":"event_type"}`},
-	} {
-		b.Note(question.what)
-		var took []float64
-		for range rounds {
-			began := time.Now()
-			if _, err := b.target.send(ctx, question.method, question.path, "application/json", strings.NewReader(question.body)); err != nil {
-				b.Note(err.Error()) // a limit of the service, which the other results don't depend on
-				break
-			}
-			took = append(took, float64(time.Since(began).Microseconds())/1000)
-		}
-		if len(took) == rounds {
-			results = append(results, single(question.what, median(took), "ms"))
-		}
-	}
-	return results, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"testing"
 	"time"
 
@@ -124,5 +125,72 @@ func TestNotEmpty(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), o); !errors.Is(err, ErrNotEmpty) {
 		t.Errorf("measuring a database with a tenant: %v", err)
+	}
+}
+
+// TestLiveEvents: events that come in occur now, but for one of twenty, which is up to three days late.
+func TestLiveEvents(t *testing.T) {
+	live := newLiveEvents()
+	const n = 10_000
+	var late int
+	for range n {
+		switch age := time.Since(live.next().at); {
+		case age < 0 || age > 72*time.Hour+time.Minute:
+			t.Fatalf("an event is %s old", age)
+		case age > 50*time.Second:
+			late++
+		}
+	}
+	if late < n*4/100 || late > n*6/100 {
+		t.Errorf("%d of %d are late", late, n)
+	}
+}
+
+// TestSealing: what is sealed is read from the service's database.
+func TestSealing(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	b := &bench{Options: o, settings: settings(o)}
+	if err := b.setUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := &sqliteStorage{dir: o.Dir}
+	if err := s.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	state := func() sealing {
+		t.Helper()
+		state, err := s.sealing(t.Context(), b.askedID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	if got := state(); got.sealed() || got.lag(time.Now()) != 0 || got.events+got.bytes+got.waiting != 0 {
+		t.Errorf("of nothing it is %+v", got)
+	}
+	tenant := uuid.MustParse(string(b.askedID))
+	execute := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := s.service.ExecContext(t.Context(), statement, append([]any{tenant[:]}, args...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := uuid.Must(uuid.NewV7())
+	execute("INSERT INTO seals VALUES (?, 1, ?, 0)", math.MinInt64)
+	execute("INSERT INTO blocks VALUES (?, x'01', 0, 1, 7, 0)")
+	execute("INSERT INTO block_parts VALUES (?, x'01', 0, x'0203')")
+	if got := state(); !got.sealed() || got.events != 7 || got.bytes != 2 {
+		t.Errorf("of a block it is %+v", got)
+	}
+	execute("INSERT INTO deltas VALUES (?, ?, 0, 1, 3, 0, x'01')", old[:])
+	sec, nsec := old.Time().UnixTime()
+	if got := state(); got.sealed() || got.waiting != 3 || got.lag(time.Unix(sec, nsec).Add(time.Minute)).Round(time.Second) != time.Minute {
+		t.Errorf("of a delta it is %+v", got)
+	}
+	if took, err := s.byType(t.Context(), b.askedID); err != nil || took <= 0 {
+		t.Errorf("a query took %s: %v", took, err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
 	}
 }

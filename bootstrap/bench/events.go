@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -30,21 +31,42 @@ type row struct {
 // events makes typical events, always the same ones but for their times.
 type events struct {
 	random *rand.Rand
+	name   string // with which the names of all begin
 	at     time.Time
 	step   time.Duration
+	live   bool // whether the events occur as they are made
 	number int
 }
 
 // newEvents returns a maker of n events, of which the last one occurred a moment ago.
 func newEvents(n int, now time.Time) *events {
-	return &events{random: rand.New(rand.NewPCG(1, 2)), at: now.Add(-span), step: span / time.Duration(n+1)}
+	return &events{random: rand.New(rand.NewPCG(1, 2)), name: "bench", at: now.Add(-span), step: span / time.Duration(n+1)}
+}
+
+// newLiveEvents returns a maker of events that occur as they are made, but for one of twenty, which is a minute to three days late.
+func newLiveEvents() *events {
+	return &events{random: rand.New(rand.NewPCG(3, 4)), name: "live", live: true}
+}
+
+// when returns the time of the next event.
+func (e *events) when() time.Time {
+	if !e.live {
+		e.at = e.at.Add(e.step)
+		return e.at
+	}
+	const latest = 3 * 24 * 60
+	at := time.Now()
+	if e.random.IntN(20) == 0 {
+		at = at.Add(-time.Duration(math.Pow(latest, e.random.Float64()) * float64(time.Minute))) // as many by hours as by minutes
+	}
+	return at
 }
 
 func (e *events) next() row {
-	e.at = e.at.Add(e.step)
+	at := e.when()
 	e.number++
 	r := row{
-		id: e.id(), at: e.at,
+		id: e.id(at), at: at,
 		eventType: fmt.Sprintf("event_type_%02d", e.random.IntN(20)),
 		user:      fmt.Sprintf("user-%05d", e.random.IntN(100_000)),
 	}
@@ -72,8 +94,8 @@ func (e *events) rows(n int) []row {
 
 // id returns an id as the service makes it, for rows that are not sent to it: a UUIDv8 (RFC 9562 5.8) of the time in milliseconds,
 // the microseconds in it, and random bits.
-func (e *events) id() (id [16]byte) {
-	micros := uint64(e.at.UnixMicro())
+func (e *events) id(at time.Time) (id [16]byte) {
+	micros := uint64(at.UnixMicro())
 	binary.BigEndian.PutUint64(id[:8], micros/1000<<16|0x8000|micros%1000)
 	binary.BigEndian.PutUint64(id[8:], 1<<63|e.random.Uint64()>>2)
 	return id
@@ -84,7 +106,7 @@ func (e *events) write(to *bytes.Buffer, named bool) {
 	r := e.next()
 	fmt.Fprintf(to, `{"event_type":%q,"user_identifier":%q,"occurred_at":%q`, r.eventType, r.user, r.at.UTC().Format(time.RFC3339Nano))
 	if named {
-		fmt.Fprintf(to, `,"event_id":"bench-%016d"`, e.number)
+		fmt.Fprintf(to, `,"event_id":"%s-%016d"`, e.name, e.number)
 	}
 	if r.session != "" {
 		fmt.Fprintf(to, `,"session_id":%q`, r.session)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -151,4 +152,22 @@ func (t target) send(ctx context.Context, method, path, kind string, body io.Rea
 		return nil, fmt.Errorf("%s %s was answered %s: %.300s", method, path, response.Status, answer)
 	}
 	return answer, nil
+}
+
+// signIn gets a token for the target.
+func (t *target) signIn(ctx context.Context, email, password string) error {
+	body, err := json.Marshal(map[string]string{"email": email, "password": password})
+	if err != nil {
+		return err
+	}
+	answer, err := t.send(ctx, http.MethodPost, "/auth/login", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	var pair struct {
+		Access string `json:"access_token"`
+	}
+	err = json.Unmarshal(answer, &pair)
+	t.token = pair.Access
+	return err
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
 // rawTable is the table for raw rows in Postgres.
@@ -116,6 +118,39 @@ func (p *postgresStorage) size(ctx context.Context) (total int64, err error) {
 		return 0, fmt.Errorf("measuring the database: %w", err)
 	}
 	return total, nil
+}
+
+// entered calls fn in a transaction that sees the rows of a tenant.
+func (p *postgresStorage) entered(ctx context.Context, tenant id.Tenant, fn func(*sql.Tx) error) error {
+	tx, err := p.owner.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("reading what the service has stored: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, "SELECT set_config('app.tenant_id', $1, true)", string(tenant)); err != nil {
+		return fmt.Errorf("reading what the service has stored: %w", err)
+	}
+	return fn(tx)
+}
+
+func (p *postgresStorage) sealing(ctx context.Context, tenant id.Tenant) (state sealing, err error) {
+	err = p.entered(ctx, tenant, func(tx *sql.Tx) error {
+		var oldest uuid.NullUUID
+		err := tx.QueryRowContext(ctx, sealingOf, tenant).Scan(&state.events, &state.bytes, &state.waiting, &state.covered, &oldest)
+		if oldest.Valid {
+			state.oldest = oldest.UUID[:]
+		}
+		return err
+	})
+	return state, err
+}
+
+func (p *postgresStorage) byType(ctx context.Context, tenant id.Tenant) (took time.Duration, err error) {
+	err = p.entered(ctx, tenant, func(tx *sql.Tx) (err error) {
+		took, err = timeRows(ctx, tx, byTypeOf, tenant)
+		return err
+	})
+	return took, err
 }
 
 // close drops the raw table.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -138,4 +139,24 @@ func (s *service) resident() (int64, error) {
 		return 0, fmt.Errorf("reading the memory of the service: %w", err)
 	}
 	return kib << 10, nil
+}
+
+// processorTime returns the time that the process has spent on processors. Errors: as resident.
+func (s *service) processorTime() (time.Duration, error) {
+	const perSecond, before = 100, 13 // ticks, and fields before that of the time in the program, counted from the one after the name
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor time of the service: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	var ticks time.Duration
+	for i := range 2 { // in the program, and in the system for it
+		n, err := strconv.Atoi(fields[before-2+i])
+		if err != nil {
+			return 0, fmt.Errorf("reading the processor time of the service: %w", err)
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * time.Second / perSecond, nil
 }

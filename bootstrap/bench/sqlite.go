@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 	_ "modernc.org/sqlite" // the driver of the service
 
 	"github.com/google/uuid"
+
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
 // rowsAtOnce is how many rows a raw statement inserts, and how many events a batch has.
@@ -31,14 +34,46 @@ type storage interface {
 	insert(ctx context.Context, rows []row) (time.Duration, error)
 	// size returns the bytes that the events of the service take, with indexes and journals.
 	size(ctx context.Context) (int64, error)
+	// sealing returns what is sealed of the events of a tenant of the service.
+	sealing(ctx context.Context, tenant id.Tenant) (sealing, error)
+	// byType counts the events of each type of a tenant of the service, and returns how long that took.
+	byType(ctx context.Context, tenant id.Tenant) (time.Duration, error)
 	close() error
 }
 
+// sealing is what is sealed of the events of a tenant.
+type sealing struct {
+	events, bytes int64  // of blocks
+	waiting       int64  // events in deltas
+	covered       bool   // whether no event is in rows only
+	oldest        []byte // the id of the oldest delta
+}
+
+// sealed reports whether all events are in blocks.
+func (s sealing) sealed() bool { return s.covered && s.waiting == 0 && s.events > 0 }
+
+// lag returns how long the oldest delta has been waiting.
+func (s sealing) lag(now time.Time) time.Duration {
+	if len(s.oldest) < 6 {
+		return 0
+	}
+	return now.Sub(time.UnixMilli(int64(binary.BigEndian.Uint64(s.oldest) >> 16)))
+}
+
+// The statements about a tenant of the service, whose id is the parameter, in both databases.
+const (
+	sealingOf = `SELECT (SELECT COALESCE(SUM(events), 0) FROM blocks WHERE tenant_id = $1), (SELECT COALESCE(SUM(LENGTH(data)), 0) FROM block_parts WHERE tenant_id = $1),
+(SELECT COALESCE(SUM(events), 0) FROM deltas WHERE tenant_id = $1), EXISTS (SELECT 1 FROM seals WHERE tenant_id = $1 AND covered_from < 0),
+(SELECT id FROM deltas WHERE tenant_id = $1 ORDER BY id LIMIT 1)`
+	byTypeOf = "SELECT event_type, COUNT(*), AVG(value) FROM events WHERE tenant_id = $1 GROUP BY event_type ORDER BY COUNT(*) DESC LIMIT 100"
+)
+
 // sqliteStorage is the database of the service in a folder, and raw.db beside it.
 type sqliteStorage struct {
-	dir    string
-	raw    *sql.DB
-	tenant [16]byte
+	dir     string
+	raw     *sql.DB
+	tenant  [16]byte
+	service *sql.DB // the service's file
 }
 
 const sqliteName = "data.db"
@@ -69,12 +104,10 @@ func (s *sqliteStorage) prepare(ctx context.Context) error {
 
 // statement returns the statement that made the service's table of events.
 func (s *sqliteStorage) statement(ctx context.Context) (statement string, err error) {
-	db, err := sql.Open("sqlite", source(s.eventsFile()))
-	if err != nil {
+	if s.service, err = sql.Open("sqlite", source(s.eventsFile())); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	err = db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'events'").Scan(&statement)
+	err = s.service.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'events'").Scan(&statement)
 	return statement, err
 }
 
@@ -124,9 +157,41 @@ func (s *sqliteStorage) size(context.Context) (total int64, err error) {
 	return total, nil
 }
 
-func (s *sqliteStorage) close() error {
-	if s.raw == nil {
-		return nil
+func (s *sqliteStorage) sealing(ctx context.Context, tenant id.Tenant) (state sealing, err error) {
+	key := uuid.MustParse(string(tenant))
+	err = s.service.QueryRowContext(ctx, sealingOf, key[:]).Scan(&state.events, &state.bytes, &state.waiting, &state.covered, &state.oldest)
+	if err != nil {
+		return sealing{}, fmt.Errorf("reading what is sealed: %w", err)
 	}
-	return s.raw.Close()
+	return state, nil
+}
+
+func (s *sqliteStorage) byType(ctx context.Context, tenant id.Tenant) (time.Duration, error) {
+	key := uuid.MustParse(string(tenant))
+	return timeRows(ctx, s.service, byTypeOf, key[:])
+}
+
+// timeRows returns how long it takes to read all rows of a query.
+func timeRows(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args ...any) (took time.Duration, err error) {
+	began := time.Now()
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("querying rows by SQL: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+	}
+	return time.Since(began), rows.Err()
+}
+
+func (s *sqliteStorage) close() error {
+	var closed []error
+	for _, db := range []*sql.DB{s.raw, s.service} {
+		if db != nil {
+			closed = append(closed, db.Close())
+		}
+	}
+	return errors.Join(closed...)
 }

@@ -17,11 +17,13 @@ import (
 const (
 	benchEvents  = 1_000_000
 	fewestEvents = 10_000
+	benchAsked   = 10_000_000
+	fewestAsked  = 100_000
 )
 
 // benching is the command line of bench.
 type benching struct {
-	events                  int
+	events, asked           int
 	round                   time.Duration
 	dir                     string
 	postgres, check, asJSON bool
@@ -30,18 +32,20 @@ type benching struct {
 func benchCommand(t terminal) *cobra.Command {
 	var b benching
 	c := &cobra.Command{
-		Use: "bench [--events N] [--round DURATION] [--dir DIR | --postgres] [--check] [--json]", DisableFlagsInUseLine: true, Args: arguments(),
+		Use: "bench [--events N] [--asked N] [--round DURATION] [--dir DIR | --postgres] [--check] [--json]", DisableFlagsInUseLine: true, Args: arguments(),
 		Short: "Measure on this machine how fast the service is, beside what bounds it",
 		Long: `Measures a service that it starts for this on a free port of the loopback address, with its own database and without rate limits:
 how fast it ingests events, beside the same rows inserted by the database driver alone; single events beside requests that only
-authenticate; the space that an event takes; and the memory for a very long request. Client and service share the processors. It sends
+authenticate; the space that an event takes; the memory for a very long request; and, in a tenant of its own, answers to questions while
+10,000 events a second come in, and how fast events are sealed. Client and service share the processors. It sends
 ` + bench.Typical + `.
 
 The database is a temporary SQLite, which is removed at the end, or with --postgres the one of DATABASE_URL and
-MIGRATION_DATABASE_URL. That must have no tenants, and keeps the events that were sent. It takes a few minutes.`,
+MIGRATION_DATABASE_URL. That must have no tenants, and keeps the events that were sent. It takes some ten minutes.`,
 		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, t) },
 	}
 	c.Flags().IntVar(&b.events, "events", benchEvents, "`number` of events sent in batches, and again in one request; 10000 or more")
+	c.Flags().IntVar(&b.asked, "asked", benchAsked, "`number` of events in the tenant that questions are about, first a tenth of them; 100000 or more")
 	c.Flags().StringVar(&b.dir, "dir", "", "`folder` on the disk to measure; default is the system's for temporary files")
 	c.Flags().DurationVar(&b.round, "round", 3*time.Second, "`duration` of each round of single requests")
 	c.Flags().BoolVar(&b.postgres, "postgres", false, "measure on the Postgres of DATABASE_URL")
@@ -57,7 +61,10 @@ func (b benching) run(c *cobra.Command, t terminal) (err error) {
 	if b.events < fewestEvents {
 		return usageError{fmt.Errorf("--events must be %d or more", fewestEvents)}
 	}
-	o := bench.Options{Events: b.events, Duration: b.round, Note: func(text string) { fmt.Fprintln(t.err, "secure-data-api:", text) }}
+	if b.asked < fewestAsked {
+		return usageError{fmt.Errorf("--asked must be %d or more", fewestAsked)}
+	}
+	o := bench.Options{Events: b.events, Asked: b.asked, Duration: b.round, Note: func(text string) { fmt.Fprintln(t.err, "secure-data-api:", text) }}
 	if b.postgres {
 		settings, err := load(c, t)
 		if err != nil {

@@ -18,6 +18,7 @@ func TestBenchRefuses(t *testing.T) {
 	}{
 		{"bench now", 2, "takes no arguments"},
 		{"bench --events 9999", 2, "--events must be 10000 or more"},
+		{"bench --asked 99999", 2, "--asked must be 100000 or more"},
 		{"bench --postgres", 2, "--postgres needs DATABASE_URL"},
 		{"bench --dir " + filepath.Join(t.TempDir(), "none"), 1, "creating a folder"},
 	} {
