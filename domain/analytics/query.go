@@ -10,7 +10,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/instant"
 )
 
 // Limits of a query.
@@ -79,19 +78,8 @@ func (r QueryRequest) Query() (Query, error) {
 	}
 	q.GroupBy, err = ParseDimension(r.GroupBy)
 	c.Take(err)
-	q.Window.Start, _, err = parseDate("start_date", r.StartDate)
+	q.Window, err = parseWindow("start_date", r.StartDate, "end_date", r.EndDate, time.UTC)
 	c.Take(err)
-	end, day, err := parseDate("end_date", r.EndDate)
-	c.Take(err)
-	if day {
-		end = end.AddDate(0, 0, 1)
-	}
-	if end.Year() <= 9999 { // an end after the last supported day leaves the window open
-		q.Window.End = end
-	}
-	if !q.Window.Start.IsZero() && !end.IsZero() && !q.Window.Start.Before(end) {
-		c.Add("end_date", "must be after start_date")
-	}
 	if r.Limit != nil {
 		q.Limit = *r.Limit
 		if q.Limit < 1 || q.Limit > MaxQueryLimit {
@@ -99,23 +87,6 @@ func (r QueryRequest) Query() (Query, error) {
 		}
 	}
 	return q, c.Err()
-}
-
-// parseDate parses a day or a time and reports whether it was a day. An empty string is the zero time.
-func parseDate(field, s string) (at time.Time, day bool, err error) {
-	if s == "" {
-		return time.Time{}, false, nil
-	}
-	if at, err = time.Parse(time.DateOnly, s); err == nil {
-		day = true
-	} else if at, err = instant.Parse(s); err != nil {
-		return time.Time{}, false, fault.ErrInvalid.OnField(field, err.Error()+", or a day such as 2026-01-31")
-	}
-	at = at.UTC()
-	if at.Year() < 1 || at.Year() > 9999 {
-		return time.Time{}, false, fault.ErrInvalid.OnField(field, "must be in the years 0001 to 9999")
-	}
-	return at, day, nil
 }
 
 // Row is the result for one group.

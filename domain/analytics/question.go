@@ -18,18 +18,6 @@ type Question interface {
 	AddBatch(b *Batch)
 }
 
-// Window is a span of time, including Start and excluding End. A zero time leaves that side open.
-type Window struct {
-	Start time.Time
-	End   time.Time
-}
-
-// Micros returns the window in microseconds since 1970, from <= time < to.
-func (w Window) Micros() (from, to int64) {
-	s := w.span()
-	return s.from, s.to
-}
-
 // Reading is where the events of an answer came from.
 type Reading struct {
 	Sealed, Rows bool  // whether there were events in blocks, and others
@@ -47,48 +35,6 @@ func (r Reading) Source() string {
 	default:
 		return "sealed"
 	}
-}
-
-// span is a window in microseconds since 1970, from <= time < to.
-type span struct {
-	from, to int64
-}
-
-func (w Window) span() span {
-	s := span{math.MinInt64, math.MaxInt64}
-	if !w.Start.IsZero() {
-		s.from = micros(w.Start)
-	}
-	if !w.End.IsZero() {
-		s.to = micros(w.End)
-	}
-	return s
-}
-
-// micros returns a time in microseconds since 1970, rounded up: events have whole microseconds, and those before the time are
-// those before the result.
-func micros(t time.Time) int64 {
-	n := t.UnixMicro()
-	if t.Nanosecond()%1000 != 0 {
-		n++
-	}
-	return n
-}
-
-// misses reports whether none of a piece's events is in the span.
-func (s span) misses(h *Header) bool { return h.Events == 0 || h.Last < s.from || h.First >= s.to }
-
-// holds reports whether all of a piece's events are in the span.
-func (s span) holds(h *Header) bool { return s.from <= h.First && h.Last < s.to }
-
-// byHours reports whether the span has all or none of a piece's events in any hour.
-func (s span) byHours(h *Header) bool {
-	return s.misses(h) || (s.from <= h.First || s.from%microsPerHour == 0) && (h.Last < s.to || s.to%microsPerHour == 0)
-}
-
-// hours returns the hours that the span overlaps, from <= hour < to.
-func (s span) hours() (from, to int64) {
-	return floor(s.from, microsPerHour), floor(s.to-1, microsPerHour) + 1
 }
 
 // tally is how many events there are, how many of them have a value, and the sum of the values.

@@ -51,6 +51,16 @@ func CheckSource(c *fault.Check, source string) {
 	text.Check(c, "source", source, 0, MaxSourceLength)
 }
 
+// CheckUserIdentifier validates a user identifier. Problems are added to c under user_identifier.
+func CheckUserIdentifier(c *fault.Check, identifier string) {
+	text.Check(c, "user_identifier", identifier, 1, MaxUserIdentifierLength)
+}
+
+// CheckSessionID validates a session id. Problems are added to c under session_id.
+func CheckSessionID(c *fault.Check, sessionID string) {
+	text.Check(c, "session_id", sessionID, 0, MaxSessionIDLength)
+}
+
 // Draft is an event as a client sends it, before it is validated.
 type Draft struct {
 	EventID        *string
@@ -104,9 +114,9 @@ func (d Draft) check(now time.Time) (properties string, err error) {
 		text.Check(&c, "event_id", *d.EventID, 1, MaxEventIDLength)
 	}
 	CheckType(&c, d.Type)
-	text.Check(&c, "user_identifier", d.UserIdentifier, 1, MaxUserIdentifierLength)
+	CheckUserIdentifier(&c, d.UserIdentifier)
 	if d.SessionID != nil {
-		text.Check(&c, "session_id", *d.SessionID, 0, MaxSessionIDLength)
+		CheckSessionID(&c, *d.SessionID)
 	}
 	if d.Source != nil {
 		CheckSource(&c, *d.Source)
