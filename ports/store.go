@@ -161,10 +161,12 @@ type Events interface {
 	Answer(ctx context.Context, scope access.Scope, q analytics.Question) (analytics.Reading, error)
 	// ByID returns an event. Errors: event.ErrNotFound.
 	ByID(ctx context.Context, scope access.Scope, id id.Event) (event.Event, error)
-	// List returns a page of events, newest first; an empty type means all. Errors: analytics.ErrTooExpensive.
-	List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error)
-	// After returns at most limit events in chronological order, starting after last; the zero event starts at the first.
-	After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error)
+	// List returns a page of the events of a selection, newest first: those before an event in that order, or from the newest on if
+	// it is empty. Errors: analytics.ErrTooExpensive, ErrUnavailable.
+	List(ctx context.Context, scope access.Scope, s analytics.Selection, after id.Event, p page.Page) ([]event.Event, error)
+	// Export returns at most limit events of a selection in chronological order, starting after last; an empty id starts at the first.
+	// It returns fewer if they are large. More is whether there may be more of them. Errors: ErrUnavailable.
+	Export(ctx context.Context, scope access.Scope, s analytics.Selection, last id.Event, limit int) (list []event.Event, more bool, err error)
 }
 
 // AuditTrail stores audit entries. They are never changed or deleted.

@@ -17,8 +17,8 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
 
-// chunkSize is the number of events that an export reads at a time.
-const chunkSize = 1000
+// chunkSize is the number of events that an export reads at a time, at most.
+const chunkSize = 5000
 
 // Dependencies are the dependencies of a Service.
 type Dependencies struct {
@@ -60,19 +60,25 @@ func (s *Service) enter(ctx context.Context, p access.Principal, permission acce
 	return scope, entered, err
 }
 
-// Events returns a page of a tenant's events, newest first; an empty type means all.
-// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
-func (s *Service) Events(ctx context.Context, p access.Principal, tenantID id.Tenant, eventType string, part page.Page) ([]event.Event, error) {
+// Events returns a page of a tenant's events of a selection, newest first, and whether there are more. It begins after an event, or
+// with the newest if that is empty. Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) Events(
+	ctx context.Context, p access.Principal, tenantID id.Tenant, selection analytics.Selection, after id.Event, part page.Page,
+) (list []event.Event, more bool, err error) {
 	scope, entered, err := s.enter(ctx, p, access.ReadTenantData, tenantID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	leave, err := s.gate.Enter(ctx, entered)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer leave()
-	return s.events.List(ctx, scope, eventType, part)
+	list, err = s.events.List(ctx, scope, selection, after, page.Page{Skip: part.Skip, Limit: part.Limit + 1})
+	if err != nil || len(list) <= part.Limit {
+		return list, false, err
+	}
+	return list[:part.Limit], true, nil
 }
 
 // ask authorizes a principal in one tenant, and gives a question the events of that tenant.
@@ -131,25 +137,34 @@ func (s *Service) Timeseries(ctx context.Context, p access.Principal, tenantID i
 	return result, nil
 }
 
-// Export returns all of a tenant's events, oldest first. The audit entry is committed before the first event is yielded.
+// chunk is some events of an export.
+type chunk struct {
+	events []event.Event
+	more   bool
+}
+
+// Export returns a tenant's events of a selection, oldest first. The audit entry is committed before the first event is yielded.
 // Neither a slot nor a transaction is held while events are yielded. An error is yielded last.
 // Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries.
-func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Tenant) (iter.Seq2[event.Event, error], error) {
+func (s *Service) Export(
+	ctx context.Context, p access.Principal, tenantID id.Tenant, selection analytics.Selection,
+) (iter.Seq2[event.Event, error], error) {
 	scope, entered, err := s.enter(ctx, p, access.Export, tenantID)
 	if err != nil {
 		return nil, err
 	}
-	chunk := func(enter func(context.Context, id.Tenant) (func(), error), last event.Event) ([]event.Event, error) {
+	read := func(enter func(context.Context, id.Tenant) (func(), error), last id.Event) (c chunk, err error) {
 		ctx, cancel := context.WithTimeout(ctx, s.chunkTimeout)
 		defer cancel()
 		leave, err := enter(ctx, entered)
 		if err != nil {
-			return nil, err
+			return chunk{}, err
 		}
 		defer leave()
-		return s.events.After(ctx, scope, last, chunkSize)
+		c.events, c.more, err = s.events.Export(ctx, scope, selection, last, chunkSize)
+		return c, err
 	}
-	first, err := chunk(s.gate.Enter, event.Event{})
+	first, err := read(s.gate.Enter, "")
 	if err != nil {
 		return nil, err
 	}
@@ -159,27 +174,27 @@ func (s *Service) Export(ctx context.Context, p access.Principal, tenantID id.Te
 	if err != nil {
 		return nil, err
 	}
-	return inChunks(first, func(last event.Event) ([]event.Event, error) { return chunk(s.gate.Reenter, last) }), nil
+	return inChunks(first, func(last id.Event) (chunk, error) { return read(s.gate.Reenter, last) }), nil
 }
 
 // inChunks yields the events of the first chunk and of all following ones.
-func inChunks(chunk []event.Event, next func(last event.Event) ([]event.Event, error)) iter.Seq2[event.Event, error] {
+func inChunks(first chunk, next func(last id.Event) (chunk, error)) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		for chunk := chunk; ; {
-			for _, e := range chunk {
+		for c := first; ; {
+			for _, e := range c.events {
 				if !yield(e, nil) {
 					return
 				}
 			}
-			if len(chunk) < chunkSize {
+			if !c.more || len(c.events) == 0 {
 				return
 			}
-			following, err := next(chunk[len(chunk)-1])
+			following, err := next(c.events[len(c.events)-1].ID)
 			if err != nil {
 				yield(event.Event{}, err)
 				return
 			}
-			chunk = following
+			c = following
 		}
 	}
 }

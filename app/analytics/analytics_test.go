@@ -30,8 +30,12 @@ func view() event.Draft { return event.Draft{Type: "view", UserIdentifier: "u"} 
 // ingest stores so many events of a principal's tenant, a second apart.
 func ingest(t *testing.T, a *apptest.App, p access.Principal, n int) {
 	t.Helper()
+	var list []event.Event
 	for i := range n {
-		porttest.Ingest(t, a.Store, porttest.NewEvent(t, p.Tenant(), view(), a.Clock.Now().Add(-time.Duration(n-i)*time.Second)))
+		list = append(list, porttest.NewEvent(t, p.Tenant(), view(), a.Clock.Now().Add(-time.Duration(n-i)*time.Second)))
+	}
+	for part := range slices.Chunk(list, event.MaxBatch) {
+		porttest.Ingest(t, a.Store, part...)
 	}
 }
 
@@ -59,7 +63,7 @@ func useCases(ctx context.Context) []useCase {
 func readers(ctx context.Context) []useCase {
 	return []useCase{
 		{"list", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
-			_, err := a.Analytics.Events(ctx, p, tenantID, "", page.Page{Limit: 1})
+			_, _, err := a.Analytics.Events(ctx, p, tenantID, analytics.Selection{}, "", page.Page{Limit: 1})
 			return err
 		}},
 		{"summarize", access.Viewer, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
@@ -78,7 +82,7 @@ func readers(ctx context.Context) []useCase {
 			return err
 		}},
 		{"export", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
-			_, err := a.Analytics.Export(ctx, p, tenantID)
+			_, err := a.Analytics.Export(ctx, p, tenantID, analytics.Selection{})
 			return err
 		}},
 	}
@@ -144,9 +148,9 @@ type watchedEvents struct {
 	read func()
 }
 
-func (e watchedEvents) List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error) {
+func (e watchedEvents) List(ctx context.Context, scope access.Scope, s analytics.Selection, after id.Event, p page.Page) ([]event.Event, error) {
 	e.read()
-	return e.Events.List(ctx, scope, eventType, p)
+	return e.Events.List(ctx, scope, s, after, p)
 }
 
 func (e watchedEvents) Answer(ctx context.Context, scope access.Scope, q analytics.Question) (analytics.Reading, error) {
@@ -154,9 +158,9 @@ func (e watchedEvents) Answer(ctx context.Context, scope access.Scope, q analyti
 	return e.Events.Answer(ctx, scope, q)
 }
 
-func (e watchedEvents) After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error) {
+func (e watchedEvents) Export(ctx context.Context, scope access.Scope, s analytics.Selection, last id.Event, limit int) ([]event.Event, bool, error) {
 	e.read()
-	return e.Events.After(ctx, scope, last, limit)
+	return e.Events.Export(ctx, scope, s, last, limit)
 }
 
 // withEvents is a store with other events.
@@ -207,13 +211,13 @@ func TestQuery(t *testing.T) {
 }
 
 func TestExport(t *testing.T) {
-	const more = 1001 // than are read at once
+	const more = 5001 // than are read at once
 	t.Run("all of the tenant, oldest first", func(t *testing.T) {
 		a := apptest.New(t)
 		p, other := newPrincipal(t, a, access.Analyst), newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, more)
 		ingest(t, a, other, 1)
-		events, err := a.Analytics.Export(t.Context(), p, "")
+		events, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.Must(t, err)
 		var last event.Event
 		n := 0
@@ -237,7 +241,7 @@ func TestExport(t *testing.T) {
 		a := apptest.New(t)
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, 1)
-		_, err := a.Analytics.Export(t.Context(), p, "")
+		_, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.Must(t, err)
 		trail := a.Trail(t, p.Tenant(), audit.DataExported)
 		if len(trail) != 1 || trail[0].Actor != p.User() || trail[0].Severity != audit.Warning || len(a.Log.Entries(audit.DataExported)) != 1 {
@@ -248,7 +252,7 @@ func TestExport(t *testing.T) {
 		a := apptest.New(t, func(s *apptest.Setup) { s.Store = func(db ports.Store) ports.Store { return unwritable{db} } })
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, 1)
-		events, err := a.Analytics.Export(t.Context(), p, "")
+		events, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.WantErr(t, err, ports.ErrUnavailable)
 		if events != nil {
 			t.Error("there are events")
@@ -258,7 +262,7 @@ func TestExport(t *testing.T) {
 		a := apptest.New(t)
 		a.Gate.SetFull(true)
 		p := newPrincipal(t, a, access.Analyst)
-		_, err := a.Analytics.Export(t.Context(), p, "")
+		_, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.WantErr(t, err, ports.ErrTooManyQueries)
 		if trail := a.Trail(t, p.Tenant(), audit.DataExported); len(trail) != 0 {
 			t.Errorf("recorded: %+v", trail)
@@ -268,7 +272,7 @@ func TestExport(t *testing.T) {
 		a := apptest.New(t)
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, more)
-		events, err := a.Analytics.Export(t.Context(), p, "")
+		events, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.Must(t, err)
 		a.Gate.SetFull(true)
 		if sent, err := drain(events); err != nil || sent != more {
@@ -282,7 +286,7 @@ func TestExport(t *testing.T) {
 		})
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, more)
-		events, err := a.Analytics.Export(t.Context(), p, "")
+		events, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.Must(t, err)
 		sent, err := drain(events)
 		apptest.WantErr(t, err, ports.ErrUnavailable)
@@ -295,7 +299,7 @@ func TestExport(t *testing.T) {
 		a := apptest.New(t, watched(func() { reads++ }))
 		p := newPrincipal(t, a, access.Analyst)
 		ingest(t, a, p, more)
-		events, err := a.Analytics.Export(t.Context(), p, "")
+		events, err := a.Analytics.Export(t.Context(), p, "", analytics.Selection{})
 		apptest.Must(t, err)
 		for range events {
 			break
@@ -325,11 +329,11 @@ type failing struct {
 	reads *int
 }
 
-func (f failing) After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error) {
+func (f failing) Export(ctx context.Context, scope access.Scope, s analytics.Selection, last id.Event, limit int) ([]event.Event, bool, error) {
 	if *f.reads++; *f.reads > 1 {
-		return nil, ports.ErrUnavailable
+		return nil, false, ports.ErrUnavailable
 	}
-	return f.Events.After(ctx, scope, last, limit)
+	return f.Events.Export(ctx, scope, s, last, limit)
 }
 
 // unwritable is a store that can not be written.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/app/apptest"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
@@ -16,7 +17,7 @@ import (
 // stored returns how many events a tenant has.
 func stored(t *testing.T, a *apptest.App, p access.Principal) int {
 	t.Helper()
-	list, err := a.Analytics.Events(t.Context(), p, "", "", page.Page{Limit: 1000})
+	list, _, err := a.Analytics.Events(t.Context(), p, "", analytics.Selection{}, "", page.Page{Limit: 1000})
 	apptest.Must(t, err)
 	return len(list)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -108,9 +109,9 @@ func everyEvent(t *testing.T, s ports.Store, home id.Tenant) []event.Event {
 	t.Helper()
 	var all []event.Event
 	for last := (event.Event{}); ; last = all[len(all)-1] {
-		part, err := s.Events().After(t.Context(), ScopeOf(t, home), last, 1000)
+		part, more, err := s.Events().Export(t.Context(), ScopeOf(t, home), analytics.Selection{}, last.ID, 1000)
 		must(t, err)
-		if all = append(all, part...); len(part) < 1000 {
+		if all = append(all, part...); !more {
 			return all
 		}
 	}

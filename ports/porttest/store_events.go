@@ -85,13 +85,13 @@ func testEvents(t *testing.T, s ports.Store) {
 	equal(t, "by id", got, full)
 	_, err = s.Events().ByID(ctx, scope, NewID[id.Event]())
 	wantErr(t, "an unknown id", err, event.ErrNotFound)
-	list, err := s.Events().List(ctx, scope, "", everything)
+	list, err := s.Events().List(ctx, scope, analytics.Selection{}, "", everything)
 	must(t, err)
 	equal(t, "newest first", list, []event.Event{later, full, edge})
-	list, err = s.Events().List(ctx, scope, "click", page.Page{Skip: 1, Limit: 1})
+	list, err = s.Events().List(ctx, scope, analytics.Selection{EventType: "click"}, "", page.Page{Skip: 1, Limit: 1})
 	must(t, err)
 	equal(t, "a page of a type", list, []event.Event{edge})
-	list, err = s.Events().List(ctx, scope, "' OR '1'='1", everything)
+	list, err = s.Events().List(ctx, scope, analytics.Selection{EventType: "' OR '1'='1"}, "", everything)
 	must(t, err)
 	equal(t, "a type that looks like SQL", list, []event.Event{})
 }
@@ -106,7 +106,7 @@ func testEventScopes(t *testing.T, s ports.Store) {
 
 	_, err = s.Events().ByID(ctx, foreign, e.ID)
 	wantErr(t, "an event of another tenant", err, event.ErrNotFound)
-	list, err := s.Events().List(ctx, foreign, "", everything)
+	list, err := s.Events().List(ctx, foreign, analytics.Selection{}, "", everything)
 	must(t, err)
 	equal(t, "the list of the other tenant", list, []event.Event{})
 	_, err = s.Events().Ingest(ctx, foreign, event.Batch{Entries: []event.Entry{{Event: e}}, At: t0})
@@ -118,13 +118,13 @@ func testEventScopes(t *testing.T, s ports.Store) {
 	for name, scope := range map[string]access.Scope{"no": {}, "every tenant's": all} {
 		_, err = s.Events().ByID(ctx, scope, e.ID)
 		wantErr(t, "reading with "+name+" scope", err, access.ErrNoScope)
-		_, err = s.Events().List(ctx, scope, "", everything)
+		_, err = s.Events().List(ctx, scope, analytics.Selection{}, "", everything)
 		wantErr(t, "listing with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().Answer(ctx, scope, analytics.NewSummaryQuestion(analytics.Window{}))
 		wantErr(t, "a question with "+name+" scope", err, access.ErrNoScope)
 		_, err = s.Events().Seal(ctx, scope, t0)
 		wantErr(t, "sealing with "+name+" scope", err, access.ErrNoScope)
-		_, err = s.Events().After(ctx, scope, event.Event{}, 1)
+		_, _, err = s.Events().Export(ctx, scope, analytics.Selection{}, "", 1)
 		wantErr(t, "reading on with "+name+" scope", err, access.ErrNoScope)
 	}
 	_, err = s.Events().Ingest(ctx, access.Scope{}, event.Batch{Entries: []event.Entry{{Event: e}}, At: t0})
@@ -212,7 +212,7 @@ func testIdentity(t *testing.T, s ports.Store) {
 			got = append(got, o.Status)
 		}
 		equal(t, step.name, got, want)
-		list, err := s.Events().List(t.Context(), scope, "", everything)
+		list, err := s.Events().List(t.Context(), scope, analytics.Selection{}, "", everything)
 		must(t, err)
 		equal(t, step.name+": how many are stored", len(list), step.total)
 	}
@@ -419,8 +419,9 @@ func testAfter(t *testing.T, s ports.Store) {
 		chunks []int
 	)
 	for {
-		list, err := s.Events().After(t.Context(), scope, last, limit)
+		list, more, err := s.Events().Export(t.Context(), scope, analytics.Selection{}, last.ID, limit)
 		must(t, err)
+		equal(t, "whether there may be more", more, len(list) == limit)
 		chunks = append(chunks, len(list))
 		for _, e := range list {
 			if e.OccurredAt.Before(last.OccurredAt) {

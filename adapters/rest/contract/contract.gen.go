@@ -582,17 +582,35 @@ type UserList struct {
 // ContentEncoding defines model for ContentEncoding.
 type ContentEncoding = string
 
+// EventType defines model for EventType.
+type EventType = string
+
+// From defines model for From.
+type From = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
+
+// SessionID defines model for SessionID.
+type SessionID = string
 
 // Skip defines model for Skip.
 type Skip = string
 
+// Source defines model for Source.
+type Source = string
+
 // TenantID defines model for TenantID.
 type TenantID = string
 
+// To defines model for To.
+type To = string
+
 // UserID defines model for UserID.
 type UserID = string
+
+// UserIdentifier defines model for UserIdentifier.
+type UserIdentifier = string
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
@@ -602,8 +620,26 @@ type ListEventsParams struct {
 	// Limit Maximum number of events to return
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// Cursor Where the page begins, as the Link of the page before has it; not together with skip
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
 	// EventType Only events of this type
-	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// Source Only events of this source
+	Source *Source `form:"source,omitempty" json:"source,omitempty"`
+
+	// UserIdentifier Only events of this user
+	UserIdentifier *UserIdentifier `form:"user_identifier,omitempty" json:"user_identifier,omitempty"`
+
+	// SessionID Only events of this session
+	SessionID *SessionID `form:"session_id,omitempty" json:"session_id,omitempty"`
+
+	// From Only events from this day (UTC) or time on
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only events up to this day, inclusive, or before this time
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
@@ -625,6 +661,27 @@ type IngestEventParams struct {
 type ExportEventsParams struct {
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+
+	// Format NDJSON, CSV (RFC 4180) or Parquet
+	Format *string `form:"format,omitempty" json:"format,omitempty"`
+
+	// EventType Only events of this type
+	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// Source Only events of this source
+	Source *Source `form:"source,omitempty" json:"source,omitempty"`
+
+	// UserIdentifier Only events of this user
+	UserIdentifier *UserIdentifier `form:"user_identifier,omitempty" json:"user_identifier,omitempty"`
+
+	// SessionID Only events of this session
+	SessionID *SessionID `form:"session_id,omitempty" json:"session_id,omitempty"`
+
+	// From Only events from this day (UTC) or time on
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only events up to this day, inclusive, or before this time
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // SummarizeParams defines parameters for Summarize.
@@ -731,7 +788,7 @@ type ServerInterface interface {
 	// IngestEvent Ingest an event
 	// (POST /analytics/events)
 	IngestEvent(ctx echo.Context, params IngestEventParams) error
-	// ExportEvents Export all events, oldest first, as one JSON object per line
+	// ExportEvents Export events, oldest first
 	// (GET /analytics/export)
 	ExportEvents(ctx echo.Context, params ExportEventsParams) error
 	// Summarize Summary of the events of a period
@@ -818,11 +875,53 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
 	}
 
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
 	// ------------- Optional query parameter "event_type" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_identifier" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_identifier", ctx.QueryParams(), &params.UserIdentifier, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_identifier: %s", err))
+	}
+
+	// ------------- Optional query parameter "session_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session_id", ctx.QueryParams(), &params.SessionID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
 	}
 
 	// ------------- Optional query parameter "tenant_id" -------------
@@ -898,6 +997,55 @@ func (w *ServerInterfaceWrapper) ExportEvents(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_identifier" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_identifier", ctx.QueryParams(), &params.UserIdentifier, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_identifier: %s", err))
+	}
+
+	// ------------- Optional query parameter "session_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session_id", ctx.QueryParams(), &params.SessionID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1302,15 +1450,25 @@ type ListEventsResponseObject interface {
 	VisitListEventsResponse(w http.ResponseWriter) error
 }
 
-type ListEvents200JSONResponse []Event
+type ListEvents200ResponseHeaders struct {
+	Link *string
+}
+
+type ListEvents200JSONResponse struct {
+	Body    []Event
+	Headers ListEvents200ResponseHeaders
+}
 
 func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1383,6 +1541,36 @@ type ExportEventsResponseObject interface {
 
 type ExportEvents200ResponseHeaders struct {
 	ContentDisposition string
+	ContentEncoding    *string
+	Trailer            string
+	Vary               string
+}
+
+type ExportEvents200ApplicationVndApacheParquetResponse struct {
+	Body          io.Reader
+	Headers       ExportEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportEvents200ApplicationVndApacheParquetResponse) VisitExportEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.apache.parquet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	if response.Headers.ContentEncoding != nil {
+		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
+	}
+	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type ExportEvents200ApplicationXNdjsonResponse struct {
@@ -1398,6 +1586,11 @@ func (response ExportEvents200ApplicationXNdjsonResponse) VisitExportEventsRespo
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	if response.Headers.ContentEncoding != nil {
+		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
+	}
+	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
@@ -1428,6 +1621,33 @@ func (response ExportEvents200ApplicationXNdjsonResponse) VisitExportEventsRespo
 			return err
 		}
 	}
+}
+
+type ExportEvents200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       ExportEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportEvents200TextCsvResponse) VisitExportEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	if response.Headers.ContentEncoding != nil {
+		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
+	}
+	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type SummarizeRequestObject struct {
@@ -1809,7 +2029,7 @@ type StrictServerInterface interface {
 	// IngestEvent Ingest an event
 	// (POST /analytics/events)
 	IngestEvent(ctx context.Context, request IngestEventRequestObject) (IngestEventResponseObject, error)
-	// ExportEvents Export all events, oldest first, as one JSON object per line
+	// ExportEvents Export events, oldest first
 	// (GET /analytics/export)
 	ExportEvents(ctx context.Context, request ExportEventsRequestObject) (ExportEventsResponseObject, error)
 	// Summarize Summary of the events of a period

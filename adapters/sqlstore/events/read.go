@@ -11,7 +11,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 )
 
 // filter is the FROM and WHERE clause of a statement on one tenant's events.
@@ -92,42 +91,4 @@ func (s *Store) ByID(ctx context.Context, scope access.Scope, eventID id.Event) 
 		return event.Event{}, event.ErrNotFound
 	}
 	return rows[0].event(), nil
-}
-
-func (s *Store) List(ctx context.Context, scope access.Scope, eventType string, p page.Page) ([]event.Event, error) {
-	f, err := s.newFilter(scope)
-	if err != nil {
-		return nil, err
-	}
-	if eventType != "" {
-		f.and("event_type = ?", eventType)
-	}
-	var rows []row
-	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
-		return s.read(ctx, sqlstore.Analyse, f, &rows, "listing events", columns, " ORDER BY id DESC LIMIT ? OFFSET ?", p.Limit, p.Skip)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return eventsOf(rows), nil
-}
-
-func (s *Store) After(ctx context.Context, scope access.Scope, last event.Event, limit int) ([]event.Event, error) {
-	f, err := s.newFilter(scope)
-	if err != nil {
-		return nil, err
-	}
-	if last.ID != "" {
-		column, err := s.dialect.ID(string(last.ID))
-		if err != nil {
-			return nil, err
-		}
-		f.and("id > ?", column)
-	}
-	var rows []row
-	err = s.read(ctx, sqlstore.Analyse, f, &rows, "reading more events", columns, " ORDER BY id LIMIT ?", limit)
-	if err != nil {
-		return nil, err
-	}
-	return eventsOf(rows), nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/migrations"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/postgres"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -363,7 +364,7 @@ func testStatementTimeout(t *testing.T, server *container.Container) {
 	if _, err := blocker.ExecContext(ctx, "LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Events().List(ctx, porttest.ScopeOf(t, home.ID), "", page.Page{Limit: 10})
+	_, err = db.Events().List(ctx, porttest.ScopeOf(t, home.ID), analytics.Selection{}, "", page.Page{Limit: 10})
 	if !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
@@ -76,7 +77,7 @@ func TestExpire_of_a_tenant_that_fails(t *testing.T) {
 		t.Errorf("%d deleted, more: %t, %v", deleted, more, err)
 	}
 	for i, home := range homes {
-		list, err := db.Events().List(ctx, porttest.ScopeOf(t, home.ID), "", page.Page{Limit: 10})
+		list, err := db.Events().List(ctx, porttest.ScopeOf(t, home.ID), analytics.Selection{}, "", page.Page{Limit: 10})
 		if err != nil || (len(list) == 1) != (i == 2) {
 			t.Errorf("tenant %d has %d events, %v", i, len(list), err)
 		}

@@ -45,7 +45,7 @@ func TestDataVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, ingested := db.Events().Ingest(t.Context(), scope, porttest.NewBatch(t, home.ID))
-	_, listed := db.Events().List(t.Context(), scope, "", page.Page{Limit: 1})
+	_, listed := db.Events().List(t.Context(), scope, analytics.Selection{}, "", page.Page{Limit: 1})
 	_, summarized := db.Events().Answer(t.Context(), scope, analytics.NewSummaryQuestion(analytics.Window{}))
 	_, _, expired := db.Events().Expire(t.Context(), work, time.Now(), 100)
 	if err := errors.Join(ingested, listed, summarized, expired, db.Ping(t.Context())); err != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/sqlite"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
-	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -508,13 +507,13 @@ func TestEndless(t *testing.T) {
 			return err
 		},
 		"list": func(ctx context.Context) error {
-			_, err := db.Events().List(ctx, scope, "", page.Page{Limit: 1})
+			_, err := db.Events().List(ctx, scope, analytics.Selection{}, "", page.Page{Limit: 1})
 			return err
 		},
 	}
 	chunks := map[string]func(context.Context) error{
-		"after": func(ctx context.Context) error {
-			_, err := db.Events().After(ctx, scope, event.Event{}, 1)
+		"export": func(ctx context.Context) error {
+			_, _, err := db.Events().Export(ctx, scope, analytics.Selection{}, "", 1)
 			return err
 		},
 	}
