@@ -71,22 +71,36 @@ func orNil(s string) *string {
 
 func (h handlers) ListEvents(ctx context.Context, r contract.ListEventsRequestObject) (contract.ListEventsResponseObject, error) {
 	var c fault.Check
-	tenantID := tenantOf(&c, r.Params.TenantID)
-	part := pageOf(&c, page.Events, r.Params.Skip, r.Params.Limit)
-	eventType := optional(&c, "event_type", r.Params.EventType)
-	if eventType != "" {
-		event.CheckType(&c, eventType)
+	p := r.Params
+	tenantID := tenantOf(&c, p.TenantID)
+	part := pageOf(&c, page.Events, p.Skip, p.Limit)
+	parameters := selectionParameters{p.EventType, p.Source, p.UserIdentifier, p.SessionID, p.From, p.To}
+	selection := parameters.selection(&c)
+	after := cursorOf(&c, p.Cursor)
+	if p.Cursor != nil && part.Skip > 0 {
+		c.Add("cursor", "must not be given together with skip")
 	}
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	list, err := h.deps.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, eventType, part)
+	list, more, err := h.deps.Analytics.Events(ctx, callerFrom(ctx).Principal(), tenantID, selection, after, part)
 	if err != nil {
 		return nil, err
 	}
-	answer := make(contract.ListEvents200JSONResponse, 0, len(list))
+	answer := contract.ListEvents200JSONResponse{Body: make([]contract.Event, 0, len(list))}
 	for _, e := range list {
-		answer = append(answer, eventBody(e))
+		answer.Body = append(answer.Body, eventBody(e))
+	}
+	if more {
+		query := parameters.query()
+		if tenantID != "" {
+			query.Set("tenant_id", string(tenantID))
+		}
+		next, err := nextPage(query, part.Limit, list[len(list)-1].ID)
+		if err != nil {
+			return nil, err
+		}
+		answer.Headers.Link = &next
 	}
 	return answer, nil
 }

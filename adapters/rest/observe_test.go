@@ -11,6 +11,7 @@ import (
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/session"
@@ -24,7 +25,7 @@ func (*failingExport) Authenticate(context.Context, string) (session.Caller, err
 	return session.Caller{}, nil
 }
 
-func (*failingExport) Export(context.Context, access.Principal, id.Tenant) (iter.Seq2[event.Event, error], error) {
+func (*failingExport) Export(context.Context, access.Principal, id.Tenant, analytics.Selection) (iter.Seq2[event.Event, error], error) {
 	return func(yield func(event.Event, error) bool) {
 		if yield(event.Event{}, nil) {
 			yield(event.Event{}, errors.New("the database is gone"))

@@ -62,11 +62,11 @@ type Analytics interface {
 	Ingest(ctx context.Context, p access.Principal, t id.Tenant, d event.Draft, key string) (event.Ingested, error)
 	IssueKey(ctx context.Context, p access.Principal, t id.Tenant) (string, error)
 	IngestBatch(ctx context.Context, p access.Principal, t id.Tenant, key string, items []event.Item, atomic bool) (event.Counts, error)
-	Events(ctx context.Context, p access.Principal, t id.Tenant, eventType string, part page.Page) ([]event.Event, error)
+	Events(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection, after id.Event, part page.Page) ([]event.Event, bool, error)
 	Summarize(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
 	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
 	Timeseries(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Timeseries) (analytics.TimeseriesResult, error)
-	Export(ctx context.Context, p access.Principal, t id.Tenant) (iter.Seq2[event.Event, error], error)
+	Export(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection) (iter.Seq2[event.Event, error], error)
 }
 
 // AuditLog logs requests, and acts that change no data.
@@ -198,7 +198,7 @@ func New(deps Dependencies, settings Settings) (*echo.Echo, error) {
 	e.Use(recoverPanics(), s.refuseWhileMigrating, s.guard, sameSite, s.checkQuery)
 	e.Use(limitBody(), discardBody, boundLargeBodies())
 
-	contract.RegisterHandlersWithBaseURL(e, contract.NewStrictHandler(handlers{s}, nil), Prefix)
+	contract.RegisterHandlersWithBaseURL(e, contract.NewStrictHandler(handlers{s}, []contract.StrictMiddlewareFunc{keepAccepted}), Prefix)
 	e.POST(Prefix+batchPath, s.ingestBatch)
 	if err := addDocs(e, document.served); err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func cors(origins []string) echo.MiddlewareFunc {
 		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID, headerIdempotencyKey, headerContentEncoding},
 		ExposeHeaders: []string{
 			echo.HeaderXRequestID, headerIdempotencyKey, echo.HeaderRetryAfter, headerRateLimit, headerRateLimitPolicy,
-			headerLimit, headerRemaining, headerReset,
+			headerLimit, headerRemaining, headerReset, "Link",
 		},
 		MaxAge: 600,
 	})

@@ -12,11 +12,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// fields are the columns that a CSV file may have, besides those of properties.
-var fields = []string{"event_type", "user_identifier", "session_id", "value", "source", "occurred_at", "event_id"}
+// fields are the columns that a CSV file may have, besides those of single properties.
+var fields = []string{"event_type", "user_identifier", "session_id", "value", "source", "occurred_at", "event_id", "properties"}
 
-// properties begins the names of columns that become members of the event's properties.
-const properties = "properties."
+const (
+	// properties begins the names of columns that become members of the event's properties.
+	properties = "properties."
+	// exportedID is the name that the column of event_id has in an export.
+	exportedID = "id"
+)
 
 // table converts the lines of a CSV file (RFC 4180) to events. A record is one line: a line break within quotes is an error of
 // that line, so that a quote that is never closed costs one line and not all that follow.
@@ -36,6 +40,9 @@ func newTable(header []byte) (*table, error) {
 		return nil, fmt.Errorf("the header %w", err)
 	}
 	for _, name := range names {
+		if name == exportedID {
+			name = "event_id"
+		}
 		property, isProperty := strings.CutPrefix(name, properties)
 		switch {
 		case slices.Contains(t.columns, name):
@@ -43,9 +50,13 @@ func newTable(header []byte) (*table, error) {
 		case isProperty && property != "" || slices.Contains(fields, name):
 			t.columns = append(t.columns, name)
 		default:
-			return nil, fmt.Errorf("the header has the column %q, which must be one of %s or %sNAME, separated by commas",
-				name, strings.Join(fields, ", "), properties)
+			return nil, fmt.Errorf("the header has the column %q, which must be one of %s, %s or %sNAME, separated by commas",
+				name, strings.Join(fields, ", "), exportedID, properties)
 		}
+	}
+	isSingle := func(name string) bool { return strings.HasPrefix(name, properties) }
+	if slices.Contains(t.columns, "properties") && slices.ContainsFunc(t.columns, isSingle) {
+		return nil, fmt.Errorf("the header has the column properties and also columns %sNAME", properties)
 	}
 	return t, nil
 }
@@ -74,8 +85,8 @@ func (t *table) record(line []byte) ([]string, error) {
 	return cells, nil
 }
 
-// event returns a line as JSON. An empty cell is a field that is not given. A value that is no number is passed on as text, for
-// the service to refuse.
+// event returns a line as JSON. An empty cell is a field that is not given. A value that is no number, and properties that are no
+// object, are passed on as text, for the service to refuse.
 func (t *table) event(line []byte) ([]byte, error) {
 	cells, err := t.record(line)
 	if err != nil {
@@ -89,15 +100,10 @@ func (t *table) event(line []byte) ([]byte, error) {
 		if cell == "" {
 			continue
 		}
-		name, isProperty := strings.CutPrefix(t.columns[i], properties)
-		into := &own
-		if isProperty {
-			into = &property
-		}
-		if !isProperty && name == "value" && isNumber(cell) {
-			err = into.add(name, []byte(cell))
+		if name, isSingle := strings.CutPrefix(t.columns[i], properties); isSingle {
+			err = property.addText(name, unguarded(cell))
 		} else {
-			err = into.addText(name, cell)
+			err = own.addCell(name, cell)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("is not UTF-8 in the column %s", t.columns[i])
@@ -132,6 +138,30 @@ func (l *memberList) addText(name, text string) error {
 		return err
 	}
 	return l.add(name, value)
+}
+
+// addCell adds a field of an event.
+func (l *memberList) addCell(name, cell string) error {
+	isPlain := name == "value" && isNumber(cell) || name == "properties" && isObject(cell)
+	if isPlain {
+		return l.add(name, []byte(cell))
+	}
+	return l.addText(name, unguarded(cell))
+}
+
+// unguarded returns the text of a cell without the apostrophe with which an export keeps a spreadsheet from taking it for a formula.
+// Alone, the apostrophe is a text that is empty.
+func unguarded(cell string) string {
+	if text, marked := strings.CutPrefix(cell, "'"); marked && (text == "" || strings.IndexByte("=+-@\t\r'", text[0]) >= 0) {
+		return text
+	}
+	return cell
+}
+
+// isObject reports whether a cell is a JSON object.
+func isObject(cell string) bool {
+	object := jsontext.Value(cell)
+	return object.Kind() == '{' && object.IsValid()
 }
 
 func (l memberList) object() []byte { return append(append([]byte{'{'}, l...), '}') }

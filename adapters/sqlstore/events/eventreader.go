@@ -27,15 +27,14 @@ type details struct {
 	value           float64
 }
 
+func newEventReader(tenant id.Tenant) *eventReader {
+	r := &eventReader{tenant: tenant, list: []event.Event{}, texts: map[string]string{}}
+	r.dest = []any{&r.id, &r.row.at, &r.row.eventType, &r.row.user, &r.row.session, &r.row.value, &r.row.source, &r.row.properties}
+	return r
+}
+
 // add reads a row.
 func (r *eventReader) add(rows *sql.Rows) error {
-	if r.dest == nil {
-		r.dest = []any{
-			&r.id, &r.row.at, &r.row.eventType, &r.row.user, &r.row.session, &r.row.value, &r.row.source, &r.row.properties,
-		}
-		r.texts = map[string]string{}
-		r.list = []event.Event{}
-	}
 	if err := rows.Scan(r.dest...); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ type selected struct {
 
 	pieces
 	position any // last, as the tables keep it
-	events   eventReader
+	events   *eventReader
 }
 
 // selectEvents reads events, and reports whether there may be more.
@@ -73,14 +73,17 @@ func (s *Store) selectEvents(ctx context.Context, scope access.Scope, r selected
 	if err != nil {
 		return nil, false, err
 	}
-	r.events = eventReader{tenant: tenantID}
+	r.events = newEventReader(tenantID)
 	r.pieces = pieces{s, s.db.In(tenantID, sqlstore.Analyse), tenantID, tenant}
 	if r.isDirect() {
 		err = r.read(ctx, []span{window})
 	} else {
 		err = r.readWhereTheyMayBe(ctx, window)
 	}
-	return r.events.list, r.isFull(), err
+	if err != nil {
+		return nil, false, err
+	}
+	return r.events.list, r.isFull(), nil
 }
 
 // isDirect reports whether it is no use to ask the headers: they know nothing of sessions, and whoever skips events has to count them,
@@ -109,7 +112,7 @@ func (r *selected) readWhereTheyMayBe(ctx context.Context, window span) error {
 	for attempt := 1; ; attempt++ {
 		err := r.db.Snapshot(ctx, r.tenantID, func(ctx context.Context, in sqlstore.Executor) error {
 			r.in = in
-			r.events = eventReader{tenant: r.tenantID} // the transaction may be repeated
+			r.events = newEventReader(r.tenantID) // the transaction may be repeated
 			spans, err := r.spans(ctx, window)
 			if err != nil {
 				return err
