@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/exporting"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/page"
@@ -72,6 +73,15 @@ func TestContract(t *testing.T) {
 		"GET /analytics/events skip":             skip,
 		"GET /analytics/events limit":            {"minimum": 1, "maximum": page.Events.Max, "default": page.Events.Default},
 		"GET /analytics/events event_type":       {"maxLength": event.MaxTypeLength},
+		"GET /analytics/events source":           {"minLength": 1, "maxLength": event.MaxSourceLength},
+		"GET /analytics/events user_identifier":  {"maxLength": event.MaxUserIdentifierLength},
+		"GET /analytics/events session_id":       {"minLength": 1, "maxLength": event.MaxSessionIDLength},
+		"GET /analytics/events cursor":           {"minLength": 22, "maxLength": 22}, // of 16 bytes
+		"GET /analytics/export event_type":       {"maxLength": event.MaxTypeLength},
+		"GET /analytics/export source":           {"minLength": 1, "maxLength": event.MaxSourceLength},
+		"GET /analytics/export user_identifier":  {"maxLength": event.MaxUserIdentifierLength},
+		"GET /analytics/export session_id":       {"minLength": 1, "maxLength": event.MaxSessionIDLength},
+		"GET /analytics/export format":           {"default": exporting.Formats()[0].Name},
 		"GET /analytics/metrics/summary period":  {"default": analytics.Month.String()},
 		"GET /analytics/timeseries metric":       {"default": analytics.CountEvents.String()},
 		"GET /analytics/timeseries granularity":  {"default": analytics.Daily.String()},

@@ -97,7 +97,8 @@ func Store(t *testing.T, s ports.Store) {
 		"tenants": testTenants, "identities": testIdentities, "users": testUsers, "user scopes": testUserScopes,
 		"sessions": testSessions, "session limit": testSessionLimit, "sign-in addresses": testSignInAddresses,
 		"password costs": testPasswordCosts, "events": testEvents, "event scopes": testEventScopes, "concurrent ingest": testConcurrentIngest, "identity of events": testIdentity, "large batches": testLargeBatches,
-		"expected results": testResults, "summary": testSummarize, "query": testQuery, "unseal": testUnseal, "after": testAfter, "audit": testAudit,
+		"expected results": testResults, "summary": testSummarize, "query": testQuery, "unseal": testUnseal, "export": testExport, "selections": testSelections, "pages": testPages, "large events": testLargeEvents,
+		"audit":    testAudit,
 		"rollback": testRollback, "panic in a unit of work": testPanic,
 		"concurrent demotions": testAdministrators, "concurrent refreshes": testSessionRace,
 	} {

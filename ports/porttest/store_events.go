@@ -403,7 +403,7 @@ func testQuery(t *testing.T, s ports.Store) {
 	}
 }
 
-func testAfter(t *testing.T, s ports.Store) {
+func testExport(t *testing.T, s ports.Store) {
 	home := NewTenant(t, s)
 	scope := ScopeOf(t, home.ID)
 	const many, limit = 25, 10
