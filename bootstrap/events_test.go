@@ -232,6 +232,9 @@ func testExport(t *testing.T, on backend) {
 	if want := many - many/100; n != want {
 		t.Errorf("%d lines, want %d", n, want)
 	}
+	if got := a.trailer.Get("Export-Events"); got != strconv.Itoa(n) {
+		t.Errorf("the trailer says %q events", got)
+	}
 	entries := s.log.lines(t, "analytics.exported")
 	if len(entries) != 2 || entries[0]["severity"] != "WARNING" || entries[0]["user_id"] != string(p.user.ID) {
 		t.Errorf("recorded: %v", entries)

@@ -224,11 +224,12 @@ func roleIn(t testing.TB, raw string) (role, database string) {
 
 // answer is a response.
 type answer struct {
-	status int
-	header http.Header
-	raw    string
-	body   map[string]any // nil if the body is not an object
-	closed bool           // whether it closes the connection
+	status  int
+	header  http.Header
+	trailer http.Header
+	raw     string
+	body    map[string]any // nil if the body is not an object
+	closed  bool           // whether it closes the connection
 }
 
 func (a answer) text(t testing.TB, name string) string {
@@ -301,7 +302,7 @@ func (s *service) send(t testing.TB, r request) answer {
 	if err := response.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw), closed: response.Close}
+	a := answer{status: response.StatusCode, header: response.Header, trailer: response.Trailer, raw: string(raw), closed: response.Close}
 	_ = json.Unmarshal(raw, &a.body) // an array or a stream is not an object
 	if a.header.Get("X-Request-ID") == "" {
 		t.Errorf("%s %s: the response has no X-Request-ID", r.method, r.path)

@@ -1542,7 +1542,7 @@ type ExportEventsResponseObject interface {
 type ExportEvents200ResponseHeaders struct {
 	ContentDisposition string
 	ContentEncoding    *string
-	Trailer            string
+	Trailer            *string
 	Vary               string
 }
 
@@ -1562,7 +1562,9 @@ func (response ExportEvents200ApplicationVndApacheParquetResponse) VisitExportEv
 	if response.Headers.ContentEncoding != nil {
 		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
 	}
-	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	if response.Headers.Trailer != nil {
+		w.Header().Set("Trailer", fmt.Sprint(*response.Headers.Trailer))
+	}
 	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
@@ -1589,7 +1591,9 @@ func (response ExportEvents200ApplicationXNdjsonResponse) VisitExportEventsRespo
 	if response.Headers.ContentEncoding != nil {
 		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
 	}
-	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	if response.Headers.Trailer != nil {
+		w.Header().Set("Trailer", fmt.Sprint(*response.Headers.Trailer))
+	}
 	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
@@ -1639,7 +1643,9 @@ func (response ExportEvents200TextCsvResponse) VisitExportEventsResponse(w http.
 	if response.Headers.ContentEncoding != nil {
 		w.Header().Set("Content-Encoding", fmt.Sprint(*response.Headers.ContentEncoding))
 	}
-	w.Header().Set("Trailer", fmt.Sprint(response.Headers.Trailer))
+	if response.Headers.Trailer != nil {
+		w.Header().Set("Trailer", fmt.Sprint(*response.Headers.Trailer))
+	}
 	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
