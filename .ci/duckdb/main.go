@@ -1,18 +1,21 @@
-// Command duckdb writes blocks of events of three days as Parquet files to a directory, and to expected.json there what main.js
-// is to find in them.
+// Command duckdb writes blocks of events of three days as Parquet files to a directory, to expected.json there what main.js is to find
+// in them, and to export an export of events, with the same as lines of JSON.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/rest/exporting"
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/block"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 )
 
 const (
@@ -53,11 +56,56 @@ func run(directory string) error {
 			return err
 		}
 	}
+	if err := export(filepath.Join(directory, "export")); err != nil {
+		return err
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(directory, "expected.json"), data, 0o600)
+}
+
+// exported is how many events are exported: more than a row group has.
+const exported = 50_000
+
+// export writes the same events in every format to a directory.
+func export(directory string) error {
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		return err
+	}
+	for _, f := range exporting.Formats() {
+		if err := exportAs(f, filepath.Join(directory, "events."+f.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exportAs(f exporting.Format, name string) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	w, err := f.New(file)
+	if err != nil {
+		return err
+	}
+	for i := range exported {
+		at := time.Date(2026, 3, 1, 0, 0, i, 123_000, time.UTC)
+		e := event.Event{ID: event.Bound(at), Type: fmt.Sprintf("type.%d", i%5), UserIdentifier: fmt.Sprintf("=usér,\"%d\"", i%1009), OccurredAt: at}
+		if i%2 == 0 {
+			e.Value, e.SessionID, e.Source = new(float64(i)/4), new(fmt.Sprint("s", i/3)), new("")
+		}
+		if i%3 == 0 {
+			e.Properties = fmt.Sprintf(`{"country":"Côte d'Ivoire","n":%d}`, i)
+		}
+		if err := w.Write(e); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // events makes the events of a day. On the first day, no event has a country.

@@ -31,3 +31,18 @@ assert.deepStrictEqual(
   },
   JSON.parse(readFileSync(`${directory}/expected.json`, "utf8")),
 );
+
+// An export has the same events as Parquet and as lines of JSON, in the same order.
+const columns = `id, event_type, user_identifier, session_id, value, source, strftime(occurred_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f')`;
+const found = await rows(`SELECT ${columns}, properties FROM '${directory}/export/events.parquet'`);
+const lines = readFileSync(`${directory}/export/events.ndjson`, "utf8").trimEnd().split("\n");
+assert.strictEqual(found.length, lines.length);
+lines.forEach((line, i) => {
+  const { properties, occurred_at, ...e } = JSON.parse(line);
+  const at = occurred_at.replace(/\.(\d+)Z$/, (_, digits) => "." + digits.padEnd(6, "0"));
+  const [id, event_type, user_identifier, session_id, value, source, time, text] = found[i];
+  assert.deepStrictEqual(
+    { id, event_type, user_identifier, session_id, value, source, time, properties: text && JSON.parse(text) },
+    { ...e, time: at, properties },
+  );
+});
