@@ -1,4 +1,4 @@
-package sqlite_test
+package bootstrap_test
 
 import (
 	"database/sql"
@@ -43,7 +43,7 @@ func BenchmarkExport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillForExport(b, db, scope, home)
+	ingestForExport(b, db, scope, home)
 	b.Run("rows", func(b *testing.B) {
 		driver, err := sql.Open("sqlite", "file:"+strings.TrimSuffix(path, ".db")+"-events.db?mode=ro")
 		if err != nil {
@@ -51,7 +51,7 @@ func BenchmarkExport(b *testing.B) {
 		}
 		defer driver.Close()
 		for b.Loop() {
-			iterate(b, driver)
+			readRows(b, driver)
 		}
 		b.ReportMetric(exportSize*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	})
@@ -59,7 +59,7 @@ func BenchmarkExport(b *testing.B) {
 		b.Run(f.Name, func(b *testing.B) {
 			peak := uint64(0)
 			for b.Loop() {
-				peak = max(peak, export(b, db, scope, f))
+				peak = max(peak, exportAll(b, db, scope, f))
 			}
 			b.ReportMetric(exportSize*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 			b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
@@ -67,7 +67,7 @@ func BenchmarkExport(b *testing.B) {
 	}
 }
 
-func fillForExport(b *testing.B, db *sqlite.Database, scope access.Scope, home id.Tenant) {
+func ingestForExport(b *testing.B, db *sqlite.Database, scope access.Scope, home id.Tenant) {
 	random := rand.New(rand.NewPCG(1, 2))
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for range exportSize / event.MaxBatch {
@@ -87,8 +87,8 @@ func fillForExport(b *testing.B, db *sqlite.Database, scope access.Scope, home i
 	}
 }
 
-// iterate reads all columns of all rows.
-func iterate(b *testing.B, driver *sql.DB) {
+// readRows reads all columns of all rows.
+func readRows(b *testing.B, driver *sql.DB) {
 	rows, err := driver.QueryContext(b.Context(),
 		"SELECT id, occurred_at, event_type, user_identifier, session_id, value, source, properties FROM events ORDER BY tenant_id, id")
 	if err != nil {
@@ -109,8 +109,8 @@ func iterate(b *testing.B, driver *sql.DB) {
 	}
 }
 
-// export writes all events, and returns how much memory was in use at most.
-func export(b *testing.B, db *sqlite.Database, scope access.Scope, f exporting.Format) (peak uint64) {
+// exportAll writes all events, and returns how much memory was in use at most.
+func exportAll(b *testing.B, db *sqlite.Database, scope access.Scope, f exporting.Format) (peak uint64) {
 	w, err := f.New(io.Discard)
 	if err != nil {
 		b.Fatal(err)
