@@ -3,8 +3,9 @@ package exporting
 import (
 	"io"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	parquetzstd "github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 )
@@ -25,9 +26,9 @@ const (
 	// rowGroup and rowGroupSize are how many events a row group has at most, and from how many bytes of them on it is complete:
 	// the writer has one in memory.
 	rowGroup     = 20_000
-	rowGroupSize = 4 << 20
+	rowGroupSize = 6 << 20
 	// atOnce is how many events are given to the writer at a time.
-	atOnce = 256
+	atOnce = 64
 )
 
 // columns writes events as a Parquet file, compressed by zstd.
@@ -38,9 +39,26 @@ type columns struct {
 	size    int // of their texts, in bytes
 }
 
+// codec compresses pages with little memory: they are small.
+type codec struct {
+	parquetzstd.Codec
+	encoder *zstd.Encoder
+}
+
+func (c *codec) Encode(to, page []byte) ([]byte, error) {
+	return c.encoder.EncodeAll(page, to[:0]), nil
+}
+
 func newParquet(w io.Writer) (Writer, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10))
+	if err != nil {
+		return nil, err
+	}
 	return &columns{to: parquet.NewGenericWriter[parquetRow](w,
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}), parquet.PageBufferSize(64<<10),
+		parquet.Compression(&codec{encoder: encoder}), parquet.PageBufferSize(64<<10),
+		// Bounds of texts stay in memory up to the end of the file.
+		parquet.SkipPageBounds("properties"), parquet.SkipPageBounds("user_identifier"), parquet.SkipPageBounds("session_id"),
+		parquet.SkipPageBounds("event_type"), parquet.SkipPageBounds("source"),
 		parquet.CreatedBy("secure-data-api", "", ""),
 	)}, nil
 }
@@ -69,6 +87,7 @@ func (c *columns) Write(e event.Event) error {
 // pass gives the writer what waits.
 func (c *columns) pass() error {
 	_, err := c.to.Write(c.waiting)
+	clear(c.waiting) // of their texts
 	c.waiting = c.waiting[:0]
 	return err
 }
