@@ -26,7 +26,7 @@ const (
 	// rowGroup and rowGroupSize are how many events a row group has at most, and from how many bytes of them on it is complete:
 	// the writer has one in memory.
 	rowGroup     = 20_000
-	rowGroupSize = 6 << 20
+	rowGroupSize = 12 << 20
 	// atOnce is how many events are given to the writer at a time.
 	atOnce = 64
 )
