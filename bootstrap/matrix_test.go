@@ -80,6 +80,15 @@ var matrix = []line{
 	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/query"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/query", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/query", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/funnel"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/funnel", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/funnel", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/retention"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/retention", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/retention", of: absent},
+	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/properties"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/properties", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/properties", of: absent},
 	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/export"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/export", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/export", of: absent},
@@ -110,6 +119,16 @@ var bodies = map[string]func() any{
 	"POST /api/v1/analytics/events":       anEventDraft,
 	"POST /api/v1/analytics/events/batch": func() any { return map[string]any{"events": []any{anEventDraft()}} },
 	"POST /api/v1/analytics/query":        func() any { return map[string]string{} },
+	"POST /api/v1/analytics/funnel": func() any {
+		return map[string]any{
+			"steps": []any{map[string]any{"event_type": "view"}, map[string]any{"event_type": "buy"}}, "window": "7d", "start_date": "2026-01-01", "end_date": "2026-01-31",
+		}
+	},
+	"POST /api/v1/analytics/retention": func() any {
+		return map[string]any{
+			"cohort": map[string]any{"event_type": "view"}, "return": map[string]any{"event_type": "buy"}, "period": "week", "start_date": "2026-01-01", "end_date": "2026-01-31",
+		}
+	},
 }
 
 // endsSession are the routes after which the caller's token is dead, so that each request needs a caller of its own.

@@ -83,6 +83,10 @@ func (s *Server) checkRules(ctx context.Context, body any) error {
 		err = draft(b).Check(s.deps.Clock.Now())
 	case *contract.QueryRequest:
 		_, err = query(b)
+	case *contract.FunnelRequest:
+		_, err = funnel(b)
+	case *contract.RetentionRequest:
+		_, err = retention(b)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -147,7 +148,7 @@ func (o *objectReader) readMember() error {
 	switch kind := o.decoder.PeekKind(); {
 	case kind == 'n' && f.required: // null counts as missing
 		err = o.decoder.SkipValue()
-	case kind == '[' || kind == '{' && !f.isObject():
+	case kind == '[' && !f.isAny() || kind == '{' && !f.isAny() && !f.isObject():
 		f.invalid = true
 		o.faults.Add(name, expected(f.value.Type()))
 		err = o.decoder.SkipValue()
@@ -232,6 +233,12 @@ func (o *objectReader) set(target any, value jsontext.Value) (err error) {
 		err = setOptional(field, value, integerOf)
 	case **time.Time:
 		err = setOptional(field, value, o.timeOf)
+	case **bool:
+		err = setOptional(field, value, boolOf)
+	case *json.RawMessage:
+		*field = json.RawMessage(value.Clone())
+	case **json.RawMessage:
+		err = setOptional(field, value, func(v jsontext.Value) (json.RawMessage, error) { return json.RawMessage(v.Clone()), nil })
 	case **jsontext.Value:
 		err = setOptional(field, value, objectOf)
 	default:
@@ -285,6 +292,13 @@ func (o *objectReader) timeOf(value jsontext.Value) (time.Time, error) {
 	return instant.Parse(text)
 }
 
+func boolOf(value jsontext.Value) (bool, error) {
+	if value.Kind() != 't' && value.Kind() != 'f' {
+		return false, errType
+	}
+	return value.Kind() == 't', nil
+}
+
 func objectOf(value jsontext.Value) (jsontext.Value, error) {
 	if value.Kind() != '{' {
 		return nil, errType
@@ -320,6 +334,11 @@ func fieldsOf(v any) fields {
 // isObject reports whether the value of the field is an object.
 func (f *field) isObject() bool { return f.value.Type() == reflect.TypeFor[*jsontext.Value]() }
 
+// isAny reports whether the value of the field may be of any type: it is parsed later.
+func (f *field) isAny() bool {
+	return f.value.Type() == reflect.TypeFor[*json.RawMessage]() || f.value.Type() == reflect.TypeFor[json.RawMessage]()
+}
+
 // find returns the field with a name, or nil.
 func (all fields) find(name []byte) *field {
 	for _, f := range all {
@@ -350,6 +369,8 @@ func expected(t reflect.Type) string {
 		return "must be an object"
 	case t.Kind() == reflect.String:
 		return "must be a string"
+	case t.Kind() == reflect.Bool:
+		return "must be true or false"
 	case t.Kind() == reflect.Float64:
 		return "must be a number"
 	case t.Kind() == reflect.Int:

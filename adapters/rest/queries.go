@@ -71,14 +71,29 @@ func points(s analytics.Series) []contract.Point {
 	return list
 }
 
+// query validates a query, which the body holds.
 func query(b *contract.QueryRequest) (analytics.Query, error) {
 	var c fault.Check
-	q, err := analytics.QueryRequest{
-		EventType: optional(&c, "event_type", b.EventType), StartDate: optional(&c, "start_date", b.StartDate),
-		EndDate: optional(&c, "end_date", b.EndDate), GroupBy: optional(&c, "group_by", b.GroupBy), Limit: b.Limit,
-	}.Query()
-	c.Take(err)
+	r := analytics.QueryRequest{
+		EventType: optional(&c, "event_type", b.EventType), StartDate: optional(&c, "start_date", b.StartDate), EndDate: optional(&c, "end_date", b.EndDate),
+		GroupBy:  textsIn(&c, "group_by", b.GroupBy, analytics.MaxDimensions, true),
+		Metrics:  textsIn(&c, "metrics", b.Metrics, analytics.MaxMetrics, false),
+		Filters:  filters(&c, "filters", b.Filters),
+		Timezone: optional(&c, "timezone", b.Timezone), Fill: value(b.Fill), Limit: b.Limit,
+	}
+	for _, o := range objectsIn[contract.Order](&c, "order_by", b.OrderBy, analytics.MaxDimensions+analytics.MaxMetrics) {
+		r.OrderBy = append(r.OrderBy, analytics.OrderRequest{By: o.By, Direction: value(o.Direction)})
+	}
+	q, err := r.Query()
+	c.TakeOthers(err)
 	return q, c.Err()
+}
+
+func filters(c *fault.Check, name string, raw *json.RawMessage) (list []analytics.FilterRequest) {
+	for _, f := range objectsIn[contract.Filter](c, name, raw, analytics.MaxFilters) {
+		list = append(list, analytics.FilterRequest{Field: f.Field, Op: f.Op, Value: f.Value})
+	}
+	return list
 }
 
 func (h handlers) Query(ctx context.Context, r contract.QueryRequestObject) (contract.QueryResponseObject, error) {
@@ -95,15 +110,24 @@ func (h handlers) Query(ctx context.Context, r contract.QueryRequestObject) (con
 	}
 	rows := make([]contract.QueryRow, 0, len(result.Rows))
 	for _, row := range result.Rows {
-		rows = append(rows, queryRow{name: q.GroupBy.String(), row: row})
+		rows = append(rows, queryRow{q, row})
 	}
 	return contract.Query200JSONResponse{
-		Query: contract.QueryEcho{
-			EventType: present(q.EventType), StartDate: present(q.Window.Start), EndDate: present(q.Window.End),
-			GroupBy: q.GroupBy.String(), Limit: q.Limit,
-		},
-		Results: rows, RowCount: len(rows), TenantID: string(result.TenantID), ExecutedAt: result.ExecutedAt, Meta: meta(result.Reading),
+		Query: queryEcho(r.Body, q), Results: rows, RowCount: len(rows), TenantID: string(result.TenantID),
+		ExecutedAt: result.ExecutedAt, Meta: meta(result.Reading),
 	}, nil
+}
+
+// queryEcho returns the query with the defaults that every query has; what else there may be is as it was sent.
+func queryEcho(b *contract.QueryRequest, q analytics.Query) contract.QueryEcho {
+	groupBy := json.RawMessage(`"event_type"`)
+	if b.GroupBy != nil {
+		groupBy = *b.GroupBy
+	}
+	return contract.QueryEcho{
+		EventType: present(q.EventType), StartDate: present(q.Window.Start), EndDate: present(q.Window.End), GroupBy: groupBy,
+		Metrics: b.Metrics, Filters: b.Filters, Timezone: b.Timezone, OrderBy: b.OrderBy, Fill: b.Fill, Limit: q.Limit,
+	}
 }
 
 // present returns a pointer to v, or nil for the zero value.
@@ -115,13 +139,20 @@ func present[T comparable](v T) *T {
 	return &v
 }
 
-// queryRow is one group of a result: its key is a field with the name of the dimension that was grouped by.
+// queryRow is one group of a result: fields with the names of the dimensions and metrics.
 type queryRow struct {
-	name string
-	row  analytics.Row
+	query analytics.Query
+	row   analytics.Row
 }
 
 // MarshalJSON writes the row.
 func (r queryRow) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{r.name: r.row.Key, "count": r.row.Count, "avg_value": r.row.AvgValue})
+	fields := make(map[string]any, len(r.row.Group)+len(r.row.Values))
+	for i, name := range r.query.DimensionNames() {
+		fields[name] = r.row.Group[i]
+	}
+	for i, name := range r.query.MetricNames() {
+		fields[name] = r.row.Values[i]
+	}
+	return json.Marshal(fields)
 }

@@ -65,6 +65,9 @@ type Analytics interface {
 	Events(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection, after id.Event, part page.Page) ([]event.Event, bool, error)
 	Summarize(ctx context.Context, p access.Principal, t id.Tenant, period analytics.Period) (analytics.Summary, error)
 	Query(ctx context.Context, p access.Principal, t id.Tenant, q analytics.Query) (analytics.Result, error)
+	Funnel(ctx context.Context, p access.Principal, t id.Tenant, f analytics.Funnel) (analytics.FunnelResult, error)
+	Retention(ctx context.Context, p access.Principal, t id.Tenant, r analytics.Retention) (analytics.RetentionResult, error)
+	PropertyKeys(ctx context.Context, p access.Principal, t id.Tenant, w analytics.Window) (analytics.PropertyKeys, error)
 	Timeseries(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Timeseries) (analytics.TimeseriesResult, error)
 	Export(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection) (iter.Seq2[event.Event, error], error)
 }

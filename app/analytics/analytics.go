@@ -85,7 +85,11 @@ func (s *Service) Events(
 func (s *Service) ask(
 	ctx context.Context, p access.Principal, permission access.Permission, tenantID id.Tenant, q analytics.Question,
 ) (id.Tenant, analytics.Reading, error) {
-	scope, entered, err := s.enter(ctx, p, permission, tenantID)
+	scope, err := s.tenants.Enter(ctx, p, permission, tenantID)
+	if err != nil {
+		return "", analytics.Reading{}, err
+	}
+	entered, _, err := scope.Questions()
 	if err != nil {
 		return "", analytics.Reading{}, err
 	}
@@ -121,7 +125,50 @@ func (s *Service) Query(ctx context.Context, p access.Principal, tenantID id.Ten
 	if err != nil {
 		return analytics.Result{}, err
 	}
-	return analytics.Result{TenantID: entered, Query: query, Rows: q.Rows(), ExecutedAt: s.clock.Now(), Reading: reading}, nil
+	rows, err := q.Rows()
+	if err != nil {
+		return analytics.Result{}, err
+	}
+	return analytics.Result{TenantID: entered, Query: query, Rows: rows, ExecutedAt: s.clock.Now(), Reading: reading}, nil
+}
+
+// Funnel returns how many of a tenant's users do one step after the other.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) Funnel(ctx context.Context, p access.Principal, tenantID id.Tenant, f analytics.Funnel) (analytics.FunnelResult, error) {
+	q := f.Question()
+	entered, reading, err := s.ask(ctx, p, access.RunQueries, tenantID, q)
+	if err != nil {
+		return analytics.FunnelResult{}, err
+	}
+	result := q.Result(entered)
+	result.ExecutedAt, result.Reading = s.clock.Now(), reading
+	return result, nil
+}
+
+// Retention returns how many of a tenant's users come back.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) Retention(ctx context.Context, p access.Principal, tenantID id.Tenant, r analytics.Retention) (analytics.RetentionResult, error) {
+	q := r.Question()
+	entered, reading, err := s.ask(ctx, p, access.RunQueries, tenantID, q)
+	if err != nil {
+		return analytics.RetentionResult{}, err
+	}
+	result := q.Result(entered)
+	result.ExecutedAt, result.Reading = s.clock.Now(), reading
+	return result, nil
+}
+
+// PropertyKeys returns the keys that properties of a tenant's events have, in a window.
+// Errors: access.ErrForbidden, tenant.ErrNotFound, ports.ErrTooManyQueries, analytics.ErrTooExpensive.
+func (s *Service) PropertyKeys(ctx context.Context, p access.Principal, tenantID id.Tenant, w analytics.Window) (analytics.PropertyKeys, error) {
+	q := analytics.NewPropertyKeysQuestion(w)
+	entered, reading, err := s.ask(ctx, p, access.ReadTenantData, tenantID, q)
+	if err != nil {
+		return analytics.PropertyKeys{}, err
+	}
+	result := q.Result(entered)
+	result.Reading = reading
+	return result, nil
 }
 
 // Timeseries returns a metric of a tenant's events over the period that ends now.

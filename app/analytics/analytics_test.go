@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func readers(ctx context.Context) []useCase {
 			return err
 		}},
 		{"query", access.Analyst, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
-			_, err := a.Analytics.Query(ctx, p, tenantID, analytics.Query{GroupBy: analytics.ByEventType, Limit: 1})
+			_, err := a.Analytics.Query(ctx, p, tenantID, analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Limit: 1})
 			return err
 		}},
 		{"timeseries", access.Viewer, func(a *apptest.App, p access.Principal, tenantID id.Tenant) error {
@@ -202,10 +203,10 @@ func TestQuery(t *testing.T) {
 	p, other := newPrincipal(t, a, access.Analyst), newPrincipal(t, a, access.Analyst)
 	ingest(t, a, p, 3)
 	ingest(t, a, other, 2)
-	q := analytics.Query{GroupBy: analytics.ByEventType, Limit: 10}
+	q := analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Limit: 10}
 	got, err := a.Analytics.Query(t.Context(), p, "", q)
 	apptest.Must(t, err)
-	if got.TenantID != p.Tenant() || got.Query != q || !got.ExecutedAt.Equal(a.Clock.Now()) || len(got.Rows) != 1 || got.Rows[0].Count != 3 {
+	if got.TenantID != p.Tenant() || !reflect.DeepEqual(got.Query, q) || !got.ExecutedAt.Equal(a.Clock.Now()) || len(got.Rows) != 1 || *got.Rows[0].Values[0] != 3 {
 		t.Errorf("the result is %+v", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
@@ -199,10 +200,33 @@ const noTenant id.Tenant = "-"
 type Scope struct {
 	tenant    id.Tenant
 	principal Principal
+	filters   analytics.Filters
 }
 
-// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope and for scopes of no or of all tenants.
+// Narrowed returns the scope of those events alone that it covers and filters select. It is for questions about many events: no single
+// event can be read in it, and nothing be changed.
+func (s Scope) Narrowed(filters analytics.Filters) Scope {
+	s.filters = append(slices.Clip(s.filters), filters...)
+	return s
+}
+
+// Questions returns the one tenant about whose events the scope allows questions, and which of them the scope is narrowed to; all
+// without filters. Errors: ErrNoScope, as of Tenant.
+func (s Scope) Questions() (id.Tenant, analytics.Filters, error) {
+	whole := s
+	whole.filters = nil
+	tenant, err := whole.Tenant()
+	return tenant, s.filters, err
+}
+
+// errNarrowed: the scope covers some events only, which is not enough.
+var errNarrowed = fmt.Errorf("%w: it is narrowed to some events, for questions alone", ErrNoScope)
+
+// Tenant returns the one tenant of the scope. Errors: ErrNoScope, for the zero Scope, for scopes of no or of all tenants, and for narrowed ones.
 func (s Scope) Tenant() (id.Tenant, error) {
+	if len(s.filters) > 0 {
+		return "", errNarrowed
+	}
 	if s.tenant == "" || s.tenant == noTenant || s.tenant == EveryTenant {
 		return "", ErrNoScope
 	}
@@ -211,6 +235,9 @@ func (s Scope) Tenant() (id.Tenant, error) {
 
 // Covers returns nil if the scope covers the tenant. Errors: ErrNoScope.
 func (s Scope) Covers(tenant id.Tenant) error {
+	if len(s.filters) > 0 {
+		return errNarrowed
+	}
 	if s.tenant == "" || s.tenant == noTenant || tenant == "" || s.tenant != tenant && s.tenant != EveryTenant {
 		return fmt.Errorf("%w: scope of %q, tenant %q", ErrNoScope, s.tenant, tenant)
 	}

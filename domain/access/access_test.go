@@ -2,10 +2,12 @@ package access_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/fault"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
@@ -50,7 +52,7 @@ func TestAuthorize(t *testing.T) {
 				if (err == nil) != c.want {
 					t.Errorf("%q asks for %s in %q: %v, want allowed %t", role, permission, c.tenant, err, c.want)
 				}
-				if err != nil && (!errors.Is(err, access.ErrForbidden) || scope != access.Scope{}) {
+				if err != nil && (!errors.Is(err, access.ErrForbidden) || !reflect.DeepEqual(scope, access.Scope{})) {
 					t.Errorf("%q refused %s in %q with %v and scope %v", role, permission, c.tenant, err, scope)
 				}
 			}
@@ -176,5 +178,34 @@ func TestWorker(t *testing.T) {
 				t.Errorf("%+v may delete expired events of %q", p, tenant)
 			}
 		}
+	}
+}
+
+// TestNarrowed: a narrowed scope allows questions, and nothing else.
+func TestNarrowed(t *testing.T) {
+	whole, err := access.NewPrincipal("u", "home", access.Analyst).Authorize(access.RunQueries, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filters, err := analytics.ParseFilters("filters", []analytics.FilterRequest{{Field: "source", Op: "eq", Value: []byte(`"web"`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrowed := whole.Narrowed(filters)
+	if _, err := narrowed.Tenant(); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("it is a scope of a tenant: %v", err)
+	}
+	if err := narrowed.Covers("home"); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("it covers a tenant: %v", err)
+	}
+	tenant, got, err := narrowed.Narrowed(filters).Questions()
+	if err != nil || tenant != "home" || len(got) != 2 {
+		t.Errorf("questions about %q with %v, %v", tenant, got, err)
+	}
+	if tenant, got, err := whole.Questions(); err != nil || tenant != "home" || len(got) != 0 {
+		t.Errorf("questions about %q with %v, %v", tenant, got, err)
+	}
+	if _, _, err := (access.Scope{}).Narrowed(filters).Questions(); !errors.Is(err, access.ErrNoScope) {
+		t.Errorf("the zero scope allows questions: %v", err)
 	}
 }

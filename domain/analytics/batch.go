@@ -2,12 +2,13 @@ package analytics
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"sort"
 )
 
 // Columns is a set of columns of events.
-type Columns uint8
+type Columns uint16
 
 // The columns. Times are in every batch.
 const (
@@ -17,9 +18,16 @@ const (
 	SessionColumn
 	ValueColumn
 	PropertiesColumn
-	AllColumns = 1<<iota - 1
+	AllColumns = 1<<iota - 1 // of what is stored
+)
+
+const (
+	// IdentifierColumn is the identifiers of the users.
+	IdentifierColumn Columns = 1 << (iota + 8)
+	// KeysColumn is a column for each key that properties have.
+	KeysColumn
 	// TimeColumn is what a question needs that needs no other column. It is not among AllColumns, since every batch has it.
-	TimeColumn Columns = 1 << 7
+	TimeColumn
 )
 
 // Batch is events of one tenant as columns of equal length, in chronological order. A column that was not asked for is empty.
@@ -31,6 +39,13 @@ type Batch struct {
 	Sessions   Strings
 	Values     []float64 // NaN: no value
 	Properties Strings   // JSON objects in canonical form
+
+	// Identifiers are those of the users.
+	Identifiers Strings
+	// ByKey has values of properties as JSON in canonical form, by the key. A column without a dictionary is one without a value.
+	ByKey map[string]Strings
+	// Numbers are the numbers of users by their identifiers: of those that a question names, if they are known at all.
+	Numbers map[string]uint32
 }
 
 // Len returns the number of events.
@@ -38,24 +53,92 @@ func (b *Batch) Len() int { return len(b.Times) }
 
 // Size returns about how many bytes of memory the batch takes, with all of its dictionaries, which it may share with others.
 func (b *Batch) Size() int {
-	return 256 + 8*len(b.Times) + 4*len(b.Users) + 8*len(b.Values) +
+	size := b.Identifiers.size()
+	for _, column := range b.ByKey {
+		size += column.size()
+	}
+	return size + 256 + 8*len(b.Times) + 4*len(b.Users) + 8*len(b.Values) +
 		b.Types.size() + b.Sources.size() + b.Sessions.size() + b.Properties.size()
+}
+
+// With returns the events with those columns, too, that another batch of the same events has.
+func (b *Batch) With(o *Batch) *Batch {
+	all := &Batch{
+		Times: b.Times, Types: b.Types.or(o.Types), Sources: b.Sources.or(o.Sources), Users: or(b.Users, o.Users),
+		Sessions: b.Sessions.or(o.Sessions), Values: or(b.Values, o.Values), Properties: b.Properties.or(o.Properties),
+		Identifiers: b.Identifiers.or(o.Identifiers), Numbers: b.Numbers, ByKey: maps.Clone(o.ByKey),
+	}
+	if all.ByKey == nil {
+		all.ByKey = b.ByKey
+	}
+	maps.Copy(all.ByKey, b.ByKey)
+	return all
+}
+
+// or returns a column, or another one if it is empty.
+func or[T any](column, other []T) []T {
+	if len(column) == 0 {
+		return other
+	}
+	return column
+}
+
+func (s Strings) or(other Strings) Strings {
+	if len(s.Codes) == 0 {
+		return other
+	}
+	return s
 }
 
 // Slice returns the events from the i-th to before the j-th. The two batches share memory.
 func (b *Batch) Slice(i, j int) *Batch {
-	return &Batch{
-		Times: b.Times[i:j], Types: b.Types.slice(i, j), Sources: b.Sources.slice(i, j), Users: cut(b.Users, i, j),
-		Sessions: b.Sessions.slice(i, j), Values: cut(b.Values, i, j), Properties: b.Properties.slice(i, j),
+	return b.each(cut[int64](i, j), cut[uint32](i, j), cut[float64](i, j))
+}
+
+// At returns the events at these positions, which are in ascending order. The two batches share dictionaries.
+func (b *Batch) At(positions []int32) *Batch {
+	return b.each(at[int64](positions), at[uint32](positions), at[float64](positions))
+}
+
+// each returns a batch with other columns, which these make of its own.
+func (b *Batch) each(times func([]int64) []int64, codes func([]uint32) []uint32, values func([]float64) []float64) *Batch {
+	strings := func(s Strings) Strings { return Strings{s.Dictionary, codes(s.Codes)} }
+	part := &Batch{
+		Times: times(b.Times), Types: strings(b.Types), Sources: strings(b.Sources), Users: codes(b.Users),
+		Sessions: strings(b.Sessions), Values: values(b.Values), Properties: strings(b.Properties),
+		Identifiers: strings(b.Identifiers), Numbers: b.Numbers,
+	}
+	if b.ByKey != nil {
+		part.ByKey = make(map[string]Strings, len(b.ByKey))
+		for key, column := range b.ByKey {
+			part.ByKey[key] = strings(column)
+		}
+	}
+	return part
+}
+
+// cut returns a function that returns a part of a column, which is empty if the column is.
+func cut[T any](i, j int) func([]T) []T {
+	return func(column []T) []T {
+		if len(column) == 0 {
+			return nil
+		}
+		return column[i:j:j]
 	}
 }
 
-// cut returns a part of a column, which is empty if the column is.
-func cut[T any](column []T, i, j int) []T {
-	if len(column) == 0 {
-		return nil
+// at returns a function that returns what a column has at positions, which is empty if the column is.
+func at[T any](positions []int32) func([]T) []T {
+	return func(column []T) []T {
+		if len(column) == 0 {
+			return nil
+		}
+		list := make([]T, len(positions))
+		for i, p := range positions {
+			list[i] = column[p]
+		}
+		return list
 	}
-	return column[i:j:j]
 }
 
 // Between returns the events with from <= time < to, in microseconds since 1970. The two batches share memory.
@@ -97,11 +180,11 @@ func (b *Batch) Days() iter.Seq2[int64, *Batch] {
 }
 
 // Merge returns the events of all batches in chronological order; those of the same time in the order of their batches. A column
-// is in the result if every batch that is not empty has it. Dictionaries have the texts that events have, and no others.
+// is in the result if every batch that is not empty has it; those by key are those of the first batch. Dictionaries have the texts that events have, and no others.
 func Merge(batches ...*Batch) *Batch {
 	batches = slices.DeleteFunc(slices.Clone(batches), func(b *Batch) bool { return b.Len() == 0 })
 	m := newMerging(batches)
-	return &Batch{
+	merged := &Batch{
 		Times:      mergeColumn(m, func(b *Batch) []int64 { return b.Times }),
 		Types:      mergeStrings(m, func(b *Batch) Strings { return b.Types }),
 		Sources:    mergeStrings(m, func(b *Batch) Strings { return b.Sources }),
@@ -109,7 +192,20 @@ func Merge(batches ...*Batch) *Batch {
 		Sessions:   mergeStrings(m, func(b *Batch) Strings { return b.Sessions }),
 		Values:     mergeColumn(m, func(b *Batch) []float64 { return b.Values }),
 		Properties: mergeStrings(m, func(b *Batch) Strings { return b.Properties }),
+
+		Identifiers: mergeStrings(m, func(b *Batch) Strings { return b.Identifiers }),
 	}
+	if len(batches) == 0 {
+		return merged
+	}
+	merged.Numbers = batches[0].Numbers
+	for key := range batches[0].ByKey {
+		if merged.ByKey == nil {
+			merged.ByKey = map[string]Strings{}
+		}
+		merged.ByKey[key] = mergeStrings(m, func(b *Batch) Strings { return b.ByKey[key] })
+	}
+	return merged
 }
 
 // merging is batches and the order of their events.

@@ -54,10 +54,10 @@ func benchHeaders(batches []*analytics.Batch) []*analytics.Header {
 // answer gives a question all pieces, by their headers where they are enough.
 func answer(q analytics.Question, headers []*analytics.Header, batches []*analytics.Batch) {
 	for i, h := range headers {
-		if q.Needs(h) == 0 {
+		if q.Needs(h).Nothing() {
 			q.AddHeader(h)
-		} else {
-			q.AddBatch(batches[i])
+		} else if err := q.Evaluate(batches[i])(); err != nil {
+			panic(err)
 		}
 	}
 }
@@ -102,22 +102,77 @@ func BenchmarkTimeseries(b *testing.B) {
 	}
 }
 
+// BenchmarkQuery: 1,000,000 events, from their columns.
 func BenchmarkQuery(b *testing.B) {
 	batches := benchBatches(10, 1, 100_000)
-	for _, d := range []analytics.Dimension{analytics.ByEventType, analytics.BySource, analytics.ByDay} {
-		query := analytics.Query{GroupBy: d, Limit: 100}
-		b.Run(fmt.Sprint("1,000,000 events by ", d), func(b *testing.B) {
+	for _, batch := range batches {
+		var plans, names analytics.StringsBuilder
+		for i, user := range batch.Users {
+			plans.Add([]string{`"free"`, `"pro"`, `"team"`}[i%3])
+			names.Add(fmt.Sprint("user-", user))
+		}
+		batch.ByKey, batch.Identifiers = map[string]analytics.Strings{"plan": plans.Strings()}, names.Strings()
+	}
+	for name, r := range map[string]analytics.QueryRequest{
+		"by type":                     {},
+		"by day":                      {GroupBy: []string{"day"}},
+		"by type and source, of some": {GroupBy: []string{"event_type", "source"}, Filters: []analytics.FilterRequest{{Field: "properties.plan", Op: "eq", Value: []byte(`"pro"`)}}},
+		"percentiles by day":          {GroupBy: []string{"day"}, Metrics: []string{"p50(value)", "p95(value)"}},
+		"users by hour":               {GroupBy: []string{"hour"}, Metrics: []string{"unique_users"}},
+		"by user":                     {GroupBy: []string{"user_identifier"}},
+	} {
+		query, err := r.Query()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				q := query.Question()
-				for _, batch := range batches {
-					q.AddBatch(batch)
-				}
-				if len(q.Rows()) < 4 {
-					b.Fatal(q.Rows())
+				evaluate(b, q, batches)
+				if rows, err := q.Rows(); err != nil || len(rows) < 4 {
+					b.Fatal(rows, err)
 				}
 			}
 		})
 	}
+}
+
+func evaluate(b *testing.B, q analytics.Question, batches []*analytics.Batch) {
+	for _, batch := range batches {
+		if err := q.Evaluate(batch)(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkJourneys: 1,000,000 events of 100,000 users.
+func BenchmarkJourneys(b *testing.B) {
+	batches := benchBatches(10, 1, 100_000)
+	start, end := "2020-01-01", "2030-01-01"
+	funnel, err := analytics.FunnelRequest{Steps: []analytics.EventRequest{{EventType: "type1"}, {EventType: "type2"}, {EventType: "type3"}}, Window: "7d", StartDate: start, EndDate: end}.Funnel()
+	if err != nil {
+		b.Fatal(err)
+	}
+	retention, err := analytics.RetentionRequest{Cohort: analytics.EventRequest{EventType: "type1"}, Return: analytics.EventRequest{EventType: "type2"}, Period: "month", StartDate: start, EndDate: end}.Retention()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("funnel", func(b *testing.B) {
+		for b.Loop() {
+			q := funnel.Question()
+			evaluate(b, q, batches)
+			if r := q.Result(home); r.Steps[2].Users == 0 {
+				b.Fatal(r)
+			}
+		}
+	})
+	b.Run("retention", func(b *testing.B) {
+		for b.Loop() {
+			q := retention.Question()
+			evaluate(b, q, batches)
+			q.Result(home)
+		}
+	})
 }
 
 func BenchmarkNewHeader(b *testing.B) {

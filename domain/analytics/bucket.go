@@ -48,6 +48,27 @@ func (g Granularity) buckets(w Window, zone *time.Location) []time.Time {
 	return starts
 }
 
+// bucket returns the start and the end of the bucket that a time is in.
+func (g Granularity) bucket(at time.Time) (start, end time.Time) {
+	start = g.start(at)
+	for end = g.next(start); !at.Before(end); end = g.next(start) {
+		start = end
+	}
+	return start, end
+}
+
+// label returns how a bucket is named: an hour by its first moment with the offset of the time zone, any other by its first day.
+func (g Granularity) label(start time.Time) label {
+	text := start.Format(time.DateOnly)
+	switch g {
+	case Hourly:
+		text = start.Format(time.RFC3339)
+	case Monthly:
+		text = start.Format("2006-01")
+	}
+	return label{Text(text), micros(start)}
+}
+
 // start returns the start of the bucket that a time is in, or that of one before if clocks changed in between.
 func (g Granularity) start(at time.Time) time.Time {
 	year, month, day := at.Date()

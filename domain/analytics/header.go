@@ -56,11 +56,11 @@ type Seen struct {
 // whole is what a header says of its piece as a whole. It follows from the rest of the header.
 type whole struct {
 	users  Users
-	byType []ofType // by code
+	byType []typeTotal // by code
 }
 
-// ofType is all events of a type in a piece.
-type ofType struct {
+// typeTotal is all events of a type in a piece.
+type typeTotal struct {
 	events int64
 	users  Users
 }
@@ -163,7 +163,7 @@ func (h *Header) Size() int {
 func (h *Header) inWhole() *whole {
 	h.once.Do(func() {
 		kinds := max(1, len(h.Types)) // code 0 is there in any case
-		h.whole.byType = make([]ofType, kinds)
+		h.whole.byType = make([]typeTotal, kinds)
 		for _, c := range h.Cells {
 			h.whole.byType[c.Type].events += c.Events
 		}
@@ -221,4 +221,23 @@ func (h *Header) seen(p part) []*Users {
 		}
 	}
 	return sets
+}
+
+// has reports whether a part of the piece has events.
+func (h *Header) has(p part) bool {
+	i := sort.Search(len(h.Seen), func(i int) bool { return h.Seen[i].Hour >= p.from })
+	for ; i < len(h.Seen) && h.Seen[i].Hour < p.to; i++ {
+		if p.eventType == 0 || h.Seen[i].Type == p.eventType {
+			return true
+		}
+	}
+	return false
+}
+
+// sets returns the users who had events in a part of the piece, as sets to be united. Those of an hour are not worth remembering.
+func (h *Header) sets(p part) []*Users {
+	if p.to-p.from == 1 {
+		return h.seen(p)
+	}
+	return []*Users{h.users(p)}
 }

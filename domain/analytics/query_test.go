@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -18,29 +19,29 @@ func TestQueryRequest(t *testing.T) {
 		want    analytics.Query
 		field   string // the invalid one
 	}{
-		{"defaults", analytics.QueryRequest{}, analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
-		{"all", analytics.QueryRequest{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: "day", Limit: new(10)},
-			analytics.Query{EventType: "view", Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 2, 1)}, GroupBy: analytics.ByDay, Limit: 10}, ""},
+		{"defaults", analytics.QueryRequest{}, analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
+		{"all", analytics.QueryRequest{EventType: "view", StartDate: "2026-01-01", EndDate: "2026-01-31", GroupBy: []string{"day"}, Limit: new(10)},
+			analytics.Query{EventType: "view", Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 2, 1)}, GroupBy: []analytics.Dimension{analytics.ByDay}, Timezone: time.UTC, Limit: 10}, ""},
 		{"one day", analytics.QueryRequest{StartDate: "2026-01-01", EndDate: "2026-01-01"},
-			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
 		{"times", analytics.QueryRequest{StartDate: "2026-01-01T01:00:00+01:00", EndDate: "2026-01-02T00:00:00Z"},
-			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1), End: day(2026, 1, 2)}, GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
 		{"the last day there is", analytics.QueryRequest{EndDate: "9999-12-31"},
-			analytics.Query{GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
 		{"year 1", analytics.QueryRequest{StartDate: "0001-01-02"},
-			analytics.Query{Window: analytics.Window{Start: day(1, 1, 2)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{Window: analytics.Window{Start: day(1, 1, 2)}, GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
 		{"year 0", analytics.QueryRequest{StartDate: "0000-12-31"}, analytics.Query{}, "start_date"},
 		{"no date", analytics.QueryRequest{StartDate: "yesterday"}, analytics.Query{}, "start_date"},
 		{"times in lower case", analytics.QueryRequest{StartDate: "2026-01-01t00:00:00z"},
-			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1)}, GroupBy: analytics.ByEventType, Limit: 100}, ""},
+			analytics.Query{Window: analytics.Window{Start: day(2026, 1, 1)}, GroupBy: []analytics.Dimension{analytics.ByEventType}, Timezone: time.UTC, Limit: 100}, ""},
 		{"comma", analytics.QueryRequest{StartDate: "2026-01-01T00:00:00,5Z"}, analytics.Query{}, "start_date"},
 		{"one-digit hour", analytics.QueryRequest{EndDate: "2026-01-01T1:00:00Z"}, analytics.Query{}, "end_date"},
 		{"offset of a day", analytics.QueryRequest{EndDate: "2026-01-01T00:00:00+24:00"}, analytics.Query{}, "end_date"},
 		{"leap second", analytics.QueryRequest{EndDate: "2016-12-31T23:59:60Z"}, analytics.Query{}, "end_date"},
 		{"no such day", analytics.QueryRequest{EndDate: "2026-02-30"}, analytics.Query{}, "end_date"},
 		{"end before start", analytics.QueryRequest{StartDate: "2026-01-02", EndDate: "2026-01-01"}, analytics.Query{}, "end_date"},
-		{"unknown dimension", analytics.QueryRequest{GroupBy: "tenant_id"}, analytics.Query{}, "group_by"},
-		{"SQL", analytics.QueryRequest{GroupBy: "event_type; DROP TABLE events"}, analytics.Query{}, "group_by"},
+		{"unknown dimension", analytics.QueryRequest{GroupBy: []string{"tenant_id"}}, analytics.Query{}, "group_by"},
+		{"SQL", analytics.QueryRequest{GroupBy: []string{"event_type; DROP TABLE events"}}, analytics.Query{}, "group_by"},
 		{"limit of 0", analytics.QueryRequest{Limit: new(0)}, analytics.Query{}, "limit"},
 		{"limit too great", analytics.QueryRequest{Limit: new(10001)}, analytics.Query{}, "limit"},
 		{"NUL", analytics.QueryRequest{EventType: "\x00"}, analytics.Query{}, "event_type"},
@@ -48,7 +49,7 @@ func TestQueryRequest(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.request.Query()
 			if c.field == "" {
-				if err != nil || got != c.want {
+				if err != nil || !reflect.DeepEqual(got, c.want) {
 					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
 				}
 				return

@@ -5,17 +5,53 @@ import (
 	"time"
 )
 
-// Question is a question about a tenant's events in a window. It is given each piece of them once, as a header or as columns,
-// in any order, and is not for concurrent use.
+// Question is a question about a tenant's events in a window. It is given each piece of them once, as a header or as columns, in any
+// order.
 type Question interface {
 	Window() Window
-	// Needs returns the columns without which the events of a piece can't be answered; 0 if its header is enough. For nil it
-	// returns the columns that are needed of events without a header, which is never 0.
-	Needs(h *Header) Columns
+	// Identifiers returns the users whose numbers the events must be given with.
+	Identifiers() []string
+	// Needs returns what is needed of a piece's events to answer; nothing if its header is enough. For nil it returns what is needed of
+	// events without a header, which is never nothing.
+	Needs(h *Header) Needs
 	// AddHeader adds a piece by its header, which must be enough.
 	AddHeader(h *Header)
-	// AddBatch adds events, with at least the columns that Needs returns. Events outside the window are passed over.
-	AddBatch(b *Batch)
+	// Evaluate evaluates events, with at least what Needs returns. Events outside the window are passed over. The result is in the
+	// answer once add was called. Evaluate may run at the same time as anything else; add and AddHeader run one at a time. The error
+	// of add is ErrTooExpensive.
+	Evaluate(b *Batch) (add func() error)
+}
+
+// Narrowed returns a question about those events alone that filters select, and the question itself without filters. It is answered
+// from columns: headers know too little of the events.
+func Narrowed(q Question, filters Filters) Question {
+	if len(filters) == 0 {
+		return q
+	}
+	return narrowed{q, filters}
+}
+
+type narrowed struct {
+	Question
+	filters Filters
+}
+
+func (n narrowed) Identifiers() []string {
+	return append(n.Question.Identifiers(), n.filters.identifiers()...)
+}
+
+func (n narrowed) Needs(h *Header) Needs {
+	if h != nil && !n.filters.mayFind(h, n.Window().span()) {
+		return Needs{}
+	}
+	return n.Question.Needs(nil).And(n.filters.needs())
+}
+
+// AddHeader adds nothing: none of the events is selected.
+func (n narrowed) AddHeader(*Header) {}
+
+func (n narrowed) Evaluate(b *Batch) (add func() error) {
+	return n.Question.Evaluate(n.filters.selectFrom(b))
 }
 
 // Reading is where the events of an answer came from.

@@ -8,7 +8,7 @@ import (
 // series computes the values of one metric in all buckets of a window.
 type series struct {
 	metric    Metric
-	filter    filter
+	kind      kind
 	window    Window
 	span      span
 	starts    []time.Time // of the buckets
@@ -21,7 +21,7 @@ type series struct {
 
 func newSeries(t Timeseries, w Window) *series {
 	s := &series{
-		metric: t.Metric, filter: filter{eventType: t.EventType, source: t.Source}, window: w, span: w.span(),
+		metric: t.Metric, kind: kind{eventType: t.EventType, source: t.Source}, window: w, span: w.span(),
 		starts: t.Granularity.buckets(w, t.Timezone),
 	}
 	s.edges = make([]int64, len(s.starts))
@@ -43,7 +43,7 @@ func (s *series) needs(h *Header) Columns {
 	if h != nil && (s.span.misses(h) || s.isEnough(h)) {
 		return 0
 	}
-	needs := TimeColumn | s.filter.columns()
+	needs := TimeColumn | s.kind.columns()
 	switch s.metric {
 	case CountUsers:
 		needs |= UserColumn
@@ -55,7 +55,7 @@ func (s *series) needs(h *Header) Columns {
 
 // isEnough reports whether a header of events in the window is enough.
 func (s *series) isEnough(h *Header) bool {
-	if s.metric == CountUsers && s.filter.source != "" || !s.span.byHours(h) {
+	if s.metric == CountUsers && s.kind.source != "" || !s.span.byHours(h) {
 		return false
 	}
 	first, last := s.bucket(max(h.First, s.span.from)), s.bucket(min(h.Last, s.span.to-1))
@@ -72,7 +72,7 @@ func (s *series) bucket(at int64) int {
 }
 
 func (s *series) addHeader(h *Header) {
-	m, ok := s.filter.ofCells(h)
+	m, ok := s.kind.ofCells(h)
 	switch {
 	case s.span.misses(h) || !ok:
 	case s.metric == CountUsers:
@@ -123,7 +123,7 @@ func (s *series) addSeen(h *Header, m matcher) {
 
 func (s *series) addBatch(b *Batch) {
 	i, end := b.between(s.span.from, s.span.to)
-	m, ok := s.filter.in(b)
+	m, ok := s.kind.in(b)
 	for i < end && ok {
 		bucket, j := s.bucket(b.Times[i]), end
 		if bucket+1 < len(s.edges) {

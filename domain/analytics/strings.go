@@ -17,8 +17,6 @@ func (s Strings) At(i int) (text string, ok bool) {
 	return s.Dictionary[s.Codes[i]], true
 }
 
-func (s Strings) slice(i, j int) Strings { return Strings{s.Dictionary, cut(s.Codes, i, j)} }
-
 func (s Strings) size() int { return 4*len(s.Codes) + sizeOf(s.Dictionary) }
 
 // sizeOf returns how many bytes of memory the texts take.

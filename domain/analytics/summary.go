@@ -79,12 +79,15 @@ func NewSummaryQuestion(w Window) *SummaryQuestion {
 // Window returns the window of the summary.
 func (q *SummaryQuestion) Window() Window { return q.window }
 
-// Needs returns the columns that are needed of a piece; see Question.
-func (q *SummaryQuestion) Needs(h *Header) Columns {
+// Identifiers returns nobody; see Question.
+func (q *SummaryQuestion) Identifiers() []string { return nil }
+
+// Needs returns what is needed of a piece; see Question.
+func (q *SummaryQuestion) Needs(h *Header) Needs {
 	if h != nil && q.span.byHours(h) {
-		return 0
+		return Needs{}
 	}
-	return TypeColumn | UserColumn
+	return Needs{Columns: TypeColumn | UserColumn}
 }
 
 // AddHeader adds a piece by its header.
@@ -107,18 +110,19 @@ func (q *SummaryQuestion) AddHeader(h *Header) {
 	q.addCounts(h.Types, counts)
 }
 
-// AddBatch adds events by their columns.
-func (q *SummaryQuestion) AddBatch(b *Batch) {
-	i, j := b.between(q.span.from, q.span.to)
-	if i == j {
-		return
-	}
-	q.users = append(q.users, new(UsersOf(b.Users[i:j])))
+// Evaluate evaluates events; see Question.
+func (q *SummaryQuestion) Evaluate(b *Batch) (add func() error) {
+	b = b.Between(q.span.from, q.span.to)
+	users := UsersOf(b.Users)
 	counts := make([]int64, max(1, len(b.Types.Dictionary)))
-	for _, code := range b.Types.Codes[i:j] {
+	for _, code := range b.Types.Codes {
 		counts[code]++
 	}
-	q.addCounts(b.Types.Dictionary, counts)
+	return func() error {
+		q.users = append(q.users, &users)
+		q.addCounts(b.Types.Dictionary, counts)
+		return nil
+	}
 }
 
 // addCounts adds the number of events of each type of a dictionary.

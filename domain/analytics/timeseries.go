@@ -9,35 +9,6 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 )
 
-// Metric is what a time series shows of the events in each bucket.
-type Metric struct {
-	name string
-}
-
-// The metrics.
-var (
-	CountEvents   = Metric{"count"}
-	CountUsers    = Metric{"unique_users"}
-	SumValues     = Metric{"sum(value)"} // 0 if no event has a value
-	AverageValues = Metric{"avg(value)"} // of the events that have a value; none if no event has one
-)
-
-// ParseMetric parses the name of a metric; an empty name means CountEvents. A fault names the field metric.
-func ParseMetric(s string) (Metric, error) {
-	if s == "" {
-		return CountEvents, nil
-	}
-	for _, m := range []Metric{CountEvents, CountUsers, SumValues, AverageValues} {
-		if m.name == s {
-			return m, nil
-		}
-	}
-	return Metric{}, fault.ErrInvalid.OnField("metric", "must be count, unique_users, sum(value) or avg(value)")
-}
-
-// String returns the metric's name.
-func (m Metric) String() string { return m.name }
-
 // TimeseriesRequest asks for a time series as a client sends it. Empty strings mean the default.
 type TimeseriesRequest struct {
 	Metric      string // default: count
@@ -67,7 +38,7 @@ func (r TimeseriesRequest) Timeseries() (Timeseries, error) {
 		s   = Timeseries{EventType: r.EventType, Source: r.Source, Compare: r.Compare == "previous"}
 		err error
 	)
-	s.Metric, err = ParseMetric(r.Metric)
+	s.Metric, err = parseSeriesMetric(r.Metric)
 	c.Take(err)
 	s.Granularity, err = ParseGranularity(r.Granularity)
 	c.Take(err)
@@ -158,12 +129,15 @@ func (q *TimeseriesQuestion) Window() Window {
 	return Window{Start: q.series[len(q.series)-1].window.Start, End: q.series[0].window.End}
 }
 
-// Needs returns the columns that are needed of a piece; see analytics.Question.
-func (q *TimeseriesQuestion) Needs(h *Header) (c Columns) {
+// Identifiers returns nobody; see analytics.Question.
+func (q *TimeseriesQuestion) Identifiers() []string { return nil }
+
+// Needs returns what is needed of a piece; see analytics.Question.
+func (q *TimeseriesQuestion) Needs(h *Header) (n Needs) {
 	for _, s := range q.series {
-		c |= s.needs(h)
+		n.Columns |= s.needs(h)
 	}
-	return c
+	return n
 }
 
 // AddHeader adds a piece by its header.
@@ -173,10 +147,13 @@ func (q *TimeseriesQuestion) AddHeader(h *Header) {
 	}
 }
 
-// AddBatch adds events by their columns.
-func (q *TimeseriesQuestion) AddBatch(b *Batch) {
-	for _, s := range q.series {
-		s.addBatch(b)
+// Evaluate evaluates events when they are added, which headers nearly always make few; see analytics.Question.
+func (q *TimeseriesQuestion) Evaluate(b *Batch) (add func() error) {
+	return func() error {
+		for _, s := range q.series {
+			s.addBatch(b)
+		}
+		return nil
 	}
 }
 

@@ -268,7 +268,9 @@ func TestCompare(t *testing.T) {
 		if want := (analytics.Window{Start: before, End: now}); q.Window() != want {
 			t.Errorf("%s: the window is %v, want %v", name, q.Window(), want)
 		}
-		q.AddBatch(batchOf(c.events))
+		if err := q.Evaluate(batchOf(c.events))(); err != nil {
+			t.Fatal(err)
+		}
 		r := q.Result(home)
 		if !reflect.DeepEqual(r.ChangePercent, c.want) {
 			t.Errorf("%s: the change is %v, want %v", name, r.ChangePercent, c.want)

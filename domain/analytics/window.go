@@ -43,6 +43,22 @@ func parseWindow(startField, start, endField, end string, zone *time.Location) (
 	return w, c.Err()
 }
 
+// parseClosedWindow parses a window that must have both ends: start_date and end_date.
+func parseClosedWindow(start, end string, zone *time.Location) (Window, error) {
+	var c fault.Check
+	w, err := parseWindow("start_date", start, "end_date", end, zone)
+	c.Take(err)
+	if start == "" {
+		c.Add("start_date", "is required")
+	}
+	if end == "" {
+		c.Add("end_date", "is required")
+	} else if err == nil && w.End.IsZero() {
+		c.Add("end_date", "must be before the year 9999 ends")
+	}
+	return w, c.Err()
+}
+
 // parseDate parses a day of a time zone or a time, and reports whether it was a day. An empty string is the zero time.
 func parseDate(field, s string, zone *time.Location) (at time.Time, day bool, err error) {
 	if s == "" {

@@ -147,6 +147,15 @@ func (p *propertyReader) member() (member, error) {
 	return member{key, value}, err
 }
 
+// QuotedKey returns a key as a JSON string, as the canonical form of properties has it.
+func QuotedKey(key string) string {
+	quoted, err := encode(key)
+	if err != nil { // can't happen: a string can be encoded
+		return `""`
+	}
+	return quoted
+}
+
 // encode writes a string, a number, a boolean or null, without escaping characters of HTML.
 func encode(scalar json.Token) (string, error) {
 	var text strings.Builder

@@ -18,6 +18,9 @@ func Check(c *fault.Check, field, s string, shortest, longest int) {
 	}
 }
 
+// Valid reports whether Check finds no problem.
+func Valid(s string, shortest, longest int) bool { return problem(s, shortest, longest) == "" }
+
 func problem(s string, shortest, longest int) string {
 	if !utf8.ValidString(s) {
 		return "must be valid UTF-8"

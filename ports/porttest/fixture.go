@@ -92,7 +92,10 @@ func ExpectedResults(t testing.TB) (r Results) {
 func parseQuery(t testing.TB, body map[string]any) analytics.Query {
 	t.Helper()
 	text := func(name string) string { s, _ := body[name].(string); return s }
-	r := analytics.QueryRequest{EventType: text("event_type"), StartDate: text("start_date"), EndDate: text("end_date"), GroupBy: text("group_by")}
+	r := analytics.QueryRequest{EventType: text("event_type"), StartDate: text("start_date"), EndDate: text("end_date")}
+	if name := text("group_by"); name != "" {
+		r.GroupBy = []string{name}
+	}
 	if limit, given := body["limit"].(float64); given {
 		r.Limit = new(int(limit))
 	}

@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -296,18 +297,30 @@ func testResults(t *testing.T, s ports.Store) {
 			rows := queryRows(t, s, scope, q)
 			got := make([]map[string]any, 0, len(rows))
 			for _, row := range rows {
-				one := map[string]any{q.GroupBy.String(): nil, "count": float64(row.Count), "avg_value": nil}
-				if row.Key != nil {
-					one[q.GroupBy.String()] = *row.Key
-				}
-				if row.AvgValue != nil {
-					one["avg_value"] = *row.AvgValue
-				}
-				got = append(got, one)
+				got = append(got, rowFields(t, q, row))
 			}
 			equal(t, fmt.Sprint(c.Query, state), got, c.Results)
 		}
 	})
+}
+
+// rowFields returns a row as the fields of a JSON object.
+func rowFields(t testing.TB, q analytics.Query, row analytics.Row) map[string]any {
+	t.Helper()
+	fields := map[string]any{}
+	for i, name := range q.DimensionNames() {
+		text, err := json.Marshal(row.Group[i])
+		must(t, err)
+		var value any
+		must(t, json.Unmarshal(text, &value))
+		fields[name] = value
+	}
+	for i, name := range q.MetricNames() {
+		if fields[name] = nil; row.Values[i] != nil {
+			fields[name] = *row.Values[i]
+		}
+	}
+	return fields
 }
 
 // inEachState runs a test on events that are in rows only, and on the same once they are sealed.
@@ -344,7 +357,9 @@ func queryRows(t testing.TB, s ports.Store, scope access.Scope, q analytics.Quer
 	question := q.Question()
 	_, err := s.Events().Answer(t.Context(), scope, question)
 	must(t, err)
-	return question.Rows()
+	rows, err := question.Rows()
+	must(t, err)
+	return rows
 }
 
 func testSummarize(t *testing.T, s ports.Store) {
@@ -381,23 +396,23 @@ func testQuery(t *testing.T, s ports.Store) {
 	add(t, s, anEvent(t, NewTenant(t, s), "view", "u", t0))
 
 	row := func(key string, count int64, average *float64) analytics.Row {
-		return analytics.Row{Key: &key, Count: count, AvgValue: average}
+		return analytics.Row{Group: []analytics.Scalar{analytics.Text(key)}, Values: []*float64{new(float64(count)), average}}
 	}
 	for name, c := range map[string]struct {
 		query analytics.Query
 		want  []analytics.Row
 	}{
-		"by type": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10},
+		"by type": {analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Limit: 10},
 			[]analytics.Row{row("view", 3, new(1.5)), row("Click", 1, new(10.0)), row("click", 1, nil)}},
-		"by source": {analytics.Query{GroupBy: analytics.BySource, Limit: 10},
-			[]analytics.Row{row("web", 2, new(1.5)), {Count: 2, AvgValue: new(10.0)}, row("app", 1, nil)}},
-		"by day": {analytics.Query{GroupBy: analytics.ByDay, Limit: 10},
+		"by source": {analytics.Query{GroupBy: []analytics.Dimension{analytics.BySource}, Limit: 10},
+			[]analytics.Row{row("web", 2, new(1.5)), {Group: []analytics.Scalar{{}}, Values: []*float64{new(2.0), new(10.0)}}, row("app", 1, nil)}},
+		"by day": {analytics.Query{GroupBy: []analytics.Dimension{analytics.ByDay}, Limit: 10},
 			[]analytics.Row{row("2026-01-01", 2, new(1.5)), row("2026-01-02", 2, nil), row("2026-01-03", 1, new(10.0))}},
-		"one type": {analytics.Query{GroupBy: analytics.ByDay, EventType: "view", Limit: 1},
+		"one type": {analytics.Query{GroupBy: []analytics.Dimension{analytics.ByDay}, EventType: "view", Limit: 1},
 			[]analytics.Row{row("2026-01-01", 2, new(1.5))}},
-		"a window": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10, Window: analytics.Window{Start: midnight, End: midnight.AddDate(0, 0, 1)}},
+		"a window": {analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Limit: 10, Window: analytics.Window{Start: midnight, End: midnight.AddDate(0, 0, 1)}},
 			[]analytics.Row{row("click", 1, nil), row("view", 1, nil)}},
-		"nothing": {analytics.Query{GroupBy: analytics.ByEventType, Limit: 10, EventType: "none"}, []analytics.Row{}},
+		"nothing": {analytics.Query{GroupBy: []analytics.Dimension{analytics.ByEventType}, Limit: 10, EventType: "none"}, []analytics.Row{}},
 	} {
 		equal(t, name, queryRows(t, s, ScopeOf(t, home.ID), c.query), c.want)
 	}

@@ -67,6 +67,22 @@ type BatchResult struct {
 	RejectedCount int `json:"rejected_count"`
 }
 
+// Cohort defines model for Cohort.
+type Cohort struct {
+	// Returned How many of the users returned in the period itself, in the next one, and so on to the end of the window
+	//
+	// Example: [30,12,7]
+	Returned []int64 `json:"returned"`
+
+	// Start Of the period: its first day, or its month
+	//
+	// Example: 2026-01-05
+	Start string `json:"start"`
+
+	// Users Example: 30
+	Users int64 `json:"users"`
+}
+
 // ConditionDetail Progress of a migration or what needs the operator's attention
 //
 // Example: carrying events over: 2,150,000 of 8,000,000
@@ -85,6 +101,9 @@ type Credentials struct {
 	// Password Example: SecurePass1
 	Password string `json:"password"`
 }
+
+// DimensionName Example: event_type
+type DimensionName = string
 
 // Event defines model for Event.
 type Event struct {
@@ -203,6 +222,100 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// Filter Selects events by one field. Types must agree: "5" is not 5. An event without a value, or whose property is null, is selected by exists false, neq and not_in alone.
+type Filter struct {
+	// Field event_type, source, user_identifier, session_id, value or properties.KEY
+	//
+	// Example: properties.plan
+	Field string `json:"field"`
+
+	// Op Example: eq
+	Op string `json:"op"`
+
+	// Value A text, a number, true or false; a list of up to 100 of them for in and not_in; true or false for exists
+	//
+	// Example: pro
+	Value json.RawMessage `json:"value"`
+}
+
+// FunnelGroup defines model for FunnelGroup.
+type FunnelGroup struct {
+	// Group A field for each name of group_by
+	//
+	// Example: {"source":"web"}
+	Group map[string]json.Marshaler `json:"group"`
+	Steps []FunnelStep              `json:"steps"`
+}
+
+// FunnelRequest defines model for FunnelRequest.
+type FunnelRequest struct {
+	// EndDate A day of the time zone, inclusive, or an RFC 3339 time, exclusive
+	//
+	// Example: 2026-01-31
+	EndDate string `json:"end_date"`
+
+	// GroupBy A name or a list of up to 4, as of a query
+	//
+	// Example: source
+	GroupBy *json.RawMessage `json:"group_by,omitempty"`
+
+	// StartDate A day of the time zone or an RFC 3339 time, inclusive
+	//
+	// Example: 2026-01-01
+	StartDate string `json:"start_date"`
+
+	// Steps Example: [{"event_type":"page_view"},{"event_type":"sign_up"}]
+	Steps json.RawMessage `json:"steps"`
+
+	// Timezone Of dates and of buckets of time, by its name in the IANA time zone database
+	//
+	// Example: Europe/Berlin
+	Timezone *string `json:"timezone,omitempty"`
+
+	// Window How long a user may take from the first step to the last: such as 7d, 12h, 30m or 90s, at most 366d
+	//
+	// Example: 7d
+	Window string `json:"window"`
+}
+
+// FunnelResult defines model for FunnelResult.
+type FunnelResult struct {
+	// ExecutedAt Example: 2026-01-15T09:30:00Z
+	ExecutedAt time.Time `json:"executed_at"`
+
+	// Groups Only with group_by
+	Groups *[]FunnelGroup `json:"groups,omitempty"`
+
+	// Meta How the answer was found
+	Meta  Meta         `json:"meta"`
+	Steps []FunnelStep `json:"steps"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
+}
+
+// FunnelStep defines model for FunnelStep.
+type FunnelStep struct {
+	// ConversionFromFirst From 0 to 1; null of nobody
+	//
+	// Example: 0.5
+	ConversionFromFirst *float64 `json:"conversion_from_first"`
+
+	// ConversionFromPrevious From 0 to 1; null of the first step, and of nobody
+	//
+	// Example: 0.5
+	ConversionFromPrevious *float64 `json:"conversion_from_previous"`
+
+	// EventType Example: sign_up
+	EventType string `json:"event_type"`
+
+	// MedianSecondsFromPrevious Example: 61.5
+	MedianSecondsFromPrevious *float64 `json:"median_seconds_from_previous"`
+
+	// Users Example: 30
+	Users int64 `json:"users"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	// Database Example: connected
@@ -232,6 +345,17 @@ type Liveness struct {
 	Status string `json:"status"`
 }
 
+// MeantEvent Which events are meant
+type MeantEvent struct {
+	// EventType Example: sign_up
+	EventType string `json:"event_type"`
+
+	// Filters Only events that all of these select
+	//
+	// Example: [{"field":"properties.plan","op":"eq","value":"pro"}]
+	Filters *json.RawMessage `json:"filters,omitempty"`
+}
+
 // Meta How the answer was found
 type Meta struct {
 	// DurationMs How long it took to find the answer in milliseconds
@@ -248,6 +372,19 @@ type Meta struct {
 	//
 	// Example: sealed
 	Source string `json:"source"`
+}
+
+// Order defines model for Order.
+type Order struct {
+	// By A name of group_by or metrics
+	//
+	// Example: count
+	By string `json:"by"`
+
+	// Direction What has no value comes last in either
+	//
+	// Example: desc
+	Direction *string `json:"direction,omitempty"`
 }
 
 // PasswordChange defines model for PasswordChange.
@@ -351,7 +488,34 @@ type Profile struct {
 	TenantID string `json:"tenant_id"`
 }
 
-// QueryEcho The query with its defaults filled in
+// PropertyKey defines model for PropertyKey.
+type PropertyKey struct {
+	// Events How many events have it
+	//
+	// Example: 1200
+	Events int64 `json:"events"`
+
+	// Examples Example: ["free","pro"]
+	Examples []jsontext.Value `json:"examples"`
+
+	// Key Example: plan
+	Key string `json:"key"`
+
+	// Types Example: ["string"]
+	Types []string `json:"types"`
+}
+
+// PropertyKeys defines model for PropertyKeys.
+type PropertyKeys struct {
+	// Meta How the answer was found
+	Meta       Meta          `json:"meta"`
+	Properties []PropertyKey `json:"properties"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
+}
+
+// QueryEcho The query with the usual defaults filled in
 type QueryEcho struct {
 	// EndDate Exclusive
 	//
@@ -361,19 +525,34 @@ type QueryEcho struct {
 	// EventType Example: page_view
 	EventType *string `json:"event_type"`
 
+	// Fill Example: false
+	Fill *bool `json:"fill,omitempty"`
+
+	// Filters Example: []
+	Filters *json.RawMessage `json:"filters,omitempty"`
+
 	// GroupBy Example: event_type
-	GroupBy string `json:"group_by"`
+	GroupBy json.RawMessage `json:"group_by"`
 
 	// Limit Example: 100
 	Limit int `json:"limit"`
 
+	// Metrics Example: ["count"]
+	Metrics *json.RawMessage `json:"metrics,omitempty"`
+
+	// OrderBy Example: []
+	OrderBy *json.RawMessage `json:"order_by,omitempty"`
+
 	// StartDate Example: 2026-01-01T00:00:00Z
 	StartDate *time.Time `json:"start_date"`
+
+	// Timezone Example: Europe/Berlin
+	Timezone *string `json:"timezone,omitempty"`
 }
 
 // QueryRequest defines model for QueryRequest.
 type QueryRequest struct {
-	// EndDate A day, inclusive, or an RFC 3339 time, exclusive
+	// EndDate A day of the time zone, inclusive, or an RFC 3339 time, exclusive
 	//
 	// Example: 2026-01-31
 	EndDate *string `json:"end_date,omitempty"`
@@ -383,18 +562,43 @@ type QueryRequest struct {
 	// Example: page_view
 	EventType *string `json:"event_type,omitempty"`
 
-	// GroupBy Example: event_type
-	GroupBy *string `json:"group_by,omitempty"`
+	// Fill Whether buckets of time without events have rows, too; needs both dates, and one of hour, day, week and month in group_by
+	//
+	// Example: false
+	Fill *bool `json:"fill,omitempty"`
+
+	// Filters Only events that all of these select
+	//
+	// Example: [{"field":"properties.plan","op":"eq","value":"pro"}]
+	Filters *json.RawMessage `json:"filters,omitempty"`
+
+	// GroupBy A name or a list of up to 4: event_type, source, user_identifier, session_id, hour, day, week, month, or properties.KEY; an empty list: all events are one group
+	//
+	// Example: event_type
+	GroupBy *json.RawMessage `json:"group_by,omitempty"`
 
 	// Limit Maximum number of groups to return
 	//
 	// Example: 100
 	Limit *int `json:"limit,omitempty"`
 
-	// StartDate A day or an RFC 3339 time, inclusive
+	// Metrics count, unique_users, or one of sum, avg, min, max, p50, p90, p95 and p99 of value or properties.KEY; percentiles are interpolated
+	//
+	// Example: ["count","p95(value)"]
+	Metrics *json.RawMessage `json:"metrics,omitempty"`
+
+	// OrderBy Example: [{"by":"count","direction":"desc"}]
+	OrderBy *json.RawMessage `json:"order_by,omitempty"`
+
+	// StartDate A day of the time zone or an RFC 3339 time, inclusive
 	//
 	// Example: 2026-01-01
 	StartDate *string `json:"start_date,omitempty"`
+
+	// Timezone Of dates and of buckets of time, by its name in the IANA time zone database
+	//
+	// Example: Europe/Berlin
+	Timezone *string `json:"timezone,omitempty"`
 }
 
 // QueryResult defines model for QueryResult.
@@ -405,7 +609,7 @@ type QueryResult struct {
 	// Meta How the answer was found
 	Meta Meta `json:"meta"`
 
-	// Query The query with its defaults filled in
+	// Query The query with the usual defaults filled in
 	Query   QueryEcho  `json:"query"`
 	Results []QueryRow `json:"results"`
 
@@ -416,7 +620,7 @@ type QueryResult struct {
 	TenantID string `json:"tenant_id"`
 }
 
-// QueryRow One group; its key has the name of the dimension that was grouped by
+// QueryRow One group, with a field for each name of group_by and metrics; without metrics, count and avg_value
 //
 // Example: {"avg_value":9.5,"count":3,"event_type":"page_view"}
 type QueryRow = json.Marshaler
@@ -485,6 +689,46 @@ type Rejection struct {
 
 	// Message Example: is required
 	Message string `json:"message"`
+}
+
+// RetentionRequest defines model for RetentionRequest.
+type RetentionRequest struct {
+	Cohort json.RawMessage `json:"cohort"`
+
+	// EndDate A day of the time zone, inclusive, or an RFC 3339 time, exclusive
+	//
+	// Example: 2026-01-31
+	EndDate string `json:"end_date"`
+
+	// Period At most 400 of them from start_date to end_date
+	//
+	// Example: week
+	Period string          `json:"period"`
+	Return json.RawMessage `json:"return"`
+
+	// StartDate A day of the time zone or an RFC 3339 time, inclusive
+	//
+	// Example: 2026-01-01
+	StartDate string `json:"start_date"`
+
+	// Timezone Of dates and of buckets of time, by its name in the IANA time zone database
+	//
+	// Example: Europe/Berlin
+	Timezone *string `json:"timezone,omitempty"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	Cohorts []Cohort `json:"cohorts"`
+
+	// ExecutedAt Example: 2026-01-15T09:30:00Z
+	ExecutedAt time.Time `json:"executed_at"`
+
+	// Meta How the answer was found
+	Meta Meta `json:"meta"`
+
+	// TenantID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	TenantID string `json:"tenant_id"`
 }
 
 // Role Example: analyst
@@ -684,6 +928,12 @@ type ExportEventsParams struct {
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 }
 
+// FunnelParams defines parameters for Funnel.
+type FunnelParams struct {
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
 // SummarizeParams defines parameters for Summarize.
 type SummarizeParams struct {
 	// Period How far back to look
@@ -693,8 +943,26 @@ type SummarizeParams struct {
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
 
+// ListPropertyKeysParams defines parameters for ListPropertyKeys.
+type ListPropertyKeysParams struct {
+	// From Only events from this day (UTC) or time on
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only events up to this day, inclusive, or before this time
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
 // QueryParams defines parameters for Query.
 type QueryParams struct {
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
+// RetentionParams defines parameters for Retention.
+type RetentionParams struct {
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
@@ -759,8 +1027,14 @@ type ChangeRoleParams struct {
 // IngestEventJSONRequestBody defines body for IngestEvent for application/json ContentType.
 type IngestEventJSONRequestBody = EventDraft
 
+// FunnelJSONRequestBody defines body for Funnel for application/json ContentType.
+type FunnelJSONRequestBody = FunnelRequest
+
 // QueryJSONRequestBody defines body for Query for application/json ContentType.
 type QueryJSONRequestBody = QueryRequest
+
+// RetentionJSONRequestBody defines body for Retention for application/json ContentType.
+type RetentionJSONRequestBody = RetentionRequest
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = Credentials
@@ -791,12 +1065,21 @@ type ServerInterface interface {
 	// ExportEvents Export events, oldest first
 	// (GET /analytics/export)
 	ExportEvents(ctx echo.Context, params ExportEventsParams) error
+	// Funnel How many users do one step after the other
+	// (POST /analytics/funnel)
+	Funnel(ctx echo.Context, params FunnelParams) error
 	// Summarize Summary of the events of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx echo.Context, params SummarizeParams) error
-	// Query Count and average events by group
+	// ListPropertyKeys The keys that properties of events have, the most frequent first
+	// (GET /analytics/properties)
+	ListPropertyKeys(ctx echo.Context, params ListPropertyKeysParams) error
+	// Query Metrics of events by group
 	// (POST /analytics/query)
 	Query(ctx echo.Context, params QueryParams) error
+	// Retention How many users come back
+	// (POST /analytics/retention)
+	Retention(ctx echo.Context, params RetentionParams) error
 	// Timeseries A metric of the events of a period over time
 	// (GET /analytics/timeseries)
 	Timeseries(ctx echo.Context, params TimeseriesParams) error
@@ -1053,6 +1336,24 @@ func (w *ServerInterfaceWrapper) ExportEvents(ctx echo.Context) error {
 	return err
 }
 
+// Funnel converts echo context to params.
+func (w *ServerInterfaceWrapper) Funnel(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FunnelParams
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Funnel(ctx, params)
+	return err
+}
+
 // Summarize converts echo context to params.
 func (w *ServerInterfaceWrapper) Summarize(ctx echo.Context) error {
 	var err error
@@ -1078,6 +1379,38 @@ func (w *ServerInterfaceWrapper) Summarize(ctx echo.Context) error {
 	return err
 }
 
+// ListPropertyKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPropertyKeys(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPropertyKeysParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPropertyKeys(ctx, params)
+	return err
+}
+
 // Query converts echo context to params.
 func (w *ServerInterfaceWrapper) Query(ctx echo.Context) error {
 	var err error
@@ -1093,6 +1426,24 @@ func (w *ServerInterfaceWrapper) Query(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Query(ctx, params)
+	return err
+}
+
+// Retention converts echo context to params.
+func (w *ServerInterfaceWrapper) Retention(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetentionParams
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Retention(ctx, params)
 	return err
 }
 
@@ -1402,8 +1753,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/analytics/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.POST(options.BaseURL+"/analytics/events", wrapper.IngestEvent, options.OperationMiddlewares["ingestEvent"]...)
 	router.GET(options.BaseURL+"/analytics/export", wrapper.ExportEvents, options.OperationMiddlewares["exportEvents"]...)
+	router.POST(options.BaseURL+"/analytics/funnel", wrapper.Funnel, options.OperationMiddlewares["funnel"]...)
 	router.GET(options.BaseURL+"/analytics/metrics/summary", wrapper.Summarize, options.OperationMiddlewares["summarize"]...)
+	router.GET(options.BaseURL+"/analytics/properties", wrapper.ListPropertyKeys, options.OperationMiddlewares["listPropertyKeys"]...)
 	router.POST(options.BaseURL+"/analytics/query", wrapper.Query, options.OperationMiddlewares["query"]...)
+	router.POST(options.BaseURL+"/analytics/retention", wrapper.Retention, options.OperationMiddlewares["retention"]...)
 	router.GET(options.BaseURL+"/analytics/timeseries", wrapper.Timeseries, options.OperationMiddlewares["timeseries"]...)
 	router.POST(options.BaseURL+"/auth/login", wrapper.SignIn, options.OperationMiddlewares["signIn"]...)
 	router.POST(options.BaseURL+"/auth/logout", wrapper.SignOut, options.OperationMiddlewares["signOut"]...)
@@ -1656,6 +2010,29 @@ func (response ExportEvents200TextCsvResponse) VisitExportEventsResponse(w http.
 	return err
 }
 
+type FunnelRequestObject struct {
+	Params FunnelParams
+	Body   *FunnelJSONRequestBody
+}
+
+type FunnelResponseObject interface {
+	VisitFunnelResponse(w http.ResponseWriter) error
+}
+
+type Funnel200JSONResponse FunnelResult
+
+func (response Funnel200JSONResponse) VisitFunnelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SummarizeRequestObject struct {
 	Params SummarizeParams
 }
@@ -1667,6 +2044,28 @@ type SummarizeResponseObject interface {
 type Summarize200JSONResponse Summary
 
 func (response Summarize200JSONResponse) VisitSummarizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPropertyKeysRequestObject struct {
+	Params ListPropertyKeysParams
+}
+
+type ListPropertyKeysResponseObject interface {
+	VisitListPropertyKeysResponse(w http.ResponseWriter) error
+}
+
+type ListPropertyKeys200JSONResponse PropertyKeys
+
+func (response ListPropertyKeys200JSONResponse) VisitListPropertyKeysResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -1690,6 +2089,29 @@ type QueryResponseObject interface {
 type Query200JSONResponse QueryResult
 
 func (response Query200JSONResponse) VisitQueryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetentionRequestObject struct {
+	Params RetentionParams
+	Body   *RetentionJSONRequestBody
+}
+
+type RetentionResponseObject interface {
+	VisitRetentionResponse(w http.ResponseWriter) error
+}
+
+type Retention200JSONResponse RetentionResult
+
+func (response Retention200JSONResponse) VisitRetentionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2038,12 +2460,21 @@ type StrictServerInterface interface {
 	// ExportEvents Export events, oldest first
 	// (GET /analytics/export)
 	ExportEvents(ctx context.Context, request ExportEventsRequestObject) (ExportEventsResponseObject, error)
+	// Funnel How many users do one step after the other
+	// (POST /analytics/funnel)
+	Funnel(ctx context.Context, request FunnelRequestObject) (FunnelResponseObject, error)
 	// Summarize Summary of the events of a period
 	// (GET /analytics/metrics/summary)
 	Summarize(ctx context.Context, request SummarizeRequestObject) (SummarizeResponseObject, error)
-	// Query Count and average events by group
+	// ListPropertyKeys The keys that properties of events have, the most frequent first
+	// (GET /analytics/properties)
+	ListPropertyKeys(ctx context.Context, request ListPropertyKeysRequestObject) (ListPropertyKeysResponseObject, error)
+	// Query Metrics of events by group
 	// (POST /analytics/query)
 	Query(ctx context.Context, request QueryRequestObject) (QueryResponseObject, error)
+	// Retention How many users come back
+	// (POST /analytics/retention)
+	Retention(ctx context.Context, request RetentionRequestObject) (RetentionResponseObject, error)
 	// Timeseries A metric of the events of a period over time
 	// (GET /analytics/timeseries)
 	Timeseries(ctx context.Context, request TimeseriesRequestObject) (TimeseriesResponseObject, error)
@@ -2221,6 +2652,54 @@ func (sh *strictHandler) ExportEvents(ctx echo.Context, params ExportEventsParam
 	return nil
 }
 
+// Funnel operation middleware
+func (sh *strictHandler) Funnel(ctx echo.Context, params FunnelParams) error {
+	var request FunnelRequestObject
+
+	request.Params = params
+
+	var body FunnelJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Funnel(ctx.Request().Context(), request.(FunnelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Funnel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FunnelResponseObject); ok {
+		return validResponse.VisitFunnelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Summarize operation middleware
 func (sh *strictHandler) Summarize(ctx echo.Context, params SummarizeParams) error {
 	var request SummarizeRequestObject
@@ -2240,6 +2719,31 @@ func (sh *strictHandler) Summarize(ctx echo.Context, params SummarizeParams) err
 		return err
 	} else if validResponse, ok := response.(SummarizeResponseObject); ok {
 		return validResponse.VisitSummarizeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPropertyKeys operation middleware
+func (sh *strictHandler) ListPropertyKeys(ctx echo.Context, params ListPropertyKeysParams) error {
+	var request ListPropertyKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPropertyKeys(ctx.Request().Context(), request.(ListPropertyKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPropertyKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPropertyKeysResponseObject); ok {
+		return validResponse.VisitListPropertyKeysResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2288,6 +2792,54 @@ func (sh *strictHandler) Query(ctx echo.Context, params QueryParams) error {
 		return err
 	} else if validResponse, ok := response.(QueryResponseObject); ok {
 		return validResponse.VisitQueryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Retention operation middleware
+func (sh *strictHandler) Retention(ctx echo.Context, params RetentionParams) error {
+	var request RetentionRequestObject
+
+	request.Params = params
+
+	var body RetentionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Retention(ctx.Request().Context(), request.(RetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Retention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetentionResponseObject); ok {
+		return validResponse.VisitRetentionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -102,10 +102,11 @@ func read(f block.File, columns analytics.Columns) (*analytics.Batch, error) {
 		return nil, err
 	}
 	parts := map[int][]byte{}
-	for _, n := range r.Parts(columns) {
+	needs := analytics.Needs{Columns: columns}
+	for _, n := range r.Parts(needs) {
 		parts[n] = f.Parts[n]
 	}
-	return r.Read(columns, parts)
+	return r.Read(needs, parts)
 }
 
 func optional[T any](g *rapid.Generator[T]) *rapid.Generator[*T] { return rapid.Ptr(g, true) }
@@ -207,7 +208,7 @@ func TestAReaderIsShared(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 10 {
-				if got, err := r.Read(analytics.AllColumns, parts); err != nil || !reflect.DeepEqual(rowsOf(got), rowsOf(want)) {
+				if got, err := r.Read(analytics.Needs{Columns: analytics.AllColumns}, parts); err != nil || !reflect.DeepEqual(rowsOf(got), rowsOf(want)) {
 					t.Errorf("other events, or an error: %v", err)
 				}
 			}

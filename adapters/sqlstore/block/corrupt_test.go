@@ -58,13 +58,13 @@ func TestPartsOfAnotherFileAreAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := map[int][]byte{}
-	for i, n := range r.Parts(analytics.AllColumns) {
+	for i, n := range r.Parts(analytics.Needs{Columns: analytics.AllColumns}) {
 		parts[n] = f.Parts[(i+1)%(len(f.Parts)-1)]
 	}
-	if _, err := r.Read(analytics.AllColumns, parts); err == nil {
+	if _, err := r.Read(analytics.Needs{Columns: analytics.AllColumns}, parts); err == nil {
 		t.Error("no error with parts in another order")
 	}
-	if _, err := r.Read(analytics.TypeColumn, nil); err == nil {
+	if _, err := r.Read(analytics.Needs{Columns: analytics.TypeColumn}, nil); err == nil {
 		t.Error("no error without parts")
 	}
 }

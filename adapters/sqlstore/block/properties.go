@@ -140,8 +140,20 @@ func newSplitter(texts analytics.Strings, keys []string) *splitter {
 
 // add adds the text with the next code.
 func (s *splitter) add(code int, all []member) {
+	rest := s.addValues(all)
+	switch {
+	case code == 0 || len(all) > 0 && len(rest) == 0:
+		s.rest.AddOptional(nil)
+	case len(all) == len(rest):
+		s.rest.Add(s.texts.Dictionary[code])
+	default:
+		s.rest.AddBytes(appendObject(nil, rest))
+	}
+}
+
+// addValues adds the values that have columns, and returns the other members.
+func (s *splitter) addValues(all []member) (rest []member) {
 	clear(s.values)
-	var rest []member
 	for i, m := range all {
 		if column, ok := s.columns[m.key]; ok {
 			s.values[column] = &all[i].value
@@ -152,14 +164,7 @@ func (s *splitter) add(code int, all []member) {
 	for i, value := range s.values {
 		s.builders[i].AddOptional(value)
 	}
-	switch {
-	case code == 0 || len(all) > 0 && len(rest) == 0:
-		s.rest.AddOptional(nil)
-	case len(all) == len(rest):
-		s.rest.Add(s.texts.Dictionary[code])
-	default:
-		s.rest.AddBytes(appendObject(nil, rest))
-	}
+	return rest
 }
 
 // ofEvents returns the column of all events for one with the texts of the dictionary.

@@ -3,6 +3,7 @@ package block
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -50,45 +51,56 @@ func Open(footer []byte) (*Reader, error) {
 	return r, nil
 }
 
-// Parts returns which parts of the file have these columns, in ascending order.
-func (r *Reader) Parts(columns analytics.Columns) []int {
+// Parts returns which parts of the file have what is needed, in ascending order.
+func (r *Reader) Parts(needs analytics.Needs) []int {
 	var parts []int
 	for i, s := range r.columns {
-		if isIn(s.name, columns) {
+		if r.isIn(s.name, needs) {
 			parts = append(parts, i)
 		}
 	}
 	return parts
 }
 
-// isIn reports whether a column of a file is needed for these columns of a batch.
-func isIn(name string, columns analytics.Columns) bool {
+// isIn reports whether a column of the file is needed. That with the rest of the properties is needed for a key without a column.
+func (r *Reader) isIn(name string, needs analytics.Needs) bool {
 	switch name {
 	case timeColumn:
 		return true
 	case typeColumn:
-		return columns&analytics.TypeColumn != 0
+		return needs.Columns&analytics.TypeColumn != 0
 	case sourceColumn:
-		return columns&analytics.SourceColumn != 0
+		return needs.Columns&analytics.SourceColumn != 0
 	case userColumn:
-		return columns&analytics.UserColumn != 0
+		return needs.Columns&analytics.UserColumn != 0
 	case sessionColumn:
-		return columns&analytics.SessionColumn != 0
+		return needs.Columns&analytics.SessionColumn != 0
 	case valueColumn:
-		return columns&analytics.ValueColumn != 0
-	default:
-		return columns&analytics.PropertiesColumn != 0
+		return needs.Columns&analytics.ValueColumn != 0
 	}
+	all := needs.Columns&(analytics.PropertiesColumn|analytics.KeysColumn) != 0
+	if name == propertiesColumn {
+		return all || len(r.without(needs.Keys)) > 0
+	}
+	return all || slices.ContainsFunc(needs.Keys, func(key string) bool { return nameOf(key) == name })
 }
 
-// Read returns the file's events with these columns. Parts has, by number, at least the parts that have them; see Parts.
-func (r *Reader) Read(columns analytics.Columns, parts map[int][]byte) (*analytics.Batch, error) {
+// without returns those of the keys that have no column of their own.
+func (r *Reader) without(keys []string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		return slices.ContainsFunc(r.columns, func(s stored) bool { return s.name == nameOf(key) })
+	})
+}
+
+// Read returns the file's events with what is needed. Parts has, by number, at least the parts that have it; see Parts. With
+// KeysColumn, Properties has what is in no column of its own.
+func (r *Reader) Read(needs analytics.Needs, parts map[int][]byte) (*analytics.Batch, error) {
 	var (
 		b        analytics.Batch
 		frequent []property
 		rest     analytics.Strings
 	)
-	for _, i := range r.Parts(columns) {
+	for _, i := range r.Parts(needs) {
 		s := r.columns[i]
 		if checksum(parts[i]) != s.checksum {
 			return nil, fmt.Errorf("read column %s of a block: %w: wrong checksum", s.name, errCorrupt)
@@ -119,11 +131,31 @@ func (r *Reader) Read(columns analytics.Columns, parts map[int][]byte) (*analyti
 			return nil, fmt.Errorf("read column %s of a block: %w", s.name, err)
 		}
 	}
-	if columns&analytics.PropertiesColumn != 0 {
-		var err error
-		if b.Properties, err = join(frequent, rest); err != nil {
-			return nil, fmt.Errorf("read properties of a block: %w", err)
-		}
+	if err := r.addProperties(&b, needs, frequent, rest); err != nil {
+		return nil, fmt.Errorf("read properties of a block: %w", err)
 	}
 	return &b, nil
+}
+
+// addProperties adds what is needed of the properties.
+func (r *Reader) addProperties(b *analytics.Batch, needs analytics.Needs, frequent []property, rest analytics.Strings) (err error) {
+	if needs.Columns&analytics.PropertiesColumn != 0 {
+		b.Properties, err = join(frequent, rest)
+		return err
+	}
+	if len(needs.Keys) == 0 && needs.Columns&analytics.KeysColumn == 0 {
+		return nil
+	}
+	b.ByKey = ByKey(rest, r.without(needs.Keys)...)
+	for _, p := range frequent {
+		key, err := keyOf(p.key)
+		if err != nil {
+			return err
+		}
+		b.ByKey[key] = p.values
+	}
+	if needs.Columns&analytics.KeysColumn != 0 {
+		b.Properties = rest
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore"
+	"github.com/muhammad-ali-dev0/secure-data-api/adapters/sqlstore/block"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
@@ -12,7 +13,7 @@ import (
 
 // Answer brings the events of a question's window to it; see ports.Events.
 func (s *Store) Answer(ctx context.Context, scope access.Scope, q analytics.Question) (analytics.Reading, error) {
-	tenantID, err := scope.Tenant()
+	tenantID, filters, err := scope.Questions()
 	if err != nil {
 		return analytics.Reading{}, err
 	}
@@ -20,7 +21,7 @@ func (s *Store) Answer(ctx context.Context, scope access.Scope, q analytics.Ques
 	if err != nil {
 		return analytics.Reading{}, err
 	}
-	a := answer{question: q}
+	a := answer{question: analytics.Narrowed(q, filters)}
 	a.window.from, a.window.to = q.Window().Micros()
 	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		for attempt := 1; ; attempt++ {
@@ -49,7 +50,8 @@ type answer struct {
 	window   span
 	manifest *manifest
 	numbers  *numbers
-	begun    bool // whether the question was given events
+	names    []string // of the users with numbers, if the question needs them
+	begun    bool     // whether the question was given events
 	reading  analytics.Reading
 }
 
@@ -64,60 +66,98 @@ func (a *answer) read(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	plan, err := a.plan(headers)
+	if err != nil {
+		return err
+	}
 	deltas, err := a.deltas(ctx, a.manifest.deltas)
 	if err != nil {
 		return err
 	}
-	numbered, err := a.number(ctx, deltas)
+	numbered, numbers, err := a.number(ctx, deltas)
 	if err != nil {
 		return err
 	}
+	if a.question.Needs(nil).Columns&analytics.IdentifierColumn != 0 {
+		if a.names, err = a.userNames(ctx, a.manifest.nextUser); err != nil {
+			return err
+		}
+	}
 	a.begun = true
+	e := newEvaluation(a.Store, a.question)
+	defer func() { err = errors.Join(err, e.wait()); a.reading.EventsRead = e.read }()
 	for i, b := range a.manifest.blocks {
-		if err := a.addBlock(ctx, b, headers[i]); err != nil {
+		if err := a.addBlock(ctx, e, b, headers[i], plan.Pieces[i], numbers); err != nil {
 			return err
 		}
 	}
 	for i, d := range a.manifest.deltas {
-		a.addDelta(d, numbered[i])
+		if err := a.addDelta(e, d, deltas[i], numbered[i], numbers); err != nil {
+			return err
+		}
 	}
-	return a.addRows(ctx)
+	return a.addRows(ctx, e)
+}
+
+// plan plans how blocks are read, by their headers. Errors: analytics.ErrTooExpensive.
+func (a *answer) plan(headers []*analytics.Header) (plan analytics.Plan, err error) {
+	for i, b := range a.manifest.blocks {
+		plan.Add(a.question, headers[i], len(a.manifest.gone(b)) > 0)
+	}
+	return plan, plan.Check()
 }
 
 // addBlock adds the events of a block, by its header if that is enough.
-func (a *answer) addBlock(ctx context.Context, b piece, h *analytics.Header) error {
-	gone := a.manifest.gone(b)
-	columns := a.question.Needs(h)
-	if len(gone) == 0 && columns == 0 {
-		a.question.AddHeader(h)
-		a.reading.Sealed = true
-		return nil
+func (a *answer) addBlock(ctx context.Context, e *evaluation, b piece, h *analytics.Header, needs analytics.Needs, numbers map[string]uint32) error {
+	a.reading.Sealed = true
+	if needs.Nothing() {
+		e.addHeader(h)
+		return ctx.Err()
 	}
-	batch, err := a.columns(ctx, b, columns|a.question.Needs(nil))
+	load, err := a.columns(ctx, b, stored(needs))
 	if err != nil {
 		return err
 	}
-	a.add(without(batch, gone))
-	a.reading.Sealed = true
-	return nil
+	gone := a.manifest.gone(b)
+	return e.run(func() (*analytics.Batch, error) {
+		batch, err := load()
+		if err != nil {
+			return nil, err
+		}
+		known := *batch
+		known.Numbers = numbers
+		if needs.Columns&analytics.IdentifierColumn != 0 {
+			known.Identifiers = named(batch.Users, a.names)
+		}
+		return without(&known, gone), nil
+	})
+}
+
+// stored returns which of the columns that are needed are stored.
+func stored(needs analytics.Needs) analytics.Needs {
+	if needs.Columns&analytics.IdentifierColumn != 0 {
+		needs.Columns = needs.Columns&^analytics.IdentifierColumn | analytics.UserColumn
+	}
+	return needs
 }
 
 // addDelta adds the events of a delta.
-func (a *answer) addDelta(d piece, n numberedDelta) {
+func (a *answer) addDelta(e *evaluation, d piece, stored *storedDelta, n numberedDelta, numbers map[string]uint32) error {
 	gone := a.manifest.gone(d)
+	needs := a.question.Needs(n.header)
 	a.reading.Rows = true
-	if len(gone) == 0 && a.question.Needs(n.header) == 0 {
-		a.question.AddHeader(n.header)
-		return
+	if len(gone) == 0 && needs.Nothing() {
+		e.addHeader(n.header)
+		return nil
 	}
-	a.add(without(n.batch, gone))
-}
-
-// add adds events one by one.
-func (a *answer) add(b *analytics.Batch) {
-	b = b.Between(a.window.from, a.window.to)
-	a.reading.EventsRead += int64(b.Len())
-	a.question.AddBatch(b)
+	return e.run(func() (*analytics.Batch, error) {
+		batch := *n.batch
+		batch.Numbers = numbers
+		if err := stored.addProperties(&batch, needs.And(a.question.Needs(nil))); err != nil {
+			return nil, err
+		}
+		return without(&batch, gone), nil
+	})
 }
 
 // numberedDelta is a delta with the numbers of users.
@@ -126,9 +166,9 @@ type numberedDelta struct {
 	header *analytics.Header
 }
 
-// number returns deltas with numbers of users, all from the same state of them. Where events are read from rows, too, the question
+// number returns deltas with numbers of users, and the numbers of those whom the question names, all from the same state of them. Where events are read from rows, too, the question
 // has numbers of its own, since that takes longer.
-func (a *answer) number(ctx context.Context, deltas []*storedDelta) ([]numberedDelta, error) {
+func (a *answer) number(ctx context.Context, deltas []*storedDelta) (list []numberedDelta, named map[string]uint32, err error) {
 	shared := !a.needsRows()
 	a.numbers = newNumbers()
 	if shared {
@@ -139,19 +179,19 @@ func (a *answer) number(ctx context.Context, deltas []*storedDelta) ([]numberedD
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.enter(a.manifest.nextUser) {
-		return nil, errVanished
+		return nil, nil, errVanished
 	}
-	list := make([]numberedDelta, len(deltas))
+	list = make([]numberedDelta, len(deltas))
 	for i, d := range deltas {
 		if !shared {
 			d = &storedDelta{decode: d.decode}
 		}
-		var err error
 		if list[i], err = a.numberDelta(ctx, d); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return list, nil
+	named, err = a.numbersOf(ctx, a.question.Identifiers())
+	return list, named, err
 }
 
 // numberDelta numbers the users of a delta, unless that was done and is still right.
@@ -167,6 +207,7 @@ func (a *answer) numberDelta(ctx context.Context, d *storedDelta) (numberedDelta
 		return numberedDelta{}, err
 	}
 	batch := *decoded.batch
+	batch.Identifiers = decoded.identifiers
 	batch.Users, d.open, err = n.of(ctx, a.in, a.tenant, decoded.identifiers)
 	if err != nil {
 		return numberedDelta{}, err
@@ -183,7 +224,7 @@ func (a *answer) needsRows() bool { return a.window.from < a.manifest.coveredFro
 const rowsSize = 20_000
 
 // addRows adds the events that are in rows only.
-func (a *answer) addRows(ctx context.Context) error {
+func (a *answer) addRows(ctx context.Context, e *evaluation) error {
 	if !a.needsRows() {
 		return nil
 	}
@@ -198,11 +239,18 @@ func (a *answer) addRows(ctx context.Context) error {
 			break
 		}
 		batch := *decoded.batch
+		batch.Identifiers = decoded.identifiers
 		if batch.Users, _, err = a.numbers.of(ctx, a.in, a.tenant, decoded.identifiers); err != nil {
 			return err
 		}
+		if batch.Numbers, err = a.numbersOf(ctx, a.question.Identifiers()); err != nil {
+			return err
+		}
+		batch.ByKey = block.ByKey(batch.Properties, a.question.Needs(nil).Keys...)
 		a.reading.Rows = true
-		a.add(&batch)
+		if err := e.run(func() (*analytics.Batch, error) { return &batch, nil }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

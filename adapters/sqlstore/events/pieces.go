@@ -29,7 +29,7 @@ const loadSize = 100
 // storedDelta is a delta, and what was made of it.
 type storedDelta struct {
 	data   []byte
-	decode func() (delta, error) // without the properties, of which there may be much and which no question needs
+	decode func() (delta, error) // without the properties, of which there may be much and which few questions need
 
 	mu         sync.Mutex // of what follows
 	numberedBy *numbers
@@ -50,6 +50,23 @@ func (s *Store) rememberDelta(tenant id.Tenant, deltaID uuid, events int64, data
 	})}
 	s.cache.put(tenant, string(deltaID), d, len(data)+perEvent*int(events))
 	return d
+}
+
+// addProperties adds what is needed of the properties to the events of the delta.
+func (d *storedDelta) addProperties(b *analytics.Batch, needs analytics.Needs) error {
+	all := needs.Columns&analytics.KeysColumn != 0
+	if !all && len(needs.Keys) == 0 {
+		return nil
+	}
+	decoded, err := decodeDelta(d.data)
+	if err != nil {
+		return err
+	}
+	b.ByKey = block.ByKey(decoded.batch.Properties, needs.Keys...)
+	if all {
+		b.Properties = decoded.batch.Properties
+	}
+	return nil
 }
 
 // deltas returns deltas in the order of the list.
@@ -136,46 +153,65 @@ func (p pieces) headers(ctx context.Context, list []piece) ([]*analytics.Header,
 
 // storedColumns are columns of a block that were read.
 type storedColumns struct {
-	columns analytics.Columns
-	batch   *analytics.Batch
+	needs analytics.Needs
+	batch *analytics.Batch
 }
 
 func columnsKey(blockID uuid) string { return string(blockID) + " columns" }
 
-// columns returns the events of a block, with at least these columns.
-func (p pieces) columns(ctx context.Context, b piece, columns analytics.Columns) (*analytics.Batch, error) {
+// columns returns how to get the events of a block with at least what is needed. What it reads of the database it reads at once. The
+// rest, which takes a processor far longer, is done by load, by any goroutine.
+func (p pieces) columns(ctx context.Context, b piece, needs analytics.Needs) (load func() (*analytics.Batch, error), err error) {
 	key := columnsKey(b.id)
 	known, _ := p.cache.get(p.tenantID, key).(storedColumns)
-	if known.batch != nil && known.columns&columns == columns {
-		return known.batch, nil
+	if known.batch != nil && known.needs.Cover(needs) {
+		return func() (*analytics.Batch, error) { return known.batch, nil }, nil
 	}
-	columns |= known.columns
-	batch, err := p.readColumns(ctx, b, columns)
+	file, parts, err := p.readParts(ctx, b, needs.Except(known.needs))
 	if err != nil {
 		return nil, err
 	}
-	p.cache.put(p.tenantID, key, storedColumns{columns, batch}, batch.Size())
-	return batch, nil
+	return func() (*analytics.Batch, error) {
+		batch, err := file.Read(needs.Except(known.needs), parts)
+		if err != nil {
+			return nil, err
+		}
+		read := storedColumns{needs, batch}
+		if known.batch != nil {
+			read = storedColumns{needs.And(known.needs), batch.With(known.batch)}
+		}
+		p.cache.put(p.tenantID, key, read, read.batch.Size())
+		return read.batch, nil
+	}, nil
 }
 
-// readColumns reads columns of a block: the end of its file, which tells where they are, and then these parts.
+// readColumns reads columns of a block that are not kept.
 func (p pieces) readColumns(ctx context.Context, b piece, columns analytics.Columns) (*analytics.Batch, error) {
-	blockID, err := p.dialect.ID(string(b.id))
+	needs := analytics.Needs{Columns: columns}
+	file, parts, err := p.readParts(ctx, b, needs)
 	if err != nil {
 		return nil, err
+	}
+	return file.Read(needs, parts)
+}
+
+// readParts reads what is needed of a block: the end of its file, which tells where its columns are, and then these parts.
+func (p pieces) readParts(ctx context.Context, b piece, needs analytics.Needs) (file *block.Reader, parts map[int][]byte, err error) {
+	blockID, err := p.dialect.ID(string(b.id))
+	if err != nil {
+		return nil, nil, err
 	}
 	var footer []byte
 	err = p.in.Get(ctx, &footer, errVanished, "reading the footer of a block",
 		"SELECT data FROM block_parts WHERE tenant_id = ? AND block_id = ? ORDER BY part DESC LIMIT 1", p.tenant, blockID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	file, err := block.Open(footer)
-	if err != nil {
-		return nil, err
+	if file, err = block.Open(footer); err != nil {
+		return nil, nil, err
 	}
 	var wanted []any
-	for _, n := range file.Parts(columns) {
+	for _, n := range file.Parts(needs) {
 		wanted = append(wanted, int64(n+1)) // part 0 is the header
 	}
 	source, args := p.dialect.Rows([]sqlstore.ColumnType{sqlstore.Integer}, wanted)
@@ -186,16 +222,16 @@ func (p pieces) readColumns(ctx context.Context, b piece, columns analytics.Colu
 	err = p.in.List(ctx, &rows, "reading columns of a block",
 		"SELECT part, data FROM block_parts WHERE tenant_id = ? AND block_id = ? AND part IN ("+source+")", append([]any{p.tenant, blockID}, args...)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(rows) < len(wanted) {
-		return nil, errVanished
+		return nil, nil, errVanished
 	}
-	parts := map[int][]byte{}
+	parts = map[int][]byte{}
 	for _, r := range rows {
 		parts[r.Part-1] = r.Data
 	}
-	return file.Read(columns, parts)
+	return file, parts, nil
 }
 
 // without returns the events of a batch that are in none of the spans.

@@ -4,6 +4,7 @@ package events
 import (
 	"context"
 	"database/sql"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ type Store struct {
 	queue          *queue[preparedBatch, []event.Outcome]
 	cache          *cache
 	backlog        *backlog
+	helpers        chan struct{} // see evaluation
 	// cautious is whether the database, or an extension of it, has no plain INSERT of many rows, and none by WITH.
 	cautious atomic.Bool
 }
@@ -42,7 +44,7 @@ const cacheSize = 256 << 20
 // New returns the events in a database, of which committers groups are committed side by side. identities has the tenants, and
 // may be the same.
 func New(db, identities *sqlstore.Store, committers int) *Store {
-	s := &Store{db: db, identities: identities, dialect: db.Dialect(), cache: newCache(cacheSize), backlog: newBacklog()}
+	s := &Store{db: db, identities: identities, dialect: db.Dialect(), cache: newCache(cacheSize), backlog: newBacklog(), helpers: make(chan struct{}, runtime.GOMAXPROCS(0)-1)}
 	s.queue = newQueue(limits{
 		committers: committers,
 		mixed:      !s.dialect.RowLevelSecurity(), // which shows a transaction one tenant at a time

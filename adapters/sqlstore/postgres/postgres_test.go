@@ -82,6 +82,14 @@ func TestOnContainer(t *testing.T) {
 		o.AsOwner = false
 		porttest.Retention(t, db, open(t, o))
 	})
+	t.Run("questions", func(t *testing.T) {
+		fewerChecks(t)
+		o := options(server.Database(t))
+		asOwner := o
+		asOwner.AsOwner = true
+		operator := migrated(t, asOwner)
+		porttest.Questions(t, operator, open(t, o))
+	})
 	t.Run("model", func(t *testing.T) {
 		fewerChecks(t)
 		o := options(server.Database(t))

@@ -21,3 +21,9 @@ func TestModel(t *testing.T) {
 		return db
 	})
 }
+
+func TestQuestions(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "data.db"))
+	migrate(t, db)
+	porttest.Questions(t, db, db)
+}

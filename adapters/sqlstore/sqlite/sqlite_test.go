@@ -503,7 +503,7 @@ func TestEndless(t *testing.T) {
 			return err
 		},
 		"query": func(ctx context.Context) error {
-			_, err := db.Events().Answer(ctx, scope, analytics.Query{GroupBy: analytics.BySource, Limit: 1}.Question())
+			_, err := db.Events().Answer(ctx, scope, analytics.Query{GroupBy: []analytics.Dimension{analytics.BySource}, Limit: 1}.Question())
 			return err
 		},
 		"list": func(ctx context.Context) error {
