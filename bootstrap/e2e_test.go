@@ -48,7 +48,7 @@ func endToEnd(t *testing.T, on backend) {
 		{"formats", testFormats},
 		{"homographs", testHomographs},
 		{"malformed query", testMalformedQuery},
-		{"cross-site", testCrossSite},
+		{"cross-site", testCrossSite}, {"ETags", testETags},
 		{"open routes", testOpenRoutes},
 		{"too large is counted", testTooLargeCounted},
 		{"audit log", testAuditLog},

@@ -186,7 +186,7 @@ func testAllFieldErrors(t *testing.T, on backend) {
 				"user_identifier is required", "tenant_id must be a UUID, such as 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69",
 				"Idempotency-Key must be 1 to 255 printable ASCII characters", "session_id must not contain control characters", "value must be between -1e+15 and 1e+15"}},
 		{"a query", "POST", "/analytics/query", `{"limit":"1","group_by":"tenant","start_date":"","end_date":"soon"}`,
-			[]string{"limit must be a whole number", "start_date must not be empty", "group_by must be event_type, source or day",
+			[]string{"limit must be a whole number", "start_date must not be empty", "group_by must be one of event_type, source, user_identifier, session_id, hour, day, week, month and properties.KEY, or a list of them",
 				"end_date must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"}},
 		{"a role, and an invalid user id", "PUT", "/users/7/role", `{"role":"root","reason":""}`,
 			[]string{"reason is not a field of this request", "id must be a UUID, such as 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69",

@@ -25,9 +25,19 @@ func (h handlers) Summarize(ctx context.Context, r contract.SummarizeRequestObje
 	for _, t := range s.TopEventTypes {
 		top = append(top, contract.EventTypeCount{EventType: t.Type, Count: t.Count})
 	}
+	body := contract.Summary{
+		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents, UniqueUsers: s.UniqueUsers, TopEventTypes: top,
+	}
+	tag, err := etag("summary", nil, body)
+	switch {
+	case err != nil:
+		return nil, err
+	case isKnown(tag, r.Params.IfNoneMatch):
+		return contract.Summarize304Response{Headers: contract.Summarize304ResponseHeaders{CacheControl: cacheValidated, ETag: tag, Vary: varyValidated}}, nil
+	}
+	body.GeneratedAt, body.Meta = s.Window.End, meta(s.Reading)
 	return contract.Summarize200JSONResponse{
-		TenantID: string(s.TenantID), Period: period.String(), TotalEvents: s.TotalEvents,
-		UniqueUsers: s.UniqueUsers, TopEventTypes: top, GeneratedAt: s.Window.End, Meta: meta(s.Reading),
+		Body: body, Headers: contract.Summarize200ResponseHeaders{CacheControl: cacheValidated, ETag: tag, Vary: varyValidated},
 	}, nil
 }
 
@@ -53,14 +63,24 @@ func (h handlers) Timeseries(ctx context.Context, r contract.TimeseriesRequestOb
 	if err != nil {
 		return nil, err
 	}
-	answer := contract.Timeseries200JSONResponse{
+	body := contract.Timeseries{
 		TenantID: string(result.TenantID), Metric: s.Metric.String(), Granularity: s.Granularity.String(), Timezone: s.Timezone.String(),
-		Series: points(result.Series), Total: result.Total, ChangePercent: result.ChangePercent, Meta: meta(result.Reading),
+		Series: points(result.Series), Total: result.Total, ChangePercent: result.ChangePercent,
 	}
 	if result.Previous != nil {
-		answer.Previous = &contract.PreviousSeries{Series: points(*result.Previous), Total: result.Previous.Total}
+		body.Previous = &contract.PreviousSeries{Series: points(*result.Previous), Total: result.Previous.Total}
 	}
-	return answer, nil
+	tag, err := etag("timeseries", []string{s.Period.String(), s.EventType, s.Source}, body)
+	switch {
+	case err != nil:
+		return nil, err
+	case isKnown(tag, r.Params.IfNoneMatch):
+		return contract.Timeseries304Response{Headers: contract.Timeseries304ResponseHeaders{CacheControl: cacheValidated, ETag: tag, Vary: varyValidated}}, nil
+	}
+	body.Meta = meta(result.Reading)
+	return contract.Timeseries200JSONResponse{
+		Body: body, Headers: contract.Timeseries200ResponseHeaders{CacheControl: cacheValidated, ETag: tag, Vary: varyValidated},
+	}, nil
 }
 
 func points(s analytics.Series) []contract.Point {

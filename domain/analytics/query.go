@@ -69,14 +69,14 @@ func (r QueryRequest) Query() (Query, error) {
 	if r.EventType != "" {
 		event.CheckType(&c, r.EventType)
 	}
+	if q.GroupBy = []Dimension{ByEventType}; r.GroupBy != nil {
+		q.GroupBy, err = ParseDimensions(r.GroupBy)
+		c.Take(err)
+	}
 	q.Timezone, err = parseTimezone(r.Timezone)
 	c.Take(err)
 	if err == nil {
 		q.Window, err = parseWindow("start_date", r.StartDate, "end_date", r.EndDate, q.Timezone)
-		c.Take(err)
-	}
-	if q.GroupBy = []Dimension{ByEventType}; r.GroupBy != nil {
-		q.GroupBy, err = ParseDimensions(r.GroupBy)
 		c.Take(err)
 	}
 	q.Metrics, err = ParseMetrics(r.Metrics)

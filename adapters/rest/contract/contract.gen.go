@@ -693,6 +693,7 @@ type Rejection struct {
 
 // RetentionRequest defines model for RetentionRequest.
 type RetentionRequest struct {
+	// Cohort Example: {"event_type":"sign_up"}
 	Cohort json.RawMessage `json:"cohort"`
 
 	// EndDate A day of the time zone, inclusive, or an RFC 3339 time, exclusive
@@ -703,7 +704,9 @@ type RetentionRequest struct {
 	// Period At most 400 of them from start_date to end_date
 	//
 	// Example: week
-	Period string          `json:"period"`
+	Period string `json:"period"`
+
+	// Return Example: {"event_type":"page_view"}
 	Return json.RawMessage `json:"return"`
 
 	// StartDate A day of the time zone or an RFC 3339 time, inclusive
@@ -835,6 +838,9 @@ type From = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
 // SessionID defines model for SessionID.
 type SessionID = string
 
@@ -941,6 +947,9 @@ type SummarizeParams struct {
 
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that the client has, or several, or *
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListPropertyKeysParams defines parameters for ListPropertyKeys.
@@ -992,6 +1001,9 @@ type TimeseriesParams struct {
 
 	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
 	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that the client has, or several, or *
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -1374,6 +1386,23 @@ func (w *ServerInterfaceWrapper) Summarize(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
 	}
 
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Summarize(ctx, params)
 	return err
@@ -1507,6 +1536,23 @@ func (w *ServerInterfaceWrapper) Timeseries(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2041,18 +2087,48 @@ type SummarizeResponseObject interface {
 	VisitSummarizeResponse(w http.ResponseWriter) error
 }
 
-type Summarize200JSONResponse Summary
+type Summarize200ResponseHeaders struct {
+	CacheControl string
+	ETag         string
+	Vary         string
+}
+
+type Summarize200JSONResponse struct {
+	Body    Summary
+	Headers Summarize200ResponseHeaders
+}
 
 func (response Summarize200JSONResponse) VisitSummarizeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type Summarize304ResponseHeaders struct {
+	CacheControl string
+	ETag         string
+	Vary         string
+}
+
+type Summarize304Response struct {
+	Headers Summarize304ResponseHeaders
+}
+
+func (response Summarize304Response) VisitSummarizeResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(304)
+	return nil
 }
 
 type ListPropertyKeysRequestObject struct {
@@ -2131,18 +2207,48 @@ type TimeseriesResponseObject interface {
 	VisitTimeseriesResponse(w http.ResponseWriter) error
 }
 
-type Timeseries200JSONResponse Timeseries
+type Timeseries200ResponseHeaders struct {
+	CacheControl string
+	ETag         string
+	Vary         string
+}
+
+type Timeseries200JSONResponse struct {
+	Body    Timeseries
+	Headers Timeseries200ResponseHeaders
+}
 
 func (response Timeseries200JSONResponse) VisitTimeseriesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type Timeseries304ResponseHeaders struct {
+	CacheControl string
+	ETag         string
+	Vary         string
+}
+
+type Timeseries304Response struct {
+	Headers Timeseries304ResponseHeaders
+}
+
+func (response Timeseries304Response) VisitTimeseriesResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(304)
+	return nil
 }
 
 type SignInRequestObject struct {
