@@ -189,6 +189,16 @@ func (b *bench) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// restart starts the service anew.
+func (b *bench) restart(ctx context.Context) error {
+	before := b.service
+	b.service = nil
+	if err := before.stop(); err != nil {
+		return err
+	}
+	return b.start(ctx)
+}
+
 // batches measures batches of 1,000 events, beside raw rows.
 func (b *bench) batches(ctx context.Context) ([]Result, error) {
 	if err := b.storage.prepare(ctx); err != nil {
@@ -222,12 +232,7 @@ func (b *bench) batches(ctx context.Context) ([]Result, error) {
 // batches took does not hide that of the stream.
 func (b *bench) stream(ctx context.Context) ([]Result, error) {
 	b.Note(fmt.Sprintf("%s lines in one request", grouped(int64(b.Events))))
-	first := b.service
-	b.service = nil
-	if err := first.stop(); err != nil {
-		return nil, err
-	}
-	if err := b.start(ctx); err != nil {
+	if err := b.restart(ctx); err != nil {
 		return nil, err
 	}
 	peak := b.service.watch(ctx)

@@ -187,7 +187,7 @@ func TestSealing(t *testing.T) {
 	if got := state(); got.sealed() || got.waiting != 3 || got.lag(time.Unix(sec, nsec).Add(time.Minute)).Round(time.Second) != time.Minute {
 		t.Errorf("of a delta it is %+v", got)
 	}
-	if took, err := s.byType(t.Context(), b.askedID); err != nil || took <= 0 {
+	if took, err := s.compare(t.Context(), b.askedID, byType); err != nil || took <= 0 {
 		t.Errorf("a query took %s: %v", took, err)
 	}
 	if err := s.close(); err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Typical describes the events that are sent, for people.
 const Typical = "events of 20 types by 100,000 users, in the order of time within the last 28 days, each with an event_id, " +
-	"a quarter with a value, half with a session, nine of ten with one of three sources, without properties"
+	"a quarter with a value, half with a session, nine of ten with one of three sources, without properties but for those that questions are asked about"
 
 const span = 28 * 24 * time.Hour
 
@@ -26,6 +26,7 @@ type row struct {
 	session   string   // empty: none
 	value     *float64 // nil: none
 	source    string   // empty: none
+	plan      string   // a property; empty: no properties
 }
 
 // events makes typical events, always the same ones but for their times.
@@ -35,12 +36,19 @@ type events struct {
 	at     time.Time
 	step   time.Duration
 	live   bool // whether the events occur as they are made
+	plans  bool // whether the events have properties
 	number int
 }
 
 // newEvents returns a maker of n events, of which the last one occurred a moment ago.
 func newEvents(n int, now time.Time) *events {
 	return &events{random: rand.New(rand.NewPCG(1, 2)), name: "bench", at: now.Add(-span), step: span / time.Duration(n+1)}
+}
+
+// withProperties returns the maker of events that have properties, too: one of three plans, and a number of seats.
+func (e *events) withProperties() *events {
+	e.plans = true
+	return e
 }
 
 // newLiveEvents returns a maker of events that occur as they are made, but for one of twenty, which is a minute to three days late.
@@ -80,6 +88,9 @@ func (e *events) next() row {
 	if e.random.IntN(10) > 0 {
 		r.source = sources[e.random.IntN(len(sources))]
 	}
+	if e.plans {
+		r.plan = []string{"free", "pro", "team"}[e.random.IntN(3)]
+	}
 	return r
 }
 
@@ -116,6 +127,9 @@ func (e *events) write(to *bytes.Buffer, named bool) {
 	}
 	if r.source != "" {
 		fmt.Fprintf(to, `,"source":%q`, r.source)
+	}
+	if r.plan != "" {
+		fmt.Fprintf(to, `,"properties":{"plan":%q,"seats":%d}`, r.plan, 1+e.random.IntN(50))
 	}
 	to.WriteByte('}')
 }

@@ -145,9 +145,17 @@ func (p *postgresStorage) sealing(ctx context.Context, tenant id.Tenant) (state 
 	return state, err
 }
 
-func (p *postgresStorage) byType(ctx context.Context, tenant id.Tenant) (took time.Duration, err error) {
+func (p *postgresStorage) compare(ctx context.Context, tenant id.Tenant, c comparison) (time.Duration, error) {
+	return p.time(ctx, tenant, c.postgres)
+}
+
+func (p *postgresStorage) readAll(ctx context.Context, tenant id.Tenant) (time.Duration, error) {
+	return p.time(ctx, tenant, allOf)
+}
+
+func (p *postgresStorage) time(ctx context.Context, tenant id.Tenant, query string) (took time.Duration, err error) {
 	err = p.entered(ctx, tenant, func(tx *sql.Tx) (err error) {
-		took, err = timeRows(ctx, tx, byTypeOf, tenant)
+		took, err = timeRows(ctx, tx, query, tenant)
 		return err
 	})
 	return took, err

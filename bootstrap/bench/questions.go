@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,13 +45,13 @@ var (
 	summary    = question{"summary of 30 days", http.MethodGet, "/analytics/metrics/summary?period=30d", ""}
 	timeseries = question{"events by hour over 30 days", http.MethodGet, "/analytics/timeseries?metric=count&granularity=hour&period=30d", ""}
 	longAgo    = question{"query of nothing", http.MethodPost, "/analytics/query", `{"end_date":"2000-01-01"}`}
-	byType     = question{"query by type", http.MethodPost, "/analytics/query", `{"group_by":"event_type"}`}
+	byType     = comparison{question{"query by type", http.MethodPost, "/analytics/query", `{"group_by":"event_type"}`}, byTypeOf, byTypeOf}
 )
 
 // questions measures the answers to questions, while many events come in, about a tenth of the events and about all of them; then
 // how the events are sealed.
 func (b *bench) questions(ctx context.Context) (results []Result, err error) {
-	all := newEvents(b.Asked, time.Now())
+	all := newEvents(b.Asked, time.Now()).withProperties()
 	few := b.Asked / 10
 	if err := b.fill(ctx, all, few); err != nil {
 		return nil, err
@@ -59,11 +60,15 @@ func (b *bench) questions(ctx context.Context) (results []Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fewer, lowest, err := b.ask(ctx, few)
+	over, err := b.overColumns(ctx, all, few)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.fill(ctx, all, b.Asked-few); err != nil {
+	fewer, lowest, err := b.ask(ctx, 2*few)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.fill(ctx, all, b.Asked-2*few); err != nil {
 		return nil, err
 	}
 	more, highest, err := b.ask(ctx, b.Asked)
@@ -71,10 +76,31 @@ func (b *bench) questions(ctx context.Context) (results []Result, err error) {
 		return nil, err
 	}
 	sealed, err := b.seal(ctx)
-	growth := single(fmt.Sprintf("summary of %s events, by that of %s", grouped(int64(b.Asked)), grouped(int64(few))), highest/lowest, "times").
+	growth := single(fmt.Sprintf("summary of %s events, by that of %s", grouped(int64(b.Asked)), grouped(int64(2*few))), highest/lowest, "times").
 		judged(Bar{AtMost: maxGrowthOfSummary})
-	results = append(append(append(append(results, compared), fewer...), more...), growth)
-	return append(results, sealed...), err
+	return slices.Concat([]Result{compared}, over, fewer, more, []Result{growth}, sealed), err
+}
+
+// overColumns measures questions over the columns of n events and of twice as many, of which it sends the second half, and exports
+// of n events.
+func (b *bench) overColumns(ctx context.Context, all *events, n int) ([]Result, error) {
+	exported, err := b.exports(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	once, took, err := b.columns(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.fill(ctx, all, n); err != nil {
+		return nil, err
+	}
+	twice, tookTwice, err := b.columns(ctx, 2*n)
+	if err != nil {
+		return nil, err
+	}
+	growth, err := b.growth(took, tookTwice)
+	return slices.Concat(exported, once, twice, growth), err
 }
 
 // fill sends the next n events, and waits until they are sealed.
@@ -116,11 +142,11 @@ func (b *bench) compareQuery(ctx context.Context, n int) (Result, error) {
 	b.Note(what)
 	var pairs []pair
 	for range rounds {
-		took, err := b.storage.byType(ctx, b.askedID)
+		took, err := b.storage.compare(ctx, b.askedID, byType)
 		if err != nil {
 			return Result{}, err
 		}
-		answered, err := b.asked.time(ctx, byType)
+		answered, err := b.asked.time(ctx, byType.question)
 		if err != nil {
 			return Result{}, err
 		}

@@ -128,13 +128,18 @@ func showLog(dir string) error {
 }
 
 // resident returns the resident memory of the process in bytes. Errors: fs.ErrNotExist where there is no /proc, as there is on Linux.
-func (s *service) resident() (int64, error) {
+func (s *service) resident() (int64, error) { return s.memory("VmRSS") }
+
+// peak returns the most that was resident so far. Errors: as resident.
+func (s *service) peak() (int64, error) { return s.memory("VmHWM") }
+
+func (s *service) memory(field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("reading the memory of the service: %w", err)
 	}
 	var kib int64
-	_, line, _ := strings.Cut(string(status), "\nVmRSS:")
+	_, line, _ := strings.Cut(string(status), "\n"+field+":")
 	if _, err := fmt.Sscan(line, &kib); err != nil {
 		return 0, fmt.Errorf("reading the memory of the service: %w", err)
 	}

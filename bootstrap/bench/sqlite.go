@@ -36,8 +36,10 @@ type storage interface {
 	size(ctx context.Context) (int64, error)
 	// sealing returns what is sealed of the events of a tenant of the service.
 	sealing(ctx context.Context, tenant id.Tenant) (sealing, error)
-	// byType counts the events of each type of a tenant of the service, and returns how long that took.
-	byType(ctx context.Context, tenant id.Tenant) (time.Duration, error)
+	// compare asks the SQL of a comparison about a tenant of the service, and returns how long that took.
+	compare(ctx context.Context, tenant id.Tenant, c comparison) (time.Duration, error)
+	// readAll reads all columns of the events of a tenant of the service, and returns how long that took.
+	readAll(ctx context.Context, tenant id.Tenant) (time.Duration, error)
 	close() error
 }
 
@@ -65,6 +67,7 @@ const (
 	sealingOf = `SELECT (SELECT COALESCE(SUM(events), 0) FROM blocks WHERE tenant_id = $1), (SELECT COALESCE(SUM(LENGTH(data)), 0) FROM block_parts WHERE tenant_id = $1),
 (SELECT COALESCE(SUM(events), 0) FROM deltas WHERE tenant_id = $1), EXISTS (SELECT 1 FROM seals WHERE tenant_id = $1 AND covered_from < 0),
 (SELECT id FROM deltas WHERE tenant_id = $1 ORDER BY id LIMIT 1)`
+	allOf    = "SELECT id, occurred_at, event_type, user_identifier, session_id, value, source, properties FROM events WHERE tenant_id = $1 ORDER BY id"
 	byTypeOf = "SELECT event_type, COUNT(*), AVG(value) FROM events WHERE tenant_id = $1 GROUP BY event_type ORDER BY COUNT(*) DESC LIMIT 100"
 )
 
@@ -166,9 +169,14 @@ func (s *sqliteStorage) sealing(ctx context.Context, tenant id.Tenant) (state se
 	return state, nil
 }
 
-func (s *sqliteStorage) byType(ctx context.Context, tenant id.Tenant) (time.Duration, error) {
+func (s *sqliteStorage) compare(ctx context.Context, tenant id.Tenant, c comparison) (time.Duration, error) {
 	key := uuid.MustParse(string(tenant))
-	return timeRows(ctx, s.service, byTypeOf, key[:])
+	return timeRows(ctx, s.service, c.sqlite, key[:])
+}
+
+func (s *sqliteStorage) readAll(ctx context.Context, tenant id.Tenant) (time.Duration, error) {
+	key := uuid.MustParse(string(tenant))
+	return timeRows(ctx, s.service, allOf, key[:])
 }
 
 // timeRows returns how long it takes to read all rows of a query.
@@ -181,7 +189,18 @@ func timeRows(ctx context.Context, db interface {
 		return 0, fmt.Errorf("querying rows by SQL: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return 0, err
+	}
+	values := make([]any, len(columns))
+	for i := range values {
+		values[i] = new(sql.RawBytes)
+	}
 	for rows.Next() {
+		if err := rows.Scan(values...); err != nil {
+			return 0, err
+		}
 	}
 	return time.Since(began), rows.Err()
 }
