@@ -26,6 +26,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
 	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/erasure"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/retention"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/sealing"
@@ -208,12 +209,16 @@ type auditLog struct {
 // api assembles the REST API on the use cases.
 func (a *App) api(limiter ports.RateLimiter, log auditLog, keys event.Keys, version string) (http.Handler, error) {
 	c := a.config
+	gate := a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout, ports.ErrTooManyQueries), c.QueriesAtOnce)
 	return rest.New(rest.Dependencies{
 		Auth: a.Auth, Users: a.Users,
 		Analytics: analytics.NewService(analytics.Dependencies{
 			Events: a.database.Events(), Tenants: a.Tenants, Recorder: log.Recorder, Keys: keys, Clock: a.clock, IDs: system.IDs{},
-			Gate: a.metrics.MeasureGate(memory.NewGate(c.QueriesAtOnce, c.QueriesPerTenant, c.QueryQueue, queryQueueTimeout, ports.ErrTooManyQueries), c.QueriesAtOnce),
+			Gate: gate,
 		}, requestTimeout),
+		Erasures: erasure.NewService(erasure.Dependencies{
+			Events: a.database.Events(), Tenants: a.Tenants, Sealing: a.Sealing, Recorder: log.Recorder, Gate: gate, Clock: a.clock, IDs: system.IDs{}, After: time.After,
+		}),
 		Batches:  memory.NewGate(batchesAtOnce, batchesPerTenant, batchQueue, batchQueueTimeout, ports.ErrTooManyBatches),
 		Streams:  memory.NewGate(streamsAtOnce, streamsPerTenant, 0, batchQueueTimeout, ports.ErrTooManyBatches),
 		AuditLog: log, Database: a.database, Condition: a.condition.now, Stopping: a.stopping, Limiter: limiter, LimitHit: a.metrics.LimitHit,

@@ -71,6 +71,12 @@ var matrix = []line{
 	{anyone: 401, viewer: 403, analyst: 200, admin: 200, superAdmin: 200, route: "POST /api/v1/analytics/events/batch"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "POST /api/v1/analytics/events/batch", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "POST /api/v1/analytics/events/batch", of: absent},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 422, superAdmin: 422, route: "DELETE /api/v1/analytics/events"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 422, route: "DELETE /api/v1/analytics/events", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "DELETE /api/v1/analytics/events", of: absent},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 404, superAdmin: 404, route: "GET /api/v1/analytics/erasures/:id"},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/erasures/:id", of: other},
+	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/erasures/:id", of: absent},
 	{anyone: 401, viewer: 200, analyst: 200, admin: 200, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary"},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 200, route: "GET /api/v1/analytics/metrics/summary", of: other},
 	{anyone: 401, viewer: 403, analyst: 403, admin: 403, superAdmin: 404, route: "GET /api/v1/analytics/metrics/summary", of: absent},
@@ -281,7 +287,8 @@ func (m matrixTest) request(t *testing.T, route *echo.Route, of target, names na
 	return r
 }
 
-// path returns the path of a route with its target: a user by id, or a tenant by parameter where the route takes one.
+// path returns the path of a route with its target: a user by id, or a tenant by parameter where the route takes one. Anything else that has an
+// id is looked for in a tenant.
 func (m matrixTest) path(t *testing.T, path string, of target, names named) string {
 	t.Helper()
 	tenantID, userID := m.callers[1].user.TenantID, id.User(uuid.NewString())
@@ -292,6 +299,8 @@ func (m matrixTest) path(t *testing.T, path string, of target, names named) stri
 		tenantID = id.Tenant(uuid.NewString())
 	}
 	switch {
+	case names.object && !strings.Contains(path, "/users/"):
+		return pathParameter.ReplaceAllString(path, uuid.NewString()) + query("tenant_id", string(tenantID))
 	case names.object:
 		if of == own { // a new user beside the callers, since some routes change it
 			userID = m.newPerson(t, m.slug, access.Viewer).user.ID

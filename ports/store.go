@@ -146,6 +146,7 @@ type Sessions interface {
 // Events are the tenants' events. All methods need a scope of one tenant.
 type Events interface {
 	Seals
+	Erasures
 	// Ingest stores the events of a batch that are new, and returns the outcome of each entry, in order. What is Stored has
 	// been committed, and is in the next answer to a query. If the batch is atomic and an entry is Reused, nothing was stored.
 	// Errors: ErrUnavailable, ErrOutcomeUnknown, ErrBusy.

@@ -95,6 +95,9 @@ func TestContract(t *testing.T) {
 		"POST /analytics/events/batch Idempotency-Key": {"minLength": 1, "maxLength": event.MaxKeyLength},
 		"POST /analytics/events/batch atomic":          {"default": false},
 
+		"DELETE /analytics/events user_identifier": {"maxLength": event.MaxUserIdentifierLength},
+		"DELETE /analytics/events event_type":      {"maxLength": event.MaxTypeLength},
+
 		"Registration.email":              email,
 		"Registration.password":           newPassword,
 		"Registration.full_name":          {"minLength": user.MinNameLength, "maxLength": user.MaxNameLength},

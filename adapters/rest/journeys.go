@@ -48,9 +48,9 @@ func (h handlers) Funnel(ctx context.Context, r contract.FunnelRequestObject) (c
 		answer.Groups = new(make([]contract.FunnelGroup, 0, len(result.Groups)))
 	}
 	for _, g := range result.Groups {
-		group := map[string]json.Marshaler{}
+		group := map[string]*json.Marshaler{}
 		for i, d := range f.GroupBy {
-			group[d.String()] = g.Group[i]
+			group[d.String()] = new(json.Marshaler(g.Group[i]))
 		}
 		*answer.Groups = append(*answer.Groups, contract.FunnelGroup{Group: group, Steps: funnelSteps(g.Steps)})
 	}

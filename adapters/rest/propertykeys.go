@@ -24,9 +24,9 @@ func (h handlers) ListPropertyKeys(ctx context.Context, r contract.ListPropertyK
 	}
 	list := make([]contract.PropertyKey, 0, len(result.Keys))
 	for _, k := range result.Keys {
-		one := contract.PropertyKey{Key: k.Key, Events: k.Events, Types: k.Types, Examples: make([]jsontext.Value, 0, len(k.Examples))}
+		one := contract.PropertyKey{Key: k.Key, Events: k.Events, Types: k.Types, Examples: make([]*jsontext.Value, 0, len(k.Examples))}
 		for _, example := range k.Examples {
-			one.Examples = append(one.Examples, jsontext.Value(example))
+			one.Examples = append(one.Examples, new(jsontext.Value(example)))
 		}
 		list = append(list, one)
 	}

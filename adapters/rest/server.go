@@ -72,6 +72,12 @@ type Analytics interface {
 	Export(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection) (iter.Seq2[event.Event, error], error)
 }
 
+// Erasures are the use cases of erasing events.
+type Erasures interface {
+	Erase(ctx context.Context, p access.Principal, t id.Tenant, s analytics.Selection) (event.Erasure, error)
+	Get(ctx context.Context, p access.Principal, t id.Tenant, e id.Erasure) (event.Erasure, error)
+}
+
 // AuditLog logs requests, and acts that change no data.
 type AuditLog interface {
 	Request(ctx context.Context, r audit.Request)
@@ -94,6 +100,7 @@ type Dependencies struct {
 	Auth      Auth
 	Users     Users
 	Analytics Analytics
+	Erasures  Erasures
 	AuditLog  AuditLog
 	Database  Database
 	Condition func() Condition

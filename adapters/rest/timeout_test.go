@@ -46,7 +46,7 @@ func (unbounded) Enter(context.Context, id.Tenant) (func(), error) { return func
 // dependencies returns what the API works with, all of it one thing.
 func dependencies(on everything) rest.Dependencies {
 	return rest.Dependencies{
-		Auth: on, Users: on, Analytics: on, AuditLog: on, Database: on, Condition: func() rest.Condition { return rest.Condition{} },
+		Auth: on, Users: on, Analytics: on, Erasures: noErasures{}, AuditLog: on, Database: on, Condition: func() rest.Condition { return rest.Condition{} },
 		Stopping: make(chan struct{}), Batches: unbounded{}, Streams: unbounded{}, Limiter: on, LimitHit: func(string) {}, Clock: on, IDs: on, Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -118,3 +118,6 @@ func TestRequestTimeout(t *testing.T) {
 		})
 	}
 }
+
+// noErasures is for tests that erase nothing.
+type noErasures struct{ rest.Erasures }

@@ -32,6 +32,8 @@ type Dialect interface {
 	Rows(columns []ColumnType, values []any) (query string, args []any)
 	// InsertSize is how many of many rows a statement should insert.
 	InsertSize(rows int) int
+	// AfterErasing returns a statement that overwrites what the database keeps beside its tables of what was deleted; empty: none does.
+	AfterErasing() string
 	// InsertsByWith reports whether one statement can insert rows into two tables, into one of them by WITH.
 	InsertsByWith() bool
 	// RowLevelSecurity reports whether the database isolates tenants, so that a transaction sees rows only after EnterTenant.

@@ -18,7 +18,9 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/analytics"
 	appaudit "github.com/muhammad-ali-dev0/secure-data-api/app/audit"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/auth"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/erasure"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/recorder"
+	"github.com/muhammad-ali-dev0/secure-data-api/app/sealing"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/tenants"
 	"github.com/muhammad-ali-dev0/secure-data-api/app/users"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
@@ -50,6 +52,8 @@ type App struct {
 	Users     *users.Service
 	Tenants   *tenants.Service
 	Analytics *analytics.Service
+	Sealing   *sealing.Service
+	Erasures  *erasure.Service
 	Recorder  *recorder.Recorder
 
 	Store       ports.Store // the database itself
@@ -99,6 +103,10 @@ func New(t *testing.T, edits ...func(*Setup)) *App {
 		Events: store.Events(), Tenants: a.Tenants, Recorder: a.Recorder, Gate: a.Gate, Clock: a.Clock,
 		Keys: event.NewKeys([]byte("a secret of tests")), IDs: ids,
 	}, time.Minute)
+	a.Sealing = sealing.NewService(store.Events(), a.Recorder, a.Clock)
+	a.Erasures = erasure.NewService(erasure.Dependencies{
+		Events: store.Events(), Tenants: a.Tenants, Sealing: a.Sealing, Recorder: a.Recorder, Gate: a.Gate, Clock: a.Clock, IDs: ids, After: time.After,
+	})
 	return a
 }
 

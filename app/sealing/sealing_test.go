@@ -11,6 +11,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/app/sealing"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/access"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/audit"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports/porttest"
@@ -18,7 +19,7 @@ import (
 
 // unsealed is a store with tenants that need a number of steps, or fail.
 type unsealed struct {
-	ports.Seals
+	ports.Events
 	order  []id.Tenant
 	steps  map[id.Tenant]int // below 0: it fails
 	sealed []id.Tenant       // one for each step
@@ -26,6 +27,10 @@ type unsealed struct {
 }
 
 var errBroken = errors.New("broken")
+
+func (u *unsealed) Unreported(context.Context, access.Scope) ([]event.Erasure, error) {
+	return nil, nil
+}
 
 func (u *unsealed) Unsealed(time.Time) []id.Tenant { return u.order }
 

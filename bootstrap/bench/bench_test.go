@@ -176,7 +176,7 @@ func TestSealing(t *testing.T) {
 		}
 	}
 	old := uuid.Must(uuid.NewV7())
-	execute("INSERT INTO seals VALUES (?, 1, ?, 0)", math.MinInt64)
+	execute("INSERT INTO seals VALUES (?, 1, ?, 0, 0)", math.MinInt64)
 	execute("INSERT INTO blocks VALUES (?, x'01', 0, 1, 7, 0)")
 	execute("INSERT INTO block_parts VALUES (?, x'01', 0, x'0203')")
 	if got := state(); !got.sealed() || got.events != 7 || got.bytes != 2 {

@@ -27,6 +27,7 @@ const (
 	Ingest            Permission = "analytics:ingest"
 	ManageTenantUsers Permission = "users:manage_tenant"
 	ReadAuditLogs     Permission = "admin:audit_logs"
+	EraseEvents       Permission = "events:erase"
 	ReadAllData       Permission = "read:all_data"
 	ManageAllUsers    Permission = "users:manage_all"
 	ManageTenants     Permission = "admin:manage_tenants"
@@ -57,7 +58,7 @@ func Roles() []Role { return []Role{Viewer, Analyst, Admin, SuperAdmin} }
 var granted = map[Role][]Permission{
 	Viewer:     {ReadOwnData, ReadSummary},
 	Analyst:    {ReadTenantData, RunQueries, Export, Ingest},
-	Admin:      {ManageTenantUsers, ReadAuditLogs},
+	Admin:      {ManageTenantUsers, ReadAuditLogs, EraseEvents},
 	SuperAdmin: {ReadAllData, ManageAllUsers, ManageTenants},
 }
 
@@ -71,6 +72,7 @@ var elsewhere = map[Permission]Permission{
 	ReadAuditLogs:     ReadAllData,
 	ManageTenantUsers: ManageAllUsers,
 	Ingest:            ManageTenants,
+	EraseEvents:       ManageTenants,
 	ManageTenants:     ManageTenants,
 }
 

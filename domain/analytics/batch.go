@@ -165,6 +165,32 @@ func (b *Batch) Without(from, to int64) *Batch {
 	return Merge(b.Slice(0, i), b.Slice(j, b.Len()))
 }
 
+// WithoutEvents returns the events but those with from <= time < to of a type and of a user, either of which may be empty for any. Who the
+// users are, the batch knows by Identifiers or else by Numbers. The dictionaries have no text that only the events left out have.
+func (b *Batch) WithoutEvents(from, to int64, eventType, user string) *Batch {
+	i, j := b.between(from, to)
+	isOfType, isOfUser := isOf(b.Types, eventType), isOf(b.Identifiers, user)
+	if number, known := b.Numbers[user]; user != "" && len(b.Identifiers.Codes) == 0 {
+		isOfUser = func(k int) bool { return known && b.Users[k] == number }
+	}
+	kept := make([]int32, 0, b.Len())
+	for k := range b.Len() {
+		if k < i || k >= j || !isOfType(k) || !isOfUser(k) {
+			kept = append(kept, int32(k))
+		}
+	}
+	return Merge(b.At(kept))
+}
+
+// isOf returns whether the k-th event has a text; any event if it is empty.
+func isOf(column Strings, text string) func(k int) bool {
+	if text == "" {
+		return func(int) bool { return true }
+	}
+	code := codeOf(column.Dictionary, text)
+	return func(k int) bool { return code != 0 && column.Codes[k] == code }
+}
+
 // Days cuts the batch into days of UTC: each day, counted from 1970-01-01, with its events. The batches share memory.
 func (b *Batch) Days() iter.Seq2[int64, *Batch] {
 	return func(yield func(int64, *Batch) bool) {

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -109,8 +110,8 @@ func parseSpan(field, s string) (time.Duration, error) {
 
 // within returns a fault about fields as one about fields of a field.
 func within(name string, err error) error {
-	f, ok := err.(*fault.Error)
-	if !ok {
+	var f *fault.Error
+	if !errors.As(err, &f) {
 		return err
 	}
 	var c fault.Check

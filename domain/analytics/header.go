@@ -182,6 +182,9 @@ func (h *Header) inWhole() *whole {
 	return &h.whole
 }
 
+// Users returns all users who had events.
+func (h *Header) Users() Users { return h.inWhole().users }
+
 // cells returns the cells of the hours from <= hour < to.
 func (h *Header) cells(from, to int64) []Cell {
 	i := sort.Search(len(h.Cells), func(i int) bool { return h.Cells[i].Hour >= from })

@@ -34,5 +34,12 @@ func (n Needs) Except(o Needs) Needs {
 	return n
 }
 
-// columns returns how many columns are needed.
-func (n Needs) columns() int64 { return int64(bits.OnesCount16(uint16(n.Columns)) + len(n.Keys)) }
+// columns returns how many columns are needed. How many there are for all keys is not known; there may be fifty.
+func (n Needs) columns() int64 {
+	const ofAllKeys = 10
+	columns := int64(bits.OnesCount16(uint16(n.Columns)) + len(n.Keys))
+	if n.Columns&KeysColumn != 0 {
+		columns += ofAllKeys
+	}
+	return columns
+}

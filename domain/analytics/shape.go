@@ -149,7 +149,7 @@ func compareNone(a, b bool) int {
 }
 
 // maxFilled is how many rows there may be with those of buckets without events.
-const maxFilled = 1_000_000
+const maxFilled = 200_000
 
 // fill adds the groups that have no events but are in the answer: all events where they are not grouped, and the buckets of time.
 func (q *QueryQuestion) fill() error {

@@ -82,6 +82,14 @@ func (u Users) All() iter.Seq[uint32] {
 	}
 }
 
+// Has reports whether a user is in the set.
+func (u Users) Has(number uint32) bool {
+	if number < provisional {
+		return u.known.has(number)
+	}
+	return u.provisional.has(number - provisional)
+}
+
 // Len returns the number of users.
 func (u Users) Len() int { return u.known.count + u.provisional.count }
 
@@ -94,6 +102,15 @@ type members struct {
 	sorted []uint32 // nil if bitset is not
 	bitset []uint64 // the last word is not 0
 	count  int
+}
+
+// has reports whether a number is in the set.
+func (m members) has(n uint32) bool {
+	if m.bitset == nil {
+		_, found := slices.BinarySearch(m.sorted, n)
+		return found
+	}
+	return int(n/64) < len(m.bitset) && m.bitset[n/64]&(1<<(n%64)) != 0
 }
 
 func (m members) size() int { return 4*len(m.sorted) + 8*len(m.bitset) }

@@ -41,6 +41,8 @@ const (
 	TokenReplayed        Act = "auth.refresh_token_replayed"
 	RefreshRefused       Act = "auth.refresh_refused"
 	DataExported         Act = "analytics.exported"
+	ErasureRequested     Act = "analytics.erasure_requested"
+	ErasureCompleted     Act = "analytics.erasure_completed"
 	AccessDenied         Act = "access.denied"
 )
 
@@ -48,7 +50,8 @@ const (
 func Acts() []Act {
 	return []Act{
 		TenantCreated, RetentionChanged, BlocksRebuilt, UserCreated, RoleChanged, Deactivated, Activated, PasswordReset, SessionsRevoked,
-		SignedIn, SignInFailed, SignInThrottled, SignedOut, PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported, AccessDenied,
+		SignedIn, SignInFailed, SignInThrottled, SignedOut, PasswordChanged, PasswordChangeFailed, TokenReplayed, RefreshRefused, DataExported,
+		ErasureRequested, ErasureCompleted, AccessDenied,
 	}
 }
 

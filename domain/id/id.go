@@ -21,6 +21,8 @@ type (
 	Event string
 	// Entry identifies an audit entry.
 	Entry string
+	// Erasure identifies a request to erase events of a tenant.
+	Erasure string
 	// Token identifies one issued token (the jti claim of RFC 7519 4.1.7).
 	Token string
 )

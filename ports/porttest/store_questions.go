@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/analytics/analyticstest"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/event"
+	"github.com/muhammad-ali-dev0/secure-data-api/domain/id"
 	"github.com/muhammad-ali-dev0/secure-data-api/domain/tenant"
 	"github.com/muhammad-ali-dev0/secure-data-api/ports"
 )
@@ -50,7 +52,7 @@ func (h *asked) goesOn(rt *rapid.T) {
 	}
 	Ingest(h.t, h.s, list...)
 	h.events = append(h.events, list...)
-	switch rapid.IntRange(0, 9).Draw(rt, "then") % 5 {
+	switch rapid.IntRange(0, 11).Draw(rt, "then") % 6 {
 	case 0:
 		must(h.t, h.s.Events().Unseal(h.t.Context(), ScopeOf(h.t, h.home.ID)))
 	case 1:
@@ -62,6 +64,35 @@ func (h *asked) goesOn(rt *rapid.T) {
 		seal(h.t, h.s, h.home.ID)
 	case 3:
 		h.expires()
+	case 4:
+		h.erases(rt)
+	}
+}
+
+// erases erases events of a user, of a type and of a window, or of some of these.
+func (h *asked) erases(rt *rapid.T) {
+	s := analytics.Selection{
+		UserIdentifier: rapid.SampledFrom([]string{"", "u1", "u2", "nobody"}).Draw(rt, "user"),
+		EventType:      rapid.SampledFrom([]string{"", "view", "buy"}).Draw(rt, "type"),
+	}
+	if rapid.Bool().Draw(rt, "in a window") || s.UserIdentifier == "" && s.EventType == "" {
+		s.Window.Start = analyticstest.Start.AddDate(0, 0, 1)
+		s.Window.End = s.Window.Start.Add(30 * time.Hour)
+	}
+	erased := h.events.Between(s.Window.Start, s.Window.End)
+	erased = slices.DeleteFunc(erased, func(e event.Event) bool {
+		return s.UserIdentifier != "" && e.UserIdentifier != s.UserIdentifier || s.EventType != "" && e.Type != s.EventType
+	})
+	n, err := h.s.Events().Erase(h.t.Context(), ScopeOf(h.t, h.home.ID), event.Erasure{ID: NewID[id.Erasure](), RequestedAt: time.Now()}, s)
+	if err != nil || n != int64(len(erased)) {
+		rt.Fatalf("%+v: erased %d, %v, want %d", s, n, err, len(erased))
+	}
+	h.events = slices.DeleteFunc(h.events, func(e event.Event) bool {
+		return slices.ContainsFunc(erased, func(o event.Event) bool { return o.ID == e.ID })
+	})
+	list, _, err := h.s.Events().Export(h.t.Context(), ScopeOf(h.t, h.home.ID), analytics.Selection{}, "", 1000)
+	if err != nil || len(list) != len(h.events) {
+		rt.Fatalf("%d events are left, %v, want %d", len(list), err, len(h.events))
 	}
 }
 

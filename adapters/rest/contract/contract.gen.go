@@ -105,6 +105,48 @@ type Credentials struct {
 // DimensionName Example: event_type
 type DimensionName = string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CompletedAt Only once it is done
+	//
+	// Example: 2026-01-15T09:30:00Z
+	CompletedAt *time.Time `json:"completed_at,omitempty"`
+
+	// Deleted How many events are erased
+	//
+	// Example: 12
+	Deleted int64 `json:"deleted"`
+
+	// RequestID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	RequestID string `json:"request_id"`
+
+	// RequestedAt Example: 2026-01-15T09:29:58Z
+	RequestedAt time.Time `json:"requested_at"`
+
+	// Status Example: done
+	Status string `json:"status"`
+}
+
+// ErasureBegun defines model for ErasureBegun.
+type ErasureBegun struct {
+	// RequestID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	RequestID string `json:"request_id"`
+}
+
+// ErasureDone defines model for ErasureDone.
+type ErasureDone struct {
+	// CompletedAt Example: 2026-01-15T09:30:00Z
+	CompletedAt time.Time `json:"completed_at"`
+
+	// Deleted How many events were erased
+	//
+	// Example: 12
+	Deleted int64 `json:"deleted"`
+
+	// RequestID Example: 0190a5e4-7b1c-7c3e-9a54-3f1d2c4b5a69
+	RequestID string `json:"request_id"`
+}
+
 // Event defines model for Event.
 type Event struct {
 	// EventType Example: page_view
@@ -243,8 +285,8 @@ type FunnelGroup struct {
 	// Group A field for each name of group_by
 	//
 	// Example: {"source":"web"}
-	Group map[string]json.Marshaler `json:"group"`
-	Steps []FunnelStep              `json:"steps"`
+	Group map[string]*json.Marshaler `json:"group"`
+	Steps []FunnelStep               `json:"steps"`
 }
 
 // FunnelRequest defines model for FunnelRequest.
@@ -496,7 +538,7 @@ type PropertyKey struct {
 	Events int64 `json:"events"`
 
 	// Examples Example: ["free","pro"]
-	Examples []jsontext.Value `json:"examples"`
+	Examples []*jsontext.Value `json:"examples"`
 
 	// Key Example: plan
 	Key string `json:"key"`
@@ -862,6 +904,30 @@ type UserID = string
 // UserIdentifier defines model for UserIdentifier.
 type UserIdentifier = string
 
+// GetErasureParams defines parameters for GetErasure.
+type GetErasureParams struct {
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
+// EraseEventsParams defines parameters for EraseEvents.
+type EraseEventsParams struct {
+	// UserIdentifier Only events of this user
+	UserIdentifier *UserIdentifier `form:"user_identifier,omitempty" json:"user_identifier,omitempty"`
+
+	// EventType Only events of this type
+	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// From Only events from this day (UTC) or time on
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only events up to this day, inclusive, or before this time
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// TenantID The tenant to act in; your own by default. Only a super_admin may name another.
+	TenantID *TenantID `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Skip Number of items to skip
@@ -1068,6 +1134,12 @@ type ServerInterface interface {
 	// About Name, version and documentation of the service
 	// (GET /)
 	About(ctx echo.Context) error
+	// GetErasure How far an erasure is
+	// (GET /analytics/erasures/{id})
+	GetErasure(ctx echo.Context, id string, params GetErasureParams) error
+	// EraseEvents Erase events for good
+	// (DELETE /analytics/events)
+	EraseEvents(ctx echo.Context, params EraseEventsParams) error
 	// ListEvents List events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -1147,6 +1219,77 @@ func (w *ServerInterfaceWrapper) About(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.About(ctx)
+	return err
+}
+
+// GetErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetErasureParams
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasure(ctx, id, params)
+	return err
+}
+
+// EraseEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) EraseEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseEventsParams
+	// ------------- Optional query parameter "user_identifier" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_identifier", ctx.QueryParams(), &params.UserIdentifier, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_identifier: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EraseEvents(ctx, params)
 	return err
 }
 
@@ -1796,6 +1939,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.GET(options.BaseURL+"/", wrapper.About, options.OperationMiddlewares["about"]...)
+	router.GET(options.BaseURL+"/analytics/erasures/:id", wrapper.GetErasure, options.OperationMiddlewares["getErasure"]...)
+	router.DELETE(options.BaseURL+"/analytics/events", wrapper.EraseEvents, options.OperationMiddlewares["eraseEvents"]...)
 	router.GET(options.BaseURL+"/analytics/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.POST(options.BaseURL+"/analytics/events", wrapper.IngestEvent, options.OperationMiddlewares["ingestEvent"]...)
 	router.GET(options.BaseURL+"/analytics/export", wrapper.ExportEvents, options.OperationMiddlewares["exportEvents"]...)
@@ -1838,6 +1983,65 @@ func (response About200JSONResponse) VisitAboutResponse(w http.ResponseWriter) e
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestObject struct {
+	ID     string `json:"id"`
+	Params GetErasureParams
+}
+
+type GetErasureResponseObject interface {
+	VisitGetErasureResponse(w http.ResponseWriter) error
+}
+
+type GetErasure200JSONResponse Erasure
+
+func (response GetErasure200JSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseEventsRequestObject struct {
+	Params EraseEventsParams
+}
+
+type EraseEventsResponseObject interface {
+	VisitEraseEventsResponse(w http.ResponseWriter) error
+}
+
+type EraseEvents200JSONResponse ErasureDone
+
+func (response EraseEvents200JSONResponse) VisitEraseEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseEvents202JSONResponse ErasureBegun
+
+func (response EraseEvents202JSONResponse) VisitEraseEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2557,6 +2761,12 @@ type StrictServerInterface interface {
 	// About Name, version and documentation of the service
 	// (GET /)
 	About(ctx context.Context, request AboutRequestObject) (AboutResponseObject, error)
+	// GetErasure How far an erasure is
+	// (GET /analytics/erasures/{id})
+	GetErasure(ctx context.Context, request GetErasureRequestObject) (GetErasureResponseObject, error)
+	// EraseEvents Erase events for good
+	// (DELETE /analytics/events)
+	EraseEvents(ctx context.Context, request EraseEventsRequestObject) (EraseEventsResponseObject, error)
 	// ListEvents List events, newest first
 	// (GET /analytics/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -2654,6 +2864,57 @@ func (sh *strictHandler) About(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(AboutResponseObject); ok {
 		return validResponse.VisitAboutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasure operation middleware
+func (sh *strictHandler) GetErasure(ctx echo.Context, id string, params GetErasureParams) error {
+	var request GetErasureRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasure(ctx.Request().Context(), request.(GetErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureResponseObject); ok {
+		return validResponse.VisitGetErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EraseEvents operation middleware
+func (sh *strictHandler) EraseEvents(ctx echo.Context, params EraseEventsParams) error {
+	var request EraseEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseEvents(ctx.Request().Context(), request.(EraseEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EraseEventsResponseObject); ok {
+		return validResponse.VisitEraseEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -26,7 +26,7 @@ func (s *Store) Answer(ctx context.Context, scope access.Scope, q analytics.Ques
 	err = s.withQueryTimeout(ctx, func(ctx context.Context) error {
 		for attempt := 1; ; attempt++ {
 			err := s.db.Snapshot(ctx, tenantID, func(ctx context.Context, in sqlstore.Executor) error {
-				a.pieces = pieces{s, in, tenantID, tenant}
+				a.pieces = pieces{Store: s, in: in, tenantID: tenantID, tenant: tenant}
 				return a.read(ctx)
 			})
 			if err != nil && a.begun && errors.Is(ctx.Err(), context.DeadlineExceeded) { // between statements, so that none was timed out
@@ -61,6 +61,7 @@ func (a *answer) read(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.hides = len(a.manifest.pending) > 0
 	a.backlog.meet(a.tenantID, a.manifest)
 	headers, err := a.headers(ctx, a.manifest.blocks)
 	if err != nil {
@@ -79,7 +80,7 @@ func (a *answer) read(ctx context.Context) (err error) {
 		return err
 	}
 	if a.question.Needs(nil).Columns&analytics.IdentifierColumn != 0 {
-		if a.names, err = a.userNames(ctx, a.manifest.nextUser); err != nil {
+		if a.names, err = a.userNames(ctx, a.manifest.nextUser, a.manifest.forgotten); err != nil {
 			return err
 		}
 	}
@@ -102,7 +103,9 @@ func (a *answer) read(ctx context.Context) (err error) {
 // plan plans how blocks are read, by their headers. Errors: analytics.ErrTooExpensive.
 func (a *answer) plan(headers []*analytics.Header) (plan analytics.Plan, err error) {
 	for i, b := range a.manifest.blocks {
-		plan.Add(a.question, headers[i], len(a.manifest.gone(b)) > 0)
+		gone := a.manifest.gone(b)
+		plan.Add(a.question, headers[i], len(gone) > 0)
+		plan.Pieces[i] = plan.Pieces[i].And(needsOf(gone))
 	}
 	return plan, plan.Check()
 }
@@ -172,8 +175,8 @@ func (a *answer) number(ctx context.Context, deltas []*storedDelta) (list []numb
 	shared := !a.needsRows()
 	a.numbers = newNumbers()
 	if shared {
-		a.numbers = a.sharedNumbers(a.tenantID)
-		defer func() { a.keepNumbers(a.tenantID, a.numbers) }()
+		a.numbers = a.sharedNumbers(a.tenantID, a.manifest.forgotten)
+		defer func() { a.keepNumbers(a.tenantID, a.manifest.forgotten, a.numbers) }()
 	}
 	n := a.numbers
 	n.mu.Lock()
@@ -190,7 +193,7 @@ func (a *answer) number(ctx context.Context, deltas []*storedDelta) (list []numb
 			return nil, nil, err
 		}
 	}
-	named, err = a.numbersOf(ctx, a.question.Identifiers())
+	named, err = a.numbersOf(ctx, append(a.question.Identifiers(), a.manifest.goneUsers()...))
 	return list, named, err
 }
 

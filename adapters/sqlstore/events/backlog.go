@@ -44,7 +44,7 @@ func (b *backlog) add(tenant id.Tenant, events, bytes int64, at time.Time) {
 
 // meet notes what a question met.
 func (b *backlog) meet(tenant id.Tenant, m *manifest) {
-	waits := m.coveredFrom > math.MinInt64 || len(m.deltas) >= dueDeltas
+	waits := m.coveredFrom > math.MinInt64 || len(m.deltas) >= dueDeltas || len(m.pending) > 0
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w, known := b.tenants[tenant]

@@ -15,11 +15,13 @@ type change struct {
 	users          map[string]uint32 // that get numbers
 	blocks, deltas []uuid            // that are deleted
 	tombstones     []tombstone       // that are added
+	forget         []string          // users who have no events any more
+	done           []uuid            // erasures that are completed
 }
 
 type tombstone struct {
 	piece uuid
-	span
+	gone
 }
 
 // newBlock is a block that is not stored yet.
@@ -34,15 +36,15 @@ type newBlock struct {
 func (w *sealing) apply(ctx context.Context) error {
 	c := w.change
 	n, err := w.in.Exec(ctx, "changing the pieces of a tenant",
-		"UPDATE seals SET changes = changes + 1, covered_from = ?, next_user = next_user + ? WHERE tenant_id = ? AND changes = ?",
-		c.coveredFrom, len(c.users), w.tenant, w.manifest.changes)
+		"UPDATE seals SET changes = changes + 1, covered_from = ?, next_user = next_user + ?, forgotten = forgotten + ? WHERE tenant_id = ? AND changes = ?",
+		c.coveredFrom, len(c.users), min(1, len(c.forget)), w.tenant, w.manifest.changes)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return errOutdated
 	}
-	for _, add := range []func(context.Context) error{w.addUsers, w.addBlocks, w.addTombstones} {
+	for _, add := range []func(context.Context) error{w.addUsers, w.addBlocks, w.addTombstones, w.forgetUsers, w.completeErasures} {
 		if err := add(ctx); err != nil {
 			return err
 		}
@@ -101,10 +103,10 @@ func (w *sealing) addTombstones(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		values = append(values, w.tenant, pieceID, t.from, t.to)
+		values = append(values, w.tenant, pieceID, t.from, t.to, t.user, t.eventType)
 	}
-	return w.insert(ctx, "tombstones (tenant_id, piece_id, from_at, until_at)",
-		[]sqlstore.ColumnType{sqlstore.UUID, sqlstore.UUID, sqlstore.Integer, sqlstore.Integer}, values, lookUpSize)
+	return w.insert(ctx, "tombstones (tenant_id, piece_id, from_at, until_at, user_identifier, event_type)",
+		[]sqlstore.ColumnType{sqlstore.UUID, sqlstore.UUID, sqlstore.Integer, sqlstore.Integer, sqlstore.Text, sqlstore.Text}, values, lookUpSize)
 }
 
 // deletePieces deletes pieces, and what belongs to them.
@@ -144,9 +146,9 @@ func (w *sealing) remember() {
 		w.cache.put(w.tenantID, string(b.id), b.header, b.header.Size())
 	}
 	if len(w.known) > 0 {
-		n := w.sharedNumbers(w.tenantID)
+		n := w.sharedNumbers(w.tenantID, w.manifest.forgotten)
 		n.learn(w.known, w.manifest.nextUser+int64(len(w.change.users)))
-		w.keepNumbers(w.tenantID, n)
+		w.keepNumbers(w.tenantID, w.manifest.forgotten, n)
 	}
 	for _, deltaID := range w.change.deltas {
 		w.cache.forget(w.tenantID, string(deltaID))

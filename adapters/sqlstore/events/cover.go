@@ -55,7 +55,7 @@ func (c *change) take(p piece, s span, deleted *[]uuid) {
 	case s.from <= p.first && p.last < s.to:
 		*deleted = append(*deleted, p.id)
 	default:
-		c.tombstones = append(c.tombstones, tombstone{p.id, s})
+		c.tombstones = append(c.tombstones, tombstone{p.id, gone{span: s}})
 	}
 }
 
@@ -90,7 +90,7 @@ func (p pieces) timeOf(ctx context.Context, before int64, after int) (at int64, 
 	return times[0], true, nil
 }
 
-// filter returns the FROM and WHERE clause for the events of a span in rows.
+// filter returns the FROM and WHERE clause for the events of a span in rows, without those that were erased.
 func (p pieces) filter(s span) (*filter, error) {
 	f := &filter{tenant: p.tenantID, args: []any{p.tenant}}
 	f.text.WriteString(" FROM events WHERE tenant_id = ?")
@@ -100,6 +100,9 @@ func (p pieces) filter(s span) (*filter, error) {
 	}
 	if s.to != math.MaxInt64 {
 		w.End = time.UnixMicro(s.to)
+	}
+	if p.hides {
+		f.and(notErased, p.tenant)
 	}
 	return f, p.window(f, w)
 }

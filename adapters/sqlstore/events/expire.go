@@ -76,7 +76,7 @@ func (s *Store) expireTenant(ctx context.Context, tenantID id.Tenant, first time
 		return 0, err
 	}
 	err = s.db.Transact(ctx, func(ctx context.Context, tx sqlstore.Transaction) error {
-		p := pieces{s, tx.In(tenantID), tenantID, tenant}
+		p := pieces{Store: s, in: tx.In(tenantID), tenantID: tenantID, tenant: tenant}
 		cut, err := p.cut(ctx, first.UnixMicro(), limit)
 		if err != nil {
 			return err
@@ -116,7 +116,7 @@ func (p pieces) expire(ctx context.Context, cut int64) error {
 		"DELETE FROM tombstones WHERE tenant_id = ?1 AND piece_id IN (SELECT id FROM blocks WHERE tenant_id = ?1 AND last_at < ?2)",
 		"DELETE FROM blocks WHERE tenant_id = ?1 AND last_at < ?2",
 		"DELETE FROM deltas WHERE tenant_id = ?1 AND last_at < ?2",
-		"INSERT INTO tombstones SELECT tenant_id, id, -9223372036854775807 - 1, ?2 FROM (SELECT tenant_id, id, first_at FROM blocks" +
+		"INSERT INTO tombstones (tenant_id, piece_id, from_at, until_at) SELECT tenant_id, id, -9223372036854775807 - 1, ?2 FROM (SELECT tenant_id, id, first_at FROM blocks" +
 			" UNION ALL SELECT tenant_id, id, first_at FROM deltas) WHERE tenant_id = ?1 AND first_at < ?2 ON CONFLICT DO NOTHING",
 	} {
 		args := []any{p.tenant, cut}

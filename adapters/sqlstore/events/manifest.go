@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,6 +36,7 @@ const (
 	blockEntry
 	deltaEntry
 	tombstoneEntry
+	erasureEntry
 )
 
 // manifest is where a tenant's events are, as far as they overlap a range of time.
@@ -43,9 +45,12 @@ type manifest struct {
 	changes     int64
 	coveredFrom int64
 	nextUser    int64
+	forgotten   int64 // how often numbers of users were removed
 	blocks      []piece
 	deltas      []piece // oldest first
-	tombstones  map[uuid][]span
+	tombstones  map[uuid][]gone
+	pending     []uuid    // erasures of which something is still there
+	collecting  time.Time // since when an erasure looks for its events; zero if none does
 }
 
 // piece is a block or a delta.
@@ -86,48 +91,75 @@ func (p piece) day() int64 {
 // span is a range of time, from <= time < to, in microseconds since 1970.
 type span struct{ from, to int64 }
 
+// gone is what was deleted from a piece: the events of a span, and, if they are given, of a user and of a type alone.
+type gone struct {
+	span
+	user, eventType string
+}
+
 func (p piece) overlaps(s span) bool { return p.first < s.to && p.last >= s.from }
 
 // everything is the span of all times.
 var everything = span{math.MinInt64, math.MaxInt64}
 
 // manifestQuery reads a manifest in one statement. Tombstones are few, and read whole.
-const manifestQuery = "SELECT 0 AS kind, tenant_id AS id, changes AS a, covered_from AS b, next_user AS c, 0 AS d FROM seals WHERE tenant_id = ?" +
-	" UNION ALL SELECT 1, id, first_at, last_at, events, bytes FROM blocks WHERE tenant_id = ? AND last_at >= ? AND first_at < ?" +
-	" UNION ALL SELECT 2, id, first_at, last_at, events, bytes FROM deltas WHERE tenant_id = ? AND last_at >= ? AND first_at < ?" +
-	" UNION ALL SELECT 3, piece_id, from_at, until_at, 0, 0 FROM tombstones WHERE tenant_id = ?"
+const manifestQuery = "SELECT 0 AS kind, tenant_id AS id, changes AS a, covered_from AS b, next_user AS c, forgotten AS d, '' AS who, '' AS what FROM seals WHERE tenant_id = ?" +
+	" UNION ALL SELECT 1, id, first_at, last_at, events, bytes, '', '' FROM blocks WHERE tenant_id = ? AND last_at >= ? AND first_at < ?" +
+	" UNION ALL SELECT 2, id, first_at, last_at, events, bytes, '', '' FROM deltas WHERE tenant_id = ? AND last_at >= ? AND first_at < ?" +
+	" UNION ALL SELECT 3, piece_id, from_at, until_at, 0, 0, user_identifier, event_type FROM tombstones WHERE tenant_id = ?" +
+	" UNION ALL SELECT 4, id, requested_at, 0, 0, 0, '', state FROM erasures WHERE tenant_id = ? AND state <> 'done'"
 
 // readManifest returns where the events of a tenant in a span are. tenant is as the tables keep it.
 func readManifest(ctx context.Context, in sqlstore.Executor, tenant any, s span) (*manifest, error) {
-	m := &manifest{coveredFrom: math.MaxInt64, tombstones: map[uuid][]span{}}
+	m := &manifest{coveredFrom: math.MaxInt64, tombstones: map[uuid][]gone{}}
 	err := in.Each(ctx, "reading where events are", manifestQuery, func(rows *sql.Rows) error {
 		var (
-			kind int
-			p    piece
+			kind      int
+			p         piece
+			who, what string
 		)
-		if err := rows.Scan(&kind, &p.id, &p.first, &p.last, &p.events, &p.bytes); err != nil {
+		if err := rows.Scan(&kind, &p.id, &p.first, &p.last, &p.events, &p.bytes, &who, &what); err != nil {
 			return err
 		}
 		switch kind {
 		case sealEntry:
-			m.sealed, m.changes, m.coveredFrom, m.nextUser = true, p.first, p.last, p.events
+			m.sealed, m.changes, m.coveredFrom, m.nextUser, m.forgotten = true, p.first, p.last, p.events, p.bytes
 		case blockEntry:
 			m.blocks = append(m.blocks, p)
 		case deltaEntry:
 			m.deltas = append(m.deltas, p)
 		case tombstoneEntry:
-			m.tombstones[p.id] = append(m.tombstones[p.id], span{p.first, p.last})
+			m.tombstones[p.id] = append(m.tombstones[p.id], gone{span{p.first, p.last}, who, what})
+		case erasureEntry:
+			if what == pendingErasure {
+				m.pending = append(m.pending, p.id)
+			} else if at := time.UnixMicro(p.first); at.After(m.collecting) {
+				m.collecting = at
+			}
 		}
 		return nil
-	}, tenant, tenant, s.from, s.to, tenant, s.from, s.to, tenant)
+	}, tenant, tenant, s.from, s.to, tenant, s.from, s.to, tenant, tenant)
 	return m, err
 }
 
-// gone returns the ranges of a piece that have no events of its: those that were deleted, and those that are read from rows.
-func (m *manifest) gone(p piece) []span {
+// gone returns what is gone of a piece: what was deleted, and what is read from rows.
+func (m *manifest) gone(p piece) []gone {
 	list := m.tombstones[p.id]
 	if p.first < m.coveredFrom {
-		list = append(list[:len(list):len(list)], span{math.MinInt64, m.coveredFrom})
+		list = append(list[:len(list):len(list)], gone{span: span{math.MinInt64, m.coveredFrom}})
 	}
 	return list
+}
+
+// goneUsers returns the users of whom something is gone of any piece.
+func (m *manifest) goneUsers() (list []string) {
+	for _, all := range m.tombstones {
+		for _, g := range all {
+			if g.user != "" {
+				list = append(list, g.user)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -15,13 +15,12 @@ const maxNames = 2_000_000
 var errTooManyNames = analytics.ErrTooExpensive.Saying(fmt.Sprintf(
 	"The tenant has more than %d users, so that user_identifier can only be filtered by eq, neq, in and not_in.", maxNames))
 
-const namesKey = "names"
-
-// userNames returns the identifiers of the users with numbers below next, by number. What was read is kept: they never change.
-func (p pieces) userNames(ctx context.Context, next int64) ([]string, error) {
+// userNames returns the identifiers of the users with numbers below next, by number. What was read is kept until users are forgotten: they never change otherwise.
+func (p pieces) userNames(ctx context.Context, next, forgotten int64) ([]string, error) {
 	if next > maxNames {
 		return nil, errTooManyNames
 	}
+	namesKey := fmt.Sprint("names ", forgotten)
 	known, _ := p.cache.get(p.tenantID, namesKey).([]string)
 	if int64(len(known)) >= next {
 		return known, nil

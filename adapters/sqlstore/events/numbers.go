@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 
@@ -33,24 +34,27 @@ func newNumbers() *numbers {
 	return &numbers{known: map[string]uint32{}, provisional: map[string]uint32{}}
 }
 
-// sharedNumbers returns the numbers of a tenant's users that this process knows.
-func (s *Store) sharedNumbers(tenant id.Tenant) *numbers {
-	if known, ok := s.cache.get(tenant, numbersKey).(*numbers); ok {
+// sharedNumbers returns the numbers of a tenant's users that this process knows, since users were last forgotten. Those from before are
+// void: a user who was forgotten and came back has another number, and would be two if the old one were used beside it. Whoever uses
+// numbers reads in the same snapshot how often users were forgotten, and sealing fails if that has changed until it commits, since
+// forgetting adds to the changes of the pieces.
+func (s *Store) sharedNumbers(tenant id.Tenant, forgotten int64) *numbers {
+	if known, ok := s.cache.get(tenant, numbersKey(forgotten)).(*numbers); ok {
 		return known
 	}
 	return newNumbers()
 }
 
 // keepNumbers remembers them.
-func (s *Store) keepNumbers(tenant id.Tenant, n *numbers) {
+func (s *Store) keepNumbers(tenant id.Tenant, forgotten int64, n *numbers) {
 	const perUser = 100
 	n.mu.Lock()
 	size := perUser * (1 + len(n.known) + len(n.provisional))
 	n.mu.Unlock()
-	s.cache.put(tenant, numbersKey, n, size)
+	s.cache.put(tenant, numbersKey(forgotten), n, size)
 }
 
-const numbersKey = "numbers"
+func numbersKey(forgotten int64) string { return fmt.Sprint("numbers ", forgotten) }
 
 // learn adds numbers of users that were committed, with the next number since then.
 func (n *numbers) learn(known map[string]uint32, next int64) {

@@ -17,7 +17,8 @@ type pieces struct {
 	*Store
 	in       sqlstore.Executor
 	tenantID id.Tenant
-	tenant   any // as the tables keep it
+	tenant   any  // as the tables keep it
+	hides    bool // whether there are rows of events that were erased
 }
 
 // errVanished: a piece is not there any more, which happens on a cluster only, where statements see different snapshots.
@@ -232,14 +233,4 @@ func (p pieces) readParts(ctx context.Context, b piece, needs analytics.Needs) (
 		parts[r.Part-1] = r.Data
 	}
 	return file, parts, nil
-}
-
-// without returns the events of a batch that are in none of the spans.
-func without(b *analytics.Batch, gone []span) *analytics.Batch {
-	for _, s := range gone {
-		if i := b.Len(); i > 0 && b.Times[0] < s.to && b.Times[i-1] >= s.from {
-			b = b.Without(s.from, s.to)
-		}
-	}
-	return b
 }

@@ -83,6 +83,7 @@ func (s *Store) ByID(ctx context.Context, scope access.Scope, eventID id.Event) 
 		return event.Event{}, err
 	}
 	f.and("id = ?", column)
+	f.and(notErased, f.args[0])
 	var rows []row
 	if err := s.read(ctx, sqlstore.LookUp, f, &rows, "reading an event", columns, ""); err != nil {
 		return event.Event{}, err

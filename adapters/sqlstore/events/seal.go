@@ -43,7 +43,12 @@ func (s *Store) Seal(ctx context.Context, scope access.Scope, now time.Time) (mo
 	}
 	w := sealing{Store: s, tenantID: tenantID, tenant: tenant, now: now}
 	known := s.backlog.visit(tenantID, now)
-	switch err := w.step(ctx, w.prepare); {
+	more, err = w.clean(ctx)
+	if err == nil && !more {
+		err = w.step(ctx, w.prepare)
+	}
+	switch {
+	case err == nil && more:
 	case errors.Is(err, errTaken):
 		s.backlog.putOff(tenantID, known, now) // the other replica may not survive
 		return false, nil
@@ -54,6 +59,9 @@ func (s *Store) Seal(ctx context.Context, scope access.Scope, now time.Time) (mo
 		return false, nil
 	case err == nil:
 		w.remember()
+		if err := w.afterCompletion(ctx); err != nil {
+			return false, err
+		}
 	}
 	s.backlog.again(tenantID)
 	return true, nil
@@ -127,16 +135,23 @@ func skipLocked(d sqlstore.Dialect) string {
 func (w *sealing) prepare(ctx context.Context) error {
 	w.change = nil
 	return w.db.Snapshot(ctx, w.tenantID, func(ctx context.Context, in sqlstore.Executor) (err error) {
-		p := pieces{w.Store, in, w.tenantID, w.tenant}
+		p := pieces{Store: w.Store, in: in, tenantID: w.tenantID, tenant: w.tenant}
 		if w.manifest, err = readManifest(ctx, in, w.tenant, everything); err != nil {
 			return err
 		}
 		m := w.manifest
+		p.hides = len(m.pending) > 0
+		if w.now.Sub(m.collecting) < maxCollecting { // it would have to begin anew
+			return nil
+		}
 		for _, d := range m.deltas {
 			w.backlog.add(w.tenantID, d.events, d.bytes, d.made())
 		}
 		var blocks []piece
 		deltas := w.due(m.deltas)
+		if len(deltas) == 0 && len(m.pending) > 0 {
+			deltas = m.marked()
+		}
 		if len(deltas) == 0 {
 			if m.coveredFrom > math.MinInt64 {
 				return w.cover(ctx, p)
@@ -145,11 +160,25 @@ func (w *sealing) prepare(ctx context.Context) error {
 				blocks = w.joinable(m.blocks)
 			}
 		}
-		if len(blocks)+len(deltas) == 0 {
+		switch {
+		case len(blocks)+len(deltas) > 0:
+			return w.rewrite(ctx, p, blocks, deltas)
+		case len(m.pending) > 0:
+			return w.complete(ctx, p)
+		default:
 			return nil
 		}
-		return w.rewrite(ctx, p, blocks, deltas)
 	})
+}
+
+// marked returns the deltas of which events were deleted.
+func (m *manifest) marked() (list []piece) {
+	for _, d := range m.deltas {
+		if len(m.tombstones[d.id]) > 0 {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // due returns the deltas that are sealed now, oldest first.
@@ -228,12 +257,17 @@ func atMost(list []piece) []piece {
 // rewrite makes blocks of blocks and deltas.
 func (w *sealing) rewrite(ctx context.Context, p pieces, blocks, deltas []piece) error {
 	c := &change{coveredFrom: w.manifest.coveredFrom}
+	goneUsers := map[string]uint32{}
+	if err := readNumbers(ctx, p.in, w.tenant, w.manifest.goneUsers(), goneUsers); err != nil {
+		return err
+	}
 	var batches []*analytics.Batch
 	for _, b := range blocks {
 		batch, err := p.readColumns(ctx, b, analytics.AllColumns)
 		if err != nil {
 			return err
 		}
+		batch.Numbers = goneUsers
 		batches = append(batches, without(batch, w.manifest.tombstones[b.id]))
 		c.blocks = append(c.blocks, b.id)
 	}
@@ -246,16 +280,14 @@ func (w *sealing) rewrite(ctx context.Context, p pieces, blocks, deltas []piece)
 		if decoded[i], err = decodeDelta(d.data); err != nil {
 			return err
 		}
+		decoded[i] = decoded[i].without(w.manifest.tombstones[deltas[i].id])
 		c.deltas = append(c.deltas, deltas[i].id)
 	}
 	numbered, err := w.number(ctx, p, c, decoded)
 	if err != nil {
 		return err
 	}
-	for i, batch := range numbered {
-		batches = append(batches, without(batch, w.manifest.tombstones[deltas[i].id]))
-	}
-	return w.build(c, batches)
+	return w.build(c, append(batches, numbered...))
 }
 
 // build makes blocks of batches, and completes the change.
@@ -308,7 +340,7 @@ func (w *sealing) number(ctx context.Context, p pieces, c *change, list []delta)
 		}
 	}
 	if w.manifest.nextUser > 0 {
-		if err := readNumbers(ctx, p.in, w.tenant, w.sharedNumbers(w.tenantID).missing(missing, known), known); err != nil {
+		if err := readNumbers(ctx, p.in, w.tenant, w.sharedNumbers(w.tenantID, w.manifest.forgotten).missing(missing, known), known); err != nil {
 			return nil, err
 		}
 	}
@@ -326,6 +358,7 @@ func (w *sealing) number(ctx context.Context, p pieces, c *change, list []delta)
 	batches := make([]*analytics.Batch, len(list))
 	for i, d := range list {
 		batch := *d.batch
+		batch.Identifiers = analytics.Strings{}
 		batch.Users = make([]uint32, len(d.identifiers.Codes))
 		for k, code := range d.identifiers.Codes {
 			batch.Users[k] = known[d.identifiers.Dictionary[code]]

@@ -74,9 +74,11 @@ func (s *Store) selectEvents(ctx context.Context, scope access.Scope, r selected
 		return nil, false, err
 	}
 	r.events = newEventReader(tenantID)
-	r.pieces = pieces{s, s.db.In(tenantID, sqlstore.Analyse), tenantID, tenant}
+	r.pieces = pieces{Store: s, in: s.db.In(tenantID, sqlstore.Analyse), tenantID: tenantID, tenant: tenant}
 	if r.isDirect() {
-		err = r.read(ctx, []span{window})
+		if r.hides, err = r.hasErased(ctx); err == nil {
+			err = r.read(ctx, []span{window})
+		}
 	} else {
 		err = r.readWhereTheyMayBe(ctx, window)
 	}
@@ -135,6 +137,7 @@ func (r *selected) spans(ctx context.Context, window span) ([]span, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.hides = len(m.pending) > 0
 	list := []span{{math.MinInt64, m.coveredFrom}}
 	for _, d := range m.deltas {
 		list = append(list, span{d.first, d.last + 1})

@@ -26,8 +26,8 @@ const (
 	// EventsCarried is the version that carries the events of schema 3 over.
 	EventsCarried = 5
 	// Newest is the newest version that this program knows, and NewestOfEvents the newest that changes SQLite's file of events.
-	Newest         = 7
-	NewestOfEvents = 7
+	Newest         = 8
+	NewestOfEvents = 8
 )
 
 // ErrNewer: a newer program has migrated the database to a schema that this one does not know.

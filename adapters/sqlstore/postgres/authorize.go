@@ -18,16 +18,18 @@ import (
 // it are left alone.
 const managedComment = "made by secure-data-api, which keeps its settings up to date"
 
-// grants are the privileges of the service's role: it can't change the schema, an event, an audit entry, or the owner of a
+// grants are the privileges of the service's role: it can't change the schema, an event but to delete it, an audit entry, or the owner of a
 // user or a session, and can't access a partition of events but through events. It reads password hashes through the functions only, and can't grant super_admin.
 // CheckRowLevelSecurity allows the same; see rlsTables.
 var grants = []string{
 	"REVOKE ALL ON tenants, users, sessions, sign_in_addresses FROM %s", // granted by an older version
 	"GRANT SELECT, INSERT ON events, event_keys, audit_entries TO %s",
 	"GRANT UPDATE (event_id, stored_at) ON event_keys TO %s", // an expired key may name another event
-	"GRANT SELECT, INSERT ON seals, deltas, blocks, block_parts, tombstones, event_users TO %s",
-	"GRANT UPDATE (changes, covered_from, next_user) ON seals TO %s",
-	"GRANT DELETE ON deltas, blocks, block_parts, tombstones TO %s", // the rows that they are made of stay
+	"GRANT SELECT, INSERT ON seals, deltas, blocks, block_parts, tombstones, event_users, erasures, erased_events TO %s",
+	"GRANT UPDATE (changes, covered_from, next_user, forgotten) ON seals TO %s",
+	"GRANT UPDATE (state, user_identifier, events, completed_at, reported) ON erasures TO %s",
+	"GRANT DELETE ON deltas, blocks, block_parts, tombstones TO %s",                  // the rows that they are made of stay
+	"GRANT DELETE ON events, event_keys, event_users, erasures, erased_events TO %s", // what is erased, and erasures that came to nothing
 	// The update is needed to lock a tenant's row. Only the owner sets a retention.
 	"GRANT SELECT, INSERT (id, slug, created_at), UPDATE (created_at) ON tenants TO %s",
 	"GRANT SELECT (id, tenant_id, email, full_name, role, super_admin, active, created_at), INSERT, UPDATE (role, active, password_hash) ON users TO %s",

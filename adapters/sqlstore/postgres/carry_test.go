@@ -16,7 +16,7 @@ func testCarriedBack(t *testing.T, server *container.Container) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"00007_sealed_days.sql", "00006_partitions_once.sql", "00005_carry_events.go", "00004_events_by_month.sql"} {
+	for _, want := range []string{"00008_erasures.sql", "00007_sealed_days.sql", "00006_partitions_once.sql", "00005_carry_events.go", "00004_events_by_month.sql"} {
 		if name, err := runner.Down(t.Context()); err != nil || name != want {
 			t.Fatalf("rolled back: %q, %v, want %s", name, err, want)
 		}

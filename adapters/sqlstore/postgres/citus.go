@@ -37,6 +37,8 @@ var distributedTables = []struct{ table, distribute string }{
 	{"block_parts", "SELECT create_distributed_table('block_parts', 'tenant_id', colocate_with => 'events')"},
 	{"tombstones", "SELECT create_distributed_table('tombstones', 'tenant_id', colocate_with => 'events')"},
 	{"event_users", "SELECT create_distributed_table('event_users', 'tenant_id', colocate_with => 'events')"},
+	{"erasures", "SELECT create_distributed_table('erasures', 'tenant_id', colocate_with => 'events')"},
+	{"erased_events", "SELECT create_distributed_table('erased_events', 'tenant_id', colocate_with => 'events')"},
 	{"audit_entries", "SELECT create_distributed_table('audit_entries', 'tenant_id', colocate_with => 'events')"},
 }
 

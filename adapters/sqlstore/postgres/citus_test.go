@@ -79,7 +79,7 @@ func (c cluster) state(t *testing.T) (s state) {
 		t.Fatal(err)
 	}
 	err = c.admin.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM pg_dist_partition),
-		(SELECT COUNT(*) FROM pg_class WHERE (relname ~ '^events(_\d{4}_\d\d|_older)?$' OR relname IN ('event_keys', 'seals', 'deltas', 'blocks', 'block_parts', 'tombstones', 'event_users', 'audit_entries')) AND relrowsecurity AND relforcerowsecurity)`).Scan(&s.distributed, &s.forced)
+		(SELECT COUNT(*) FROM pg_class WHERE (relname ~ '^events(_\d{4}_\d\d|_older)?$' OR relname IN ('event_keys', 'seals', 'deltas', 'blocks', 'block_parts', 'tombstones', 'event_users', 'erasures', 'erased_events', 'audit_entries')) AND relrowsecurity AND relforcerowsecurity)`).Scan(&s.distributed, &s.forced)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func nothing(string, string) []string { return nil }
 
 func testDistribute(t *testing.T, server *container.Container) {
 	server.Extension(t, "citus", citusControl, citusScript)
-	untouched, moved := state{5, 3, 0, 96}, state{5, 3, 13, 96}
+	untouched, moved := state{5, 3, 0, 98}, state{5, 3, 15, 98}
 	t.Run("all rows are kept", func(t *testing.T) {
 		c := newCluster(t, server, nothing)
 		c.want(t, "before", untouched)
@@ -179,9 +179,9 @@ func testCalls(t *testing.T, c cluster) {
 	}
 	want := []string{
 		"reference tenants", "reference users", "reference sessions", "reference sign_in_addresses", "distribute events", "distribute event_keys",
-		"distribute seals", "distribute deltas", "distribute blocks", "distribute block_parts", "distribute tombstones", "distribute event_users", "distribute audit_entries",
+		"distribute seals", "distribute deltas", "distribute blocks", "distribute block_parts", "distribute tombstones", "distribute event_users", "distribute erasures", "distribute erased_events", "distribute audit_entries",
 		"truncate tenants", "truncate users", "truncate sessions", "truncate sign_in_addresses", "truncate events", "truncate event_keys",
-		"truncate seals", "truncate deltas", "truncate blocks", "truncate block_parts", "truncate tombstones", "truncate event_users", "truncate audit_entries",
+		"truncate seals", "truncate deltas", "truncate blocks", "truncate block_parts", "truncate tombstones", "truncate event_users", "truncate erasures", "truncate erased_events", "truncate audit_entries",
 	}
 	if err := rows.Err(); err != nil || !slices.Equal(calls, want) {
 		t.Errorf("called %q, %v", calls, err)

@@ -69,6 +69,9 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 
 func (dialect) InsertSize(rows int) int { return rows }
 
+// AfterErasing returns nothing: what is deleted stays in the files until it is vacuumed, and in the log of changes until that is recycled.
+func (dialect) AfterErasing() string { return "" }
+
 func (dialect) InsertsByWith() bool { return true }
 
 func (dialect) RowLevelSecurity() bool { return true }

@@ -152,11 +152,11 @@ func testRows(t *testing.T, n *injection) {
 func testRefused(t *testing.T, n *injection) {
 	addUser := "INSERT INTO users (id, tenant_id, email, full_name, role, active, password_hash, created_at) VALUES (gen_random_uuid(), '%s', '%s', 'x', 'viewer', true, 'x', now())"
 	statements := []string{
-		"UPDATE events SET event_type = 'x'", "DELETE FROM events", "TRUNCATE events", "DROP TABLE events",
+		"UPDATE events SET event_type = 'x'", "DELETE FROM events_older", "TRUNCATE events", "DROP TABLE events",
 		"DELETE FROM audit_entries", "UPDATE audit_entries SET act = 'x'", "ALTER TABLE events DISABLE ROW LEVEL SECURITY",
 		"INSERT INTO events (tenant_id, id, event_type, user_identifier, occurred_at) VALUES ('" + string(n.other.ID) + "', '" + boundOf(time.Now()) + "', 'x', 'u', 0)",
 		"SELECT * FROM events_older", "TRUNCATE events_older", "DROP TABLE events_older", "ALTER TABLE events DETACH PARTITION events_older",
-		"DELETE FROM event_keys", "UPDATE event_keys SET tenant_id = tenant_id", "UPDATE event_keys SET key = key",
+		"UPDATE event_keys SET tenant_id = tenant_id", "UPDATE event_keys SET key = key",
 		"INSERT INTO event_keys VALUES ('" + string(n.other.ID) + "', '0123456789abcdef', gen_random_uuid(), 0)",
 		"SELECT days FROM retention", "UPDATE retention SET days = 1", "SELECT FROM retention FOR UPDATE",
 
@@ -196,6 +196,7 @@ func testChanged(t *testing.T, n *injection) {
 	for statement, want := range map[string]int64{
 		"UPDATE users SET active = false": 4, "UPDATE users SET password_hash = 'x'": 4, "UPDATE users SET role = 'admin'": 4, "UPDATE sessions SET revoked_at = now()": 4,
 		"DELETE FROM sessions": 4, "DELETE FROM sign_in_addresses": 4, "UPDATE tenants SET created_at = now()": 1, "UPDATE event_keys SET stored_at = 0": 4,
+		"DELETE FROM events": 4, "DELETE FROM event_keys": 4, "DELETE FROM events WHERE tenant_id = '" + string(n.other.ID) + "'": 0,
 		"UPDATE users SET active = false WHERE id = '" + string(n.otherAdmin.ID) + "'":                        0,
 		"UPDATE users SET password_hash = 'x' WHERE email = '" + n.otherSuperAdmin.Email.String() + "'":       0,
 		"DELETE FROM sessions WHERE id = '" + string(n.otherSuperAdmin.session) + "'":                         0,

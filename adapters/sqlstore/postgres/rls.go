@@ -36,16 +36,18 @@ var rlsTables = []rlsTable{
 	}},
 	{name: "sessions", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"current_hash", "previous_hash", "device", "address", "last_used_at", "revoked_at", "revoked_for"}},
 	{name: "sign_in_addresses", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"last_at"}},
-	{name: "events", column: "tenant_id", policies: []policy{
+	{name: "events", column: "tenant_id", deletes: true, policies: []policy{
 		{"events_of_tenant", all, tenantCondition("tenant_id"), "(" + tenantCondition("tenant_id") + " AND (current_setting('app.tenant_id'::text, true) ~~ '{%}'::text))"},
 	}},
-	{name: "event_keys", column: "tenant_id", toOwner: true, updates: []string{"event_id", "stored_at"}},
-	{name: "seals", column: "tenant_id", updates: []string{"changes", "covered_from", "next_user"}},
+	{name: "event_keys", column: "tenant_id", toOwner: true, deletes: true, updates: []string{"event_id", "stored_at"}},
+	{name: "seals", column: "tenant_id", updates: []string{"changes", "covered_from", "next_user", "forgotten"}},
 	{name: "deltas", column: "tenant_id", deletes: true},
 	{name: "blocks", column: "tenant_id", deletes: true},
 	{name: "block_parts", column: "tenant_id", deletes: true},
 	{name: "tombstones", column: "tenant_id", deletes: true},
-	{name: "event_users", column: "tenant_id"},
+	{name: "event_users", column: "tenant_id", deletes: true},
+	{name: "erasures", column: "tenant_id", deletes: true, updates: []string{"state", "user_identifier", "events", "completed_at", "reported"}},
+	{name: "erased_events", column: "tenant_id", deletes: true},
 	{name: "audit_entries", column: "tenant_id"},
 }
 

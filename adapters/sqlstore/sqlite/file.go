@@ -15,8 +15,8 @@ import (
 )
 
 // pragmas: readers do not wait for the writer (WAL); committed data survives a power loss (FULL); a lock of another process is waited
-// for (5 s); a WAL that has grown larger than 4 MiB shrinks again.
-const pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=journal_size_limit(4194304)"
+// for (5 s); a WAL that has grown larger than 4 MiB shrinks again; what is deleted is overwritten with zeros, as erasures promise.
+const pragmas = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=journal_size_limit(4194304)&_pragma=secure_delete(1)"
 
 // file is one file of the database.
 type file struct {

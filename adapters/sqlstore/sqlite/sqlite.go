@@ -191,6 +191,9 @@ func (dialect) Rows(columns []sqlstore.ColumnType, values []any) (query string, 
 // InsertSize is where longer statements gain nothing.
 func (dialect) InsertSize(rows int) int { return min(rows, 250) }
 
+// AfterErasing returns the statement that empties the log of changes, which has pages as they were before.
+func (dialect) AfterErasing() string { return "PRAGMA wal_checkpoint(TRUNCATE)" }
+
 func (dialect) InsertsByWith() bool { return false }
 
 func (dialect) RowLevelSecurity() bool { return false }

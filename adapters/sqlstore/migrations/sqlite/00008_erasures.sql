@@ -1,0 +1,4 @@
+-- +goose Up
+-- This version changes the file of events.
+
+-- +goose Down
